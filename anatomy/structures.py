@@ -1,0 +1,74 @@
+"""Structures that are segmented, the phrases that ask for them and their label numbers (``codes.csv``)."""
+
+import csv
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+
+class Structure(StrEnum):
+    """One kind of structure; instances are told apart by level."""
+
+    DISC = "disc"
+    VERTEBRA = "vertebra"
+    SPINAL_CANAL = "spinal_canal"
+    SACRUM = "sacrum"
+    ILIUM_LEFT = "ilium_left"
+    ILIUM_RIGHT = "ilium_right"
+    JOINT_SPACE_LEFT = "joint_space_left"
+    JOINT_SPACE_RIGHT = "joint_space_right"
+    SPINAL_CORD = "spinal_cord"
+
+
+@dataclass(frozen=True)
+class StructureInfo:
+    """What is fixed about a structure.
+
+    Attributes:
+        structure: Which.
+        phrase: Words that prompt the segmentation network, such as ``spinal canal``.
+        label: Number in a label map; None for vertebra and disc, whose instances are numbered by level.
+    """
+
+    structure: Structure
+    phrase: str
+    label: int | None
+
+
+STRUCTURES: dict[Structure, StructureInfo] = {
+    info.structure: info
+    for info in (
+        StructureInfo(Structure.DISC, "intervertebral disc", None),
+        StructureInfo(Structure.VERTEBRA, "vertebra", None),
+        StructureInfo(Structure.SPINAL_CANAL, "spinal canal", 100),
+        StructureInfo(Structure.SACRUM, "sacrum", 50),
+        StructureInfo(Structure.ILIUM_LEFT, "left ilium", 51),
+        StructureInfo(Structure.ILIUM_RIGHT, "right ilium", 52),
+        StructureInfo(Structure.JOINT_SPACE_LEFT, "left sacroiliac joint space", 53),
+        StructureInfo(Structure.JOINT_SPACE_RIGHT, "right sacroiliac joint space", 54),
+        StructureInfo(Structure.SPINAL_CORD, "spinal cord", 101),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LabelCode:
+    """One row of ``codes.csv``; an empty code means that no source at hand confirmed one."""
+
+    label: int
+    name: str
+    snomed_ct: str
+    radlex: str
+    source: str
+
+
+@cache
+def label_codes() -> dict[int, LabelCode]:
+    """Return all label numbers with their names and confirmed codes."""
+    with (Path(__file__).parent / "codes.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [
+            LabelCode(int(row["label"]), row["name"], row["snomed_ct"], row["radlex"], row["source"])
+            for row in csv.DictReader(stream)
+        ]
+    return {row.label: row for row in rows}

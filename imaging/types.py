@@ -1,0 +1,191 @@
+"""Records of the imaging room: a study is a few series, a series is one volume with its role. No torch here.
+
+Frames. Inside the project the world is RAS+ in millimetres (x grows to the patient
+right, y to the front, z to the head). A voxel index (i, j, k) is (column, row, slice); a pixel
+``[x, y]`` of slice k of the original image is (i, j). Sagittal volumes are stored so that rows grow from head to
+foot and columns from front to back, as sagittal spine pictures are shown.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatVolume = NDArray[np.float32]
+"""Intensities, shape (I, J, K) = (columns, rows, slices)."""
+
+AffineMatrix = NDArray[np.float64]
+"""Shape (4, 4): (i, j, k, 1) -> RAS+ millimetres."""
+
+
+class Plane(StrEnum):
+    """Orientation of the slices of a series."""
+
+    SAGITTAL = "sagittal"
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    UNKNOWN = "unknown"
+
+
+class Sequence(StrEnum):
+    """MR weighting of a series."""
+
+    T1 = "t1"
+    T2 = "t2"
+    STIR = "stir"
+    UNKNOWN = "unknown"
+
+
+class SourceKind(StrEnum):
+    """What a study was read from."""
+
+    PICTURE = "picture"
+    NIFTI = "nifti"
+    DICOM = "dicom"
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Distance between neighbouring voxels in mm.
+
+    Attributes:
+        row_mm: Between rows (index j).
+        col_mm: Between columns (index i).
+        slice_mm: Between slices (index k); None for a single slice.
+    """
+
+    row_mm: float
+    col_mm: float
+    slice_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An image with its geometry.
+
+    Attributes:
+        array: Intensities, (I, J, K) float32, finite, not rescaled beyond the file's own slope.
+        spacing: None when unknown (a picture without ``--spacing``); then nothing is measured in mm.
+        affine: (4, 4) voxel (i, j, k) -> RAS+ mm; None when the file tells no position.
+        source_shape: Shape of the array as the file stores it, before ``source_axes``; equals array.shape when
+            nothing was reordered.
+        source_axes: For each axis of ``array``, the axis of the file and whether it was flipped; lets a label
+            map be written back on the file's own grid.
+    """
+
+    array: FloatVolume
+    spacing: Spacing | None
+    affine: AffineMatrix | None
+    source_shape: tuple[int, int, int]
+    source_axes: tuple[tuple[int, bool], tuple[int, bool], tuple[int, bool]] = (
+        (0, False),
+        (1, False),
+        (2, False),
+    )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (columns, rows, slices)."""
+        columns, rows, slices = self.array.shape
+        return columns, rows, slices
+
+    def slice_image(self, k: int) -> NDArray[np.float32]:
+        """Return slice k as an image (rows, columns)."""
+        return self.array[:, :, k].T
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a study.
+
+    Attributes:
+        id: Our own key inside the study, such as ``S1``.
+        role: Role name of the protocol (``sagittal_t2``); None when it has none.
+        plane: Orientation.
+        sequence: Weighting.
+        volume: The voxels.
+        reasons: Why role, plane and sequence were decided so, one short sentence each.
+        header: Non-identifying acquisition facts (``echo_time_ms``, ``repetition_time_ms``, ``field_strength_t``).
+        series_instance_uid: For DICOM; references only, never shown. None otherwise.
+        instance_uids: SOP instance UID of each slice k, for DICOM; empty otherwise.
+    """
+
+    id: str
+    role: str | None
+    plane: Plane
+    sequence: Sequence
+    volume: Volume
+    reasons: tuple[str, ...] = ()
+    header: dict[str, float | str] = field(default_factory=dict)
+    series_instance_uid: str | None = None
+    instance_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was read from one path; holds no patient identity.
+
+    Attributes:
+        key: Our own study key (a hash of the content), used in logs and reading.json.
+        source: Kind of input.
+        protocol: Protocol name that was chosen or asked for.
+        series: All usable series.
+        sex: ``F``, ``M`` or None when the header does not say; never guessed.
+        age_years: None when the header does not say.
+        notices: What the reader should know, such as series left out and why.
+    """
+
+    key: str
+    source: SourceKind
+    protocol: str
+    series: tuple[Series, ...]
+    sex: str | None = None
+    age_years: float | None = None
+    notices: tuple[str, ...] = ()
+
+    def series_by_role(self, role: str) -> Series | None:
+        """Return the first series with a role, or None."""
+        return next((series for series in self.series if series.role == role), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ``study`` block of reading.json: no identity, no pixels."""
+        return {
+            "key": self.key,
+            "source": self.source.value,
+            "protocol": self.protocol,
+            "sex": self.sex,
+            "age_years": self.age_years,
+            "notices": list(self.notices),
+            "series": [_series_dict(series) for series in self.series],
+        }
+
+
+def _series_dict(series: Series) -> dict[str, Any]:
+    spacing = series.volume.spacing
+    return {
+        "id": series.id,
+        "role": series.role,
+        "plane": series.plane.value,
+        "sequence": series.sequence.value,
+        "shape": list(series.volume.shape),
+        "spacing_mm": None if spacing is None else [spacing.col_mm, spacing.row_mm, spacing.slice_mm],
+        "reasons": list(series.reasons),
+        "header": series.header,
+    }
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """Outcome of the gate before reading.
+
+    Attributes:
+        is_eligible: False refuses the study (exit code 3).
+        reasons: Named reasons, for people; empty when eligible without remark.
+        code: Machine-readable reason of a refusal, else None.
+    """
+
+    is_eligible: bool
+    reasons: tuple[str, ...] = ()
+    code: str | None = None

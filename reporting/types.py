@@ -1,0 +1,151 @@
+"""Records of the reporting room: facts read from text, drafts, verified reports. Loads without torch."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from anatomy import Condition, Side
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One statement read from report text, as LANGUAGE.md defines it; one per level and condition.
+
+    Attributes:
+        level: Disc level as written (expanded from lists and ranges); None when the text names none.
+        side: Patient's side, or None. ``bilateral`` text becomes two facts.
+        condition: Which.
+        grade: Grading word or step as written, normalised: ``mild``, ``moderate``, ``severe``, ``IV`` (Pfirrmann),
+            ``2`` (Modic) ...; None when the text gives none.
+        negated: True when the text says it is not there.
+        uncertain: True under a hedge (probably, suspected, cannot be excluded).
+        sentence: The sentence it was read from.
+    """
+
+    level: str | None
+    side: Side | None
+    condition: Condition
+    grade: str | None
+    negated: bool
+    uncertain: bool
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one line of ``spinescribe parse``."""
+        return {
+            "level": self.level,
+            "side": None if self.side is None else self.side.value,
+            "condition": self.condition.value,
+            "grade": self.grade,
+            "negated": self.negated,
+            "uncertain": self.uncertain,
+            "sentence": self.sentence,
+        }
+
+
+class SentenceSource(StrEnum):
+    """Who wrote a sentence."""
+
+    VLM = "vlm"
+    COMPOSER = "composer"
+
+
+class SentenceStatus(StrEnum):
+    """What the verifier says of a sentence in a report."""
+
+    SUPPORTED = "supported"
+    REPAIRED = "repaired"
+
+
+@dataclass(frozen=True)
+class DraftSentence:
+    """A sentence before verification.
+
+    Attributes:
+        text: One sentence.
+        finding_ids: Ids of grades and measurements it is meant to state.
+        source: Who wrote it.
+    """
+
+    text: str
+    finding_ids: tuple[str, ...]
+    source: SentenceSource
+
+
+@dataclass(frozen=True)
+class DraftSection:
+    """A section of a draft: ``technique``, ``findings`` or ``impression``."""
+
+    name: str
+    sentences: tuple[DraftSentence, ...]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Text with evidence, not yet checked."""
+
+    sections: tuple[DraftSection, ...]
+
+
+@dataclass(frozen=True)
+class ReportSentence:
+    """A sentence of a report: checked, or written anew by the composer.
+
+    Attributes:
+        text: One sentence.
+        finding_ids: Grades and measurements it states.
+        source: ``vlm`` or ``composer``.
+        status: ``supported``, or ``repaired`` when the composer replaced what did not agree with Findings.
+        replaced_text: What was there before a repair; None otherwise.
+    """
+
+    text: str
+    finding_ids: tuple[str, ...]
+    source: SentenceSource
+    status: SentenceStatus
+    replaced_text: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return an item of ``sentences`` of reading.json."""
+        return {
+            "text": self.text,
+            "finding_ids": list(self.finding_ids),
+            "source": self.source.value,
+            "status": self.status.value,
+            "replaced_text": self.replaced_text,
+        }
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """A section of a report."""
+
+    name: str
+    sentences: tuple[ReportSentence, ...]
+
+
+class ReportState(StrEnum):
+    """Where a report stands; only a person moves it on."""
+
+    DRAFT = "draft"
+    REVIEWED = "reviewed"
+    SIGNED = "signed"
+    AMENDED = "amended"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A verified report."""
+
+    state: ReportState
+    sections: tuple[ReportSection, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ``report`` block of reading.json."""
+        return {
+            "state": self.state.value,
+            "sections": [
+                {"name": section.name, "sentences": [item.to_dict() for item in section.sentences]}
+                for section in self.sections
+            ],
+        }

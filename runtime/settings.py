@@ -1,0 +1,54 @@
+"""Settings from the environment: paths and ports only, read when asked for, never at import."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import ConfigError
+from runtime.paths import weights_dir
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides.
+
+    Attributes:
+        data_dir: Folder of the real spine data (``SPINESCRIBE_DATA``, default ``../shared/data``).
+        weights_dir: Folder of model weights (``SPINESCRIBE_WEIGHTS``, default: the shipped ones).
+        host: Address the web page binds to (``SPINESCRIBE_HOST``, default 127.0.0.1).
+        port: Port of the web page (``SPINESCRIBE_PORT``, default 7860).
+        threads: CPU threads for the models (``SPINESCRIBE_THREADS``); None leaves the library's choice.
+    """
+
+    data_dir: Path
+    weights_dir: Path
+    host: str
+    port: int
+    threads: int | None
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigError: If a number is not one, or the port is out of range.
+    """
+    port = _whole_number("SPINESCRIBE_PORT", "7860")
+    if not 0 < port < 65536:
+        raise ConfigError(f"SPINESCRIBE_PORT: expected 1 to 65535, got {port!r}")
+    threads = os.environ.get("SPINESCRIBE_THREADS")
+    return Settings(
+        data_dir=Path(os.environ.get("SPINESCRIBE_DATA", "../shared/data")),
+        weights_dir=Path(os.environ.get("SPINESCRIBE_WEIGHTS", str(weights_dir()))),
+        host=os.environ.get("SPINESCRIBE_HOST", "127.0.0.1"),
+        port=port,
+        threads=None if threads is None else max(1, _whole_number("SPINESCRIBE_THREADS", "1")),
+    )
+
+
+def _whole_number(name: str, default: str) -> int:
+    text = os.environ.get(name, default)
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{name}: expected a whole number, got {text!r}") from None
