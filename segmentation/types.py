@@ -26,6 +26,29 @@ class LabelMap:
 
 
 @dataclass(frozen=True)
+class SliceMaps:
+    """What the network says of N slices of one series, on the pixel grid of the original slices.
+
+    Attributes:
+        structures: Names of the C structure prompts (``anatomy.Structure`` values).
+        probabilities: (N, C, H, W) float32, H rows, W columns of the original slice.
+        level_names: Names of the L level prompts, such as ``L5-S1``.
+        level_maps: (N, L, h, w) float32 in 0 to 1; peaks at the posterior disc margin of each level.
+        level_stride: (row, column) original pixels per map pixel: x = column * stride + (stride - 1) / 2.
+        prompt_names: Names of the P prompts of ``prompt_tokens``.
+        prompt_tokens: (N, P, D) float32, each prompt's embedding after attending to all patch tokens.
+    """
+
+    structures: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    level_names: tuple[str, ...]
+    level_maps: NDArray[np.float32]
+    level_stride: tuple[float, float]
+    prompt_names: tuple[str, ...]
+    prompt_tokens: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Level:
     """A named disc level on one series.
 
