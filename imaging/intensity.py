@@ -1,0 +1,38 @@
+"""Intensities of MR slices: they have no unit, so every slice is stretched by its own percentiles.
+
+Segmentation and grading share this one function, so that a network sees at run time what it saw in training.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOW_PERCENTILE = 1.0
+HIGH_PERCENTILE = 99.0
+
+
+def normalise_slice(image: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Stretch a slice to 0 to 1 between its 1st and 99th percentile, and clip what lies outside.
+
+    The result does not change when the image is multiplied by a positive number or shifted.
+
+    Args:
+        image: (H, W) intensities of any real number type, rows first, original pixels.
+
+    Returns:
+        (H, W) float32 in 0 to 1. All zeros when the slice has no contrast at all. When the percentiles fall
+        together (a few bright pixels on an even ground), the full range is used instead.
+
+    Raises:
+        ValueError: If the array is not two-dimensional, is empty, or holds a value that is not finite.
+    """
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f"image: expected a non-empty (H, W) array, got shape {image.shape!r}")
+    values = image.astype(np.float64)
+    low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(values).all()):
+        raise ValueError("image: expected finite intensities, got NaN or infinity")
+    if high <= low:
+        low, high = values.min(), values.max()
+    if high <= low:
+        return np.zeros(image.shape, dtype=np.float32)
+    return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
