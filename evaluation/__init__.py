@@ -1,1 +1,7 @@
-"""evaluation"""
+"""Scores of masks, grades and report text, with intervals by patient; offline, without Java."""
+
+from evaluation.bootstrap import Interval, bootstrap_by_patient
+
+__all__ = ["Interval", "bootstrap_by_patient", "evaluate"]
+
+from evaluation.run import evaluate

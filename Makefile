@@ -1,0 +1,63 @@
+# SpineScribe: the commands of README.md. Each sets up what it needs; nothing is installed by hand.
+#   make demo   read a generated study to a draft report      make test    all tests but the slow ones
+#   make app    serve the web page                            make check   style, types, import direction
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Extra flags for pip, e.g. PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu" for a CPU torch.
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+unexport PYTHONDONTWRITEBYTECODE
+export HF_HUB_OFFLINE := 1
+export GRADIO_ANALYTICS_ENABLED := False
+export TOKENIZERS_PARALLELISM := false
+export MPLBACKEND := Agg
+
+.PHONY: demo test test-slow test-browser app check bench clean system-packages
+.DEFAULT_GOAL := demo
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet $(PIP_FLAGS) -c constraints.txt torch
+	$(BIN)/pip install --quiet $(PIP_FLAGS) -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(PIP_FLAGS) -c constraints.txt -e ".[test,check]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/spinescribe demo
+
+app: $(VENV)/.installed
+	$(BIN)/python app.py
+
+system-packages:
+	sh tests/system_packages.sh
+
+test: $(VENV)/.installed-dev system-packages
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+test-slow: $(VENV)/.installed-dev system-packages
+	$(BIN)/pytest -m slow $(PYTEST_FLAGS)
+
+test-browser: $(VENV)/.installed-dev system-packages
+	$(BIN)/pytest -m browser $(PYTEST_FLAGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/segmentation.py
+	$(BIN)/python benchmarks/levels.py
+	$(BIN)/python benchmarks/grading.py
+	$(BIN)/python benchmarks/drafting.py
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Debian packages the tests drive: a browser, a DICOM validator and reader. Installed when we may; else named.
+set -eu
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v dciodvfy >/dev/null 2>&1 || missing="$missing dicom3tools"
+command -v dcmdump >/dev/null 2>&1 || missing="$missing dcmtk"
+[ -n "$missing" ] || exit 0
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    # word splitting of $missing is meant
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing fonts-dejavu-core >/dev/null
+else
+    echo "The tests that need these programs will say that they are skipped; install them to run them:$missing" >&2
+fi
