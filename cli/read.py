@@ -1,0 +1,204 @@
+"""``spinescribe read``: one or many studies to readings."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anatomy import protocol_names
+from cli import faults
+from cli.progress import ProgressDisplay
+from runtime.errors import ConfigError, SpineScribeError
+
+if TYPE_CHECKING:
+    from imaging.types import Spacing
+    from pipeline import Reader, ReadOptions
+
+_PRECEDENCE = (1, 2, 3)
+_LAST_SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z][A-Za-z0-9]*)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and the folder its reading goes to."""
+
+    path: Path
+    folder: Path
+
+
+def add_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "read",
+        parents=[shared],
+        help="read studies and write their draft reports",
+        description="Read studies: DICOM file, folder or zip, NIfTI, or a PNG/JPEG/TIFF picture of a sagittal "
+        "slice. Writes reading.json, report.md, overlay.png and the label map. With several paths each study "
+        "gets its own folder, and a bad one does not stop the others.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--protocol", default="auto", choices=("auto", *protocol_names()), help="body region")
+    parser.add_argument(
+        "--spacing", metavar="MM|ROW,COL", help="pixel spacing in mm of pictures, which carry none"
+    )
+    parser.add_argument(
+        "--spacing-csv", type=Path, metavar="FILE", help="spacing per picture: columns file,row_mm,col_mm"
+    )
+    parser.add_argument("--prior", type=Path, metavar="READING.json", help="earlier reading of the same patient")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read every path; return the exit code of the worst outcome.
+
+    Raises:
+        ConfigError: If an option is wrong; then nothing is read.
+        StudyError: If the prior reading is not one.
+    """
+    _make_folder(arguments.out)
+    options = _options(arguments)
+    spacings = _spacings(arguments.spacing_csv)
+    reader = open_reader(arguments.device)
+    jobs = plan_jobs(arguments.paths, arguments.out)
+    codes = []
+    for number, job in enumerate(jobs, start=1):
+        title = job.path.name if len(jobs) == 1 else f"[{number}/{len(jobs)}] {job.path.name}"
+        spacing = _spacing_of(job.path, spacings) or options.spacing
+        codes.append(read_one(reader, job, replace(options, spacing=spacing), title=title, debug=arguments.debug))
+    return worst_code(codes)
+
+
+def open_reader(device: str) -> Reader:
+    """Return a reader of the real rooms."""
+    from pipeline import Reader
+
+    return Reader.load(device=device)
+
+
+def plan_jobs(paths: list[Path], out: Path) -> list[Job]:
+    """Return where each input goes: straight into ``out`` when it is alone, else ``out``/<stem>/.
+
+    A stem seen again gets ``-2``, ``-3`` ...
+    """
+    if len(paths) == 1:
+        return [Job(paths[0], out)]
+    taken: set[str] = set()
+    jobs = []
+    for path in paths:
+        name = _free_name(study_stem(path), taken)
+        taken.add(name)
+        jobs.append(Job(path, out / name))
+    return jobs
+
+
+def study_stem(path: Path) -> str:
+    """Return the name of an input without its extension.
+
+    ``.nii.gz`` goes as a whole; a folder keeps its name; a number after the last point (a DICOM file named by its
+    UID) is no extension.
+    """
+    name = path.name or path.resolve().name
+    if path.is_dir():
+        return name or "study"
+    return _LAST_SUFFIX.sub("", name) or name or "study"
+
+
+def worst_code(codes: Iterable[int]) -> int:
+    """Return 1 if any was our fault, else 2, else 3, else 0."""
+    seen = set(codes)
+    return next((code for code in _PRECEDENCE if code in seen), 0)
+
+
+def read_one(reader: Reader, job: Job, options: ReadOptions, *, title: str, debug: bool) -> int:
+    """Read one input into its folder; every failure ends in error.json and an exit code."""
+    from pipeline import Reading, write_error, write_reading
+
+    try:
+        with ProgressDisplay(title) as display:
+            for event in reader.read(job.path, options):
+                if isinstance(event, Reading):
+                    write_reading(event, job.folder)
+                    summary = _summary(event)
+                else:
+                    display.show(event)
+    except SpineScribeError as error:
+        write_error(error, job.path.name, job.folder)
+        faults.say(str(error))
+        return error.exit_code
+    except Exception as error:
+        write_error(error, job.path.name, job.folder)
+        faults.report_fault(error, job.folder, debug=debug)
+        return 1
+    print(f"{job.path.name}: {summary}, written to {job.folder}", flush=True)
+    return 0
+
+
+def _summary(reading: object) -> str:
+    from pipeline import Reading
+    from reporting.types import SentenceStatus
+
+    assert isinstance(reading, Reading)
+    sentences = [sentence for section in reading.report.sections for sentence in section.sentences]
+    repaired = sum(sentence.status is SentenceStatus.REPAIRED for sentence in sentences)
+    seconds = sum(reading.timings_s.values())
+    return (
+        f"{len(reading.findings.levels)} levels, {len(reading.findings.grades)} grades, "
+        f"{len(sentences)} sentences ({repaired} repaired), {seconds:.1f} s"
+    )
+
+
+def _options(arguments: argparse.Namespace) -> ReadOptions:
+    from pipeline import ReadOptions, load_reading
+
+    prior = None if arguments.prior is None else load_reading(arguments.prior)
+    return ReadOptions(protocol=arguments.protocol, spacing=_parse_spacing(arguments.spacing), prior=prior)
+
+
+def _parse_spacing(text: str | None) -> Spacing | None:
+    if text is None:
+        return None
+    from imaging.geometry import parse_spacing
+
+    return parse_spacing(text)
+
+
+def _spacings(file: Path | None) -> dict[str, Spacing]:
+    if file is None:
+        return {}
+    from imaging.geometry import read_spacing_csv
+
+    return read_spacing_csv(file)
+
+
+def _spacing_of(path: Path, spacings: dict[str, Spacing]) -> Spacing | None:
+    """Return the spacing of a path, listed by its path as given or by its file name."""
+    return spacings.get(str(path)) or spacings.get(path.name)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the result folder.
+
+    Raises:
+        ConfigError: If there cannot be one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out: expected a folder that can be written, got {str(folder)!r}") from error
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    if stem not in taken:
+        return stem
+    number = 2
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"

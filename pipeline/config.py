@@ -1,0 +1,62 @@
+"""Options of one reading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from anatomy import DISC_LEVELS, protocol_names
+from imaging.types import Spacing
+from runtime.errors import ConfigError
+
+AUTO = "auto"
+
+
+class Writer(StrEnum):
+    """Who writes the draft before it is verified."""
+
+    VLM = "vlm"
+    COMPOSER = "composer"
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a caller decides about one reading; everything else comes from the protocol and the models."""
+
+    protocol: str = AUTO
+    """``auto`` (decided from the study), or the name of an installed protocol."""
+    spacing: Spacing | None = None
+    """Pixel spacing in mm for a picture, which carries none; None leaves it unknown."""
+    anchor: tuple[str, tuple[float, float]] | None = None
+    """A confirmed level, such as ``("L4-L5", (x, y))`` in pixels of the primary slice; renames all others."""
+    prior: Mapping[str, Any] | None = None
+    """Content of an earlier reading.json of the same patient, already validated (``load_reading``)."""
+    writer: Writer = Writer.VLM
+    """``vlm``, or ``composer`` for the deterministic text alone."""
+    draft_seconds: float = 60.0
+    """Longest time in seconds that the language model may take before the composer writes instead."""
+
+    def __post_init__(self) -> None:
+        if self.protocol != AUTO and self.protocol not in protocol_names():
+            names = ", ".join((AUTO, *protocol_names()))
+            raise ConfigError(f"protocol: expected one of {names}, got {self.protocol!r}")
+        if self.anchor is not None and self.anchor[0] not in DISC_LEVELS:
+            raise ConfigError(f"anchor: expected a disc level such as L4-L5, got {self.anchor[0]!r}")
+        if not self.draft_seconds > 0:
+            raise ConfigError(f"draft_seconds: expected a time above 0, got {self.draft_seconds!r}")
+
+    @property
+    def prior_study_key(self) -> str | None:
+        """Return the study key of the prior reading, or None."""
+        return None if self.prior is None else str(self.prior["study"]["key"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the configuration hash covers: no path, no pixels."""
+        spacing = self.spacing
+        return {
+            "protocol": self.protocol,
+            "spacing": None if spacing is None else [spacing.row_mm, spacing.col_mm, spacing.slice_mm],
+            "anchor": None if self.anchor is None else [self.anchor[0], list(self.anchor[1])],
+            "prior": self.prior_study_key,
+            "writer": self.writer.value,
+        }

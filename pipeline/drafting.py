@@ -1,0 +1,95 @@
+"""Who writes the draft: the language model within its time, else the composer, which always can."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import anatomy
+from grading.types import Findings
+from pipeline.stages import WritesDraft
+from reporting.types import Draft
+from segmentation.types import Region
+
+_log = logging.getLogger(__name__)
+
+NOT_INSTALLED = "The language model is not installed; the report was composed from the findings by rule."
+FAILED = "The language model could not write a draft; the report was composed from the findings by rule."
+TOO_SLOW = "The language model took too long; the report was composed from the findings by rule."
+
+
+@dataclass(frozen=True)
+class DraftOutcome:
+    """A draft, and the notice that says why the composer wrote it (None when the language model did)."""
+
+    draft: Draft
+    notice: str | None
+
+
+@dataclass
+class _Attempt:
+    """One run of the language model in its own thread."""
+
+    draft: Draft | None = None
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, write: Callable[[], Draft]) -> None:
+        try:
+            self.draft = write()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+
+class DraftWriter:
+    """Runs the language model with a time limit and falls back to the composer.
+
+    A thread cannot be stopped from outside. One that overran goes on in the background and its text is thrown
+    away; until it ends, further drafts are composed, so that slow drafts never pile up.
+    """
+
+    def __init__(self, compose_report: Callable[[Findings], Draft]) -> None:
+        self._compose = compose_report
+        self._overrun: _Attempt | None = None
+
+    def write(
+        self,
+        drafter: WritesDraft | None,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: anatomy.Protocol,
+        *,
+        seconds: float,
+    ) -> DraftOutcome:
+        """Return the language model's draft, or the composer's with the reason.
+
+        Args:
+            drafter: The language model; None when it is not installed.
+            findings: The facts.
+            regions: Regions with their embeddings.
+            protocol: The body region's plan.
+            seconds: Longest time the language model may take.
+        """
+        if drafter is None:
+            return DraftOutcome(self._compose(findings), NOT_INSTALLED)
+        if self._overrun is not None and not self._overrun.done.is_set():
+            return DraftOutcome(self._compose(findings), TOO_SLOW)
+        attempt = _Attempt()
+        threading.Thread(
+            target=attempt.run,
+            args=(lambda: drafter.write_draft(findings, regions, protocol),),
+            name="spinescribe-draft",
+            daemon=True,
+        ).start()
+        if not attempt.done.wait(seconds):
+            self._overrun = attempt
+            _log.warning("study %s: draft not ready after %.0f s", findings.study_key, seconds)
+            return DraftOutcome(self._compose(findings), TOO_SLOW)
+        if attempt.draft is None:
+            _log.error("study %s: draft failed", findings.study_key, exc_info=attempt.error)
+            return DraftOutcome(self._compose(findings), FAILED)
+        return DraftOutcome(attempt.draft, None)

@@ -1,0 +1,190 @@
+"""A study goes in, a verified draft report comes out: every step, in order, on one page.
+
+load -> is it eligible? -> segment and name levels -> grade -> draft -> verify -> picture -> ``Reading``.
+Nothing here knows medicine; each step belongs to its room.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from anatomy import Protocol, load_protocol
+from grading.types import Findings
+from imaging.types import Eligibility, Study
+from pipeline.config import ReadOptions, Writer
+from pipeline.drafting import DraftOutcome, DraftWriter
+from pipeline.overlay import render_overlay
+from pipeline.stages import Models, Stages, open_stages
+from pipeline.types import Reading
+from runtime.errors import NotEligibleError
+from runtime.progress import Progress
+from runtime.provenance import Provenance, collect_provenance
+from runtime.settings import load_settings
+from segmentation.types import SegmentedStudy
+
+PRIOR_NOTICE = "A prior reading was given; a comparison with it is not written yet."
+
+
+class Reader:
+    """Reads studies one after another; models are loaded once a protocol and kept."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._models: dict[str, Models] = {}
+        self._writer = DraftWriter(stages.compose_report)
+
+    @classmethod
+    def load(cls, *, weights_root: Path | None = None, device: str = "auto", warm: tuple[str, ...] = ()) -> Reader:
+        """Open the real rooms.
+
+        Args:
+            weights_root: Folder of all weights; None takes the one of the settings.
+            device: ``auto``, ``cpu``, ``cuda`` ...
+            warm: Protocols whose models are loaded now; those of others load with their first study.
+
+        Raises:
+            NotEligibleError: If weights of a protocol in ``warm`` are not installed.
+        """
+        root = load_settings().weights_dir if weights_root is None else weights_root
+        reader = cls(open_stages(weights_root=root, device=device))
+        for name in warm:
+            reader.models(load_protocol(name))
+        return reader
+
+    def models(self, protocol: Protocol) -> Models:
+        """Return the models of a protocol, loading them the first time."""
+        if protocol.name not in self._models:
+            self._models[protocol.name] = self._stages.load_models(protocol)
+        return self._models[protocol.name]
+
+    def read(self, path: Path, options: ReadOptions | None = None) -> Iterator[Progress | Reading]:
+        """Read one path; yields progress and, last, the reading.
+
+        Raises:
+            StudyError: If the path cannot be read as a spine study.
+            NotEligibleError: If it was read, but a report on it would not be trustworthy.
+        """
+        options = options or ReadOptions()
+        clock = _Clock()
+
+        yield Progress("imaging", 0.0, "reading the images")
+        with clock.measure("imaging"):
+            study = self._stages.load_study(path, protocol=options.protocol, spacing=options.spacing)
+            eligibility = _admit(self._stages.check_eligibility(study))
+        protocol = load_protocol(study.protocol)
+
+        yield Progress("models", 0.1, f"opening the models of the {protocol.name} protocol")
+        with clock.measure("models"):
+            models = self.models(protocol)
+
+        yield Progress("segmentation", 0.2, "finding discs, vertebrae and canal, naming levels")
+        with clock.measure("segmentation"):
+            segmented = models.segmenter.segment_study(study, protocol, anchor=options.anchor)
+
+        yield Progress("grading", 0.6, f"grading {len(segmented.levels)} levels")
+        with clock.measure("grading"):
+            findings = models.grader.grade(study, segmented, protocol)
+
+        yield Progress("drafting", 0.75, "writing the draft")
+        with clock.measure("drafting"):
+            drafted = self._draft(models, findings, segmented, protocol, options)
+
+        yield Progress("verifying", 0.9, "checking every sentence against the findings")
+        with clock.measure("verifying"):
+            report = self._stages.verify_draft(drafted.draft, findings)
+
+        yield Progress("overlay", 0.95, "drawing the overlay")
+        with clock.measure("overlay"):
+            overlay_png = render_overlay(study, segmented)
+
+        reading = Reading(
+            study=study,
+            eligibility=eligibility,
+            segmented=segmented,
+            findings=findings,
+            report=report,
+            overlay_png=overlay_png,
+            provenance=_provenance(models, findings, protocol, options, drafted),
+            notices=_notices(study, segmented, findings, drafted, options),
+            prior_study_key=options.prior_study_key,
+            timings_s=clock.seconds,
+        )
+        yield Progress("done", 1.0, f"{len(findings.grades)} grades at {len(findings.levels)} levels")
+        yield reading
+
+    def _draft(
+        self,
+        models: Models,
+        findings: Findings,
+        segmented: SegmentedStudy,
+        protocol: Protocol,
+        options: ReadOptions,
+    ) -> DraftOutcome:
+        if options.writer is Writer.COMPOSER:
+            return DraftOutcome(self._stages.compose_report(findings), None)
+        return self._writer.write(
+            models.drafter, findings, segmented.regions, protocol, seconds=options.draft_seconds
+        )
+
+
+def read_study(path: Path, options: ReadOptions | None = None) -> Reading:
+    """Read one path with freshly loaded models: the one-call door; ``Reader`` is the one for many studies."""
+    for event in Reader.load().read(path, options):
+        if isinstance(event, Reading):
+            return event
+    raise AssertionError("Reader.read ends with a Reading or raises")
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+def _admit(eligibility: Eligibility) -> Eligibility:
+    """Let an eligible study pass.
+
+    Raises:
+        NotEligibleError: With the reasons, if it is not eligible.
+    """
+    if not eligibility.is_eligible:
+        raise NotEligibleError("; ".join(eligibility.reasons), code=eligibility.code or "not_eligible")
+    return eligibility
+
+
+def _provenance(
+    models: Models, findings: Findings, protocol: Protocol, options: ReadOptions, drafted: DraftOutcome
+) -> Provenance:
+    """Return what made a reading; a language model that wrote nothing is not named."""
+    weights = models.checksums()
+    if options.writer is Writer.COMPOSER or drafted.notice is not None:
+        weights.pop("vlm", None)
+    return collect_provenance(
+        weights=weights,
+        config={**options.to_dict(), "read_as": protocol.name},
+        prompts={**{name: str(rule) for name, rule in protocol.rules.items()}, "burden": findings.burden.formula},
+    )
+
+
+def _notices(
+    study: Study,
+    segmented: SegmentedStudy,
+    findings: Findings,
+    drafted: DraftOutcome,
+    options: ReadOptions,
+) -> tuple[str, ...]:
+    """Return all notices, each once, in the order of the stages."""
+    own = [] if drafted.notice is None else [drafted.notice]
+    if options.prior is not None:
+        own.append(PRIOR_NOTICE)
+    return tuple(dict.fromkeys((*study.notices, *segmented.notices, *findings.notices, *own)))

@@ -1,0 +1,146 @@
+"""The rooms as the pipeline sees them: what each must offer, and the real ones, opened when first needed.
+
+A test, or another way to run a stage (a GPU server, a remote model), supplies its own ``Stages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from runtime.errors import NotEligibleError
+
+if TYPE_CHECKING:
+    import anatomy
+    from grading.types import Findings
+    from imaging.types import Eligibility, Spacing, Study
+    from reporting.types import Draft, Report
+    from segmentation.types import Region, SegmentedStudy
+
+
+class LoadsStudy(Protocol):
+    """Reads one path."""
+
+    def __call__(self, path: Path, *, protocol: str = "auto", spacing: Spacing | None = None) -> Study:
+        """Return the study; raises StudyError or NotEligibleError."""
+        ...
+
+
+class SegmentsStudy(Protocol):
+    """Finds and names structures."""
+
+    checksum: str
+
+    def segment_study(
+        self,
+        study: Study,
+        protocol: anatomy.Protocol,
+        *,
+        anchor: tuple[str, tuple[float, float]] | None = None,
+    ) -> SegmentedStudy:
+        """Return label maps, levels and measurements; raises NotEligibleError without a spine."""
+        ...
+
+
+class GradesStudy(Protocol):
+    """Grades what was segmented."""
+
+    checksum: str
+
+    def grade(self, study: Study, segmented: SegmentedStudy, protocol: anatomy.Protocol) -> Findings:
+        """Return the findings graph."""
+        ...
+
+
+class WritesDraft(Protocol):
+    """Phrases findings."""
+
+    checksum: str
+
+    def write_draft(self, findings: Findings, regions: tuple[Region, ...], protocol: anatomy.Protocol) -> Draft:
+        """Return the draft with evidence."""
+        ...
+
+
+@dataclass(frozen=True)
+class Models:
+    """The loaded models of one protocol; ``drafter`` is None where no language model is installed."""
+
+    segmenter: SegmentsStudy
+    grader: GradesStudy
+    drafter: WritesDraft | None
+
+    def checksums(self) -> dict[str, str]:
+        """Return model name -> checksum of its weights."""
+        sums = {"segmentation": self.segmenter.checksum, "grading": self.grader.checksum}
+        return sums if self.drafter is None else {**sums, "vlm": self.drafter.checksum}
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Every step of the story as a callable."""
+
+    load_study: LoadsStudy
+    check_eligibility: Callable[[Study], Eligibility]
+    load_models: Callable[[anatomy.Protocol], Models]
+    compose_report: Callable[[Findings], Draft]
+    verify_draft: Callable[[Draft, Findings], Report]
+
+
+def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
+    """Return the real rooms. Imports the readers and the report language, but no network yet.
+
+    Args:
+        weights_root: Folder of all weights.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+    """
+    import imaging
+    import reporting
+
+    return Stages(
+        load_study=imaging.load_study,
+        check_eligibility=imaging.check_eligibility,
+        load_models=lambda protocol: load_models(protocol, weights_root=weights_root, device=device),
+        compose_report=reporting.compose_report,
+        verify_draft=reporting.verify_draft,
+    )
+
+
+def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto") -> Models:
+    """Load the models that a protocol names.
+
+    The language model is not needed for a report (the composer writes one), so its folder may be absent.
+
+    Raises:
+        NotEligibleError: If the protocol's segmentation or grading weights are not installed.
+        WeightsError: If weights are there but damaged.
+    """
+    for stage in ("segmentation", "grading"):
+        if not is_installed(protocol, stage, weights_root):
+            raise NotEligibleError(
+                f"protocol {protocol.name}: its {stage} weights ({protocol.weights.get(stage)!r}) are not "
+                "installed, so this body region cannot be read yet",
+                code="weights_not_installed",
+            )
+    from grading import Grader
+    from segmentation import Segmenter
+
+    names = protocol.weights
+    drafter: WritesDraft | None = None
+    if is_installed(protocol, "vlm", weights_root):
+        from vlm import Drafter
+
+        drafter = Drafter.load(weights_root=weights_root, name=names["vlm"], device=device)
+    return Models(
+        segmenter=Segmenter.load(weights_root=weights_root, name=names["segmentation"], device=device),
+        grader=Grader.load(weights_root=weights_root, name=names["grading"], device=device),
+        drafter=drafter,
+    )
+
+
+def is_installed(protocol: anatomy.Protocol, stage: str, weights_root: Path) -> bool:
+    """Return whether the weights folder that a protocol names for a stage is there."""
+    name = protocol.weights.get(stage)
+    return name is not None and (weights_root / name).is_dir()

@@ -1,0 +1,43 @@
+"""The record that keeps everything known about one study after it was read."""
+
+from dataclasses import dataclass, field
+
+from grading.types import Findings
+from imaging.types import Eligibility, Series, Study
+from reporting.types import Report
+from runtime.provenance import Provenance
+from segmentation.types import SegmentedStudy
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One study, read.
+
+    Attributes:
+        study: What was read.
+        eligibility: Outcome of the gate before reading; always eligible here.
+        segmented: Label maps, levels, measurements, regions.
+        findings: The graph of facts.
+        report: The verified draft report.
+        overlay_png: PNG of the primary slice with structures and level names.
+        provenance: What made it.
+        notices: Everything a reader should know about this run, each once, in the order of the stages.
+        prior_study_key: Study key of the prior reading that was given; None without one.
+        timings_s: Stage -> seconds. Not written to reading.json, so that the same input gives the same bytes.
+    """
+
+    study: Study
+    eligibility: Eligibility
+    segmented: SegmentedStudy
+    findings: Findings
+    report: Report
+    overlay_png: bytes
+    provenance: Provenance
+    notices: tuple[str, ...] = ()
+    prior_study_key: str | None = None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def primary_series(self) -> Series:
+        """Return the series that levels and measurements lie on."""
+        return next(item for item in self.study.series if item.id == self.segmented.primary_series_id)
