@@ -1,0 +1,226 @@
+"""The deterministic report: technique, findings level by level, impression. The fallback, and the verifier's pen.
+
+Levels run from cranial to caudal; those with nothing abnormal share a sentence. What could not be assessed is said
+once for the study, with the reason. The impression ranks levels by their worst step, then caudal first.
+"""
+
+from collections.abc import Sequence
+
+from anatomy import CONDITIONS, Condition, load_protocol
+from grading.types import Findings, Grade, GradeStatus
+from reporting.grammar import absent_items, compose_level, join_items, level_words, positive_items
+from reporting.levels_text import levels_text
+from reporting.phrases import read_template
+from reporting.serialise import graded_levels
+from reporting.statements import Polarity, Statement, is_abnormal, severity_weight, states
+from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
+
+_IMPRESSION_LEVELS = 4
+"""Levels with a line of their own in the impression; the rest are named together."""
+
+_IMPRESSION_ITEMS = 4
+"""Phrases in one line of the impression, worst first."""
+
+
+def compose_report(findings: Findings) -> Draft:
+    """Return the whole report of some findings; the same findings give the same text."""
+    return Draft(
+        (
+            DraftSection("technique", tuple(compose_technique(findings))),
+            DraftSection("findings", tuple(compose_findings(findings))),
+            DraftSection("impression", tuple(compose_impression(findings))),
+        )
+    )
+
+
+def compose_technique(findings: Findings) -> list[DraftSentence]:
+    """Return what was read, what was covered, and the limits: each said once."""
+    table = read_template("composer.yaml")
+    roles = [_role_words(role, table["sequences"]) for role in findings.sequences]
+    title = load_protocol(findings.protocol).title
+    lines = [table["technique"].format(title=title, sequences=join_items(roles) if roles else "no known series")]
+    levels = tuple(level for level in graded_levels(findings) if level is not None)
+    if levels:
+        lines.append(table["coverage"].format(levels=levels_text(levels)))
+    lines += _length_limits(findings, table["no_lengths"])
+    lines += [_as_sentence(notice) for notice in findings.notices]
+    plain = [_sentence(text) for text in dict.fromkeys(lines)]
+    return plain + _not_assessable(findings)
+
+
+def compose_findings(findings: Findings) -> list[DraftSentence]:
+    """Return the sentences level by level; unremarkable levels with the same conditions share one."""
+    sentences: list[DraftSentence] = []
+    done: set[str | None] = set()
+    for level in graded_levels(findings):
+        if level in done:
+            continue
+        alike = _unremarkable_like(findings, level)
+        done.update(alike or (level,))
+        sentences += [_unremarkable(findings, alike)] if alike else compose_level(findings, level)
+    return sentences
+
+
+def compose_impression(findings: Findings) -> list[DraftSentence]:
+    """Return the ranked summary: worst levels, lesser ones together, numbering doubts, the burden score."""
+    table = read_template("composer.yaml")
+    ranked = _ranked_levels(findings)
+    lines = [_impression_line(findings, level) for level in ranked[:_IMPRESSION_LEVELS]]
+    rest = [level for level in graded_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
+    if rest:
+        lines.append(_sentence(table["lesser"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
+    if not ranked and _graded(findings.grades):
+        ids = tuple(grade.id for grade in _graded(findings.grades))
+        lines.append(_sentence(table["nothing_abnormal"], ids))
+    lines += _doubts(findings, table["doubt"])
+    burden = findings.burden
+    if burden.score is None:
+        return [*lines, _sentence(table["no_burden"])]
+    text = table["burden"].format(score=f"{burden.score:.0f}", category=burden.category)
+    return [*lines, _sentence(text, tuple(term.grade_id for term in burden.terms))]
+
+
+def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
+    worst = sorted(_headline(findings, level), key=lambda item: -severity_weight(item.grade))[:_IMPRESSION_ITEMS]
+    ordered = [item for item in worst if item.polarity is Polarity.PRESENT]
+    ordered += [item for item in worst if item.polarity is Polarity.POSSIBLE]
+    items = join_items(positive_items(ordered))
+    items = items.removeprefix("a ").removeprefix("an ")
+    header = f"{level_words(level)}: " if level else ""
+    ids = (*(item.grade.id for item in ordered), *(value.id for item in ordered for value in item.measurements))
+    return _sentence(f"{header}{items[:1].upper()}{items[1:]}.", ids)
+
+
+def _headline(findings: Findings, level: str | None) -> list[Statement]:
+    """Return the statements of a level that belong in an impression: the best step itself is a positive finding."""
+    stated = states(findings.grades_at(level), findings)
+    return [
+        item for item in stated if is_abnormal(item) and severity_weight(item.grade) > 0 and _is_positive(item)
+    ]
+
+
+def _is_positive(statement: Statement) -> bool:
+    """Leave out grades whose best step is still normal, such as Pfirrmann II or III with II the likelier."""
+    scale_steps = statement.steps if statement.polarity is Polarity.PRESENT else ()
+    if statement.condition is Condition.DISC_DEGENERATION:
+        return statement.grade.grade in scale_steps and severity_weight(statement.grade) >= _DEGENERATION_WEIGHT
+    return True
+
+
+_DEGENERATION_WEIGHT = 0.35
+"""Weight of Pfirrmann III in scales.yaml: the first step that is a positive finding."""
+
+
+def _ranked_levels(findings: Findings) -> list[str | None]:
+    """Return the levels with a positive finding: worst step first, then more of them, then caudal first."""
+    levels = graded_levels(findings)
+    weights: dict[str | None, tuple[float, float, int]] = {}
+    for index, level in enumerate(levels):
+        found = [severity_weight(item.grade) for item in _headline(findings, level)]
+        if found:
+            weights[level] = (max(found), sum(found), index)
+    return sorted(weights, key=lambda level: weights[level], reverse=True)
+
+
+def _unremarkable_like(findings: Findings, level: str | None) -> tuple[str, ...]:
+    """Return all levels with nothing abnormal and the same assessed conditions as this one; empty when abnormal."""
+    if level is None or not _is_unremarkable(findings, level):
+        return ()
+    signature = _signature(findings, level)
+    others = [name for name in graded_levels(findings) if name is not None and _is_unremarkable(findings, name)]
+    return tuple(name for name in others if _signature(findings, name) == signature)
+
+
+def _is_unremarkable(findings: Findings, level: str) -> bool:
+    return bool(_graded(findings.grades_at(level))) and not any(
+        is_abnormal(item) for item in states(findings.grades_at(level), findings)
+    )
+
+
+def _signature(findings: Findings, level: str) -> tuple[tuple[str, str | None], ...]:
+    graded = _graded(findings.grades_at(level))
+    return tuple((grade.condition.value, grade.side.value if grade.side else None) for grade in graded)
+
+
+def _unremarkable(findings: Findings, levels: tuple[str, ...]) -> DraftSentence:
+    stated = states(_graded(findings.grades_at(levels[0])), findings)
+    text = read_template("composer.yaml")["unremarkable"]
+    items = absent_items([_without_values(item) for item in stated])
+    ids = tuple(grade.id for level in levels for grade in _graded(findings.grades_at(level)))
+    return _sentence(text.format(levels=levels_text(levels), items=join_items(items, " or ")), ids)
+
+
+def _without_values(statement: Statement) -> Statement:
+    return Statement(statement.grade, Polarity.ABSENT, (), ())
+
+
+def _not_assessable(findings: Findings) -> list[DraftSentence]:
+    """Return one sentence a reason: conditions with the levels where they could not be assessed."""
+    table = read_template("composer.yaml")
+    by_reason: dict[str, list[Grade]] = {}
+    for grade in findings.grades:
+        if grade.status is GradeStatus.NOT_ASSESSABLE:
+            by_reason.setdefault((grade.reason or "no reason given").rstrip(". "), []).append(grade)
+    sentences = []
+    for reason, grades in by_reason.items():
+        items = _items_with_levels(grades, findings, table)
+        text = table["not_assessable"].format(items="; ".join(items), reason=reason)
+        sentences.append(_sentence(text, tuple(grade.id for grade in grades)))
+    return sentences
+
+
+def _items_with_levels(grades: Sequence[Grade], findings: Findings, table: dict[str, str]) -> list[str]:
+    every = [level for level in graded_levels(findings) if level is not None]
+    by_levels: dict[tuple[str, ...], list[str]] = {}
+    for condition in dict.fromkeys(grade.condition for grade in grades):
+        levels = [grade.level for grade in grades if grade.condition is condition and grade.level is not None]
+        by_levels.setdefault(tuple(dict.fromkeys(levels)), []).append(condition_words(condition))
+    items = []
+    for levels, words in by_levels.items():
+        frame = table["at_all_levels"] if list(levels) == every else table["at_levels"]
+        joined = join_items(words)
+        items.append(frame.format(item=joined, levels=levels_text(levels)) if levels else joined)
+    return items
+
+
+def condition_words(condition: Condition) -> str:
+    """Return the plain name of a condition inside a sentence."""
+    return CONDITIONS[condition].words
+
+
+def _length_limits(findings: Findings, frame: str) -> list[str]:
+    """Say why there are no lengths, when there are none at all."""
+    lengths = [item for item in findings.measurements if item.unit == "mm"]
+    if not lengths or any(item.value is not None for item in lengths):
+        return []
+    reasons = dict.fromkeys((item.reason or "no reason given").rstrip(". ") for item in lengths)
+    return [frame.format(reason="; ".join(reasons))]
+
+
+def _doubts(findings: Findings, frame: str) -> list[DraftSentence]:
+    by_reason: dict[str, list[str]] = {}
+    for level in findings.levels:
+        if level.doubt is not None:
+            by_reason.setdefault(level.doubt.rstrip(". "), []).append(level.name)
+    return [_sentence(frame.format(levels=levels_text(names), reason=why)) for why, names in by_reason.items()]
+
+
+def _abnormal_ids(findings: Findings, levels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(item.grade.id for level in levels for item in _headline(findings, level))
+
+
+def _graded(grades: Sequence[Grade]) -> list[Grade]:
+    return [grade for grade in grades if grade.status is GradeStatus.GRADED]
+
+
+def _role_words(role: str, names: dict[str, str]) -> str:
+    return " ".join(names.get(word, word) for word in role.split("_"))
+
+
+def _as_sentence(notice: str) -> str:
+    text = " ".join(notice.split()).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _sentence(text: str, ids: tuple[str, ...] = ()) -> DraftSentence:
+    return DraftSentence(text, ids, SentenceSource.COMPOSER)
