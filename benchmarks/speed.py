@@ -1,6 +1,6 @@
 """Time and peak memory of whole readings on this machine: `python benchmarks/speed.py [--threads 2]`.
 
-Reads one picture (a phantom's mid-sagittal slice, or a real one with --picture) and a three-series phantom study with
+Reads one picture (a phantom's mid-sagittal slice, or a real one with --picture) and a three-series phantom study,
 models already loaded, each several times; prints a Markdown table and writes runs/benchmarks/speed.json.
 """
 
