@@ -35,9 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         StudyError: If either input is not there.
     """
     for option in ("predictions", "references"):
-        if not getattr(arguments, option).exists():
+        given: Path = getattr(arguments, option)
+        if not given.exists():
             raise StudyError(
-                f"--{option}: {getattr(arguments, option).name}: expected a file or folder, found none"
+                f"--{option}: {given.name}: expected a file or folder, found none"
             )
     from evaluation.run import evaluate
 

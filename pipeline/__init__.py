@@ -6,7 +6,7 @@ Importing this package loads neither torch nor DICOM: the rooms are opened when 
 """
 
 from pipeline.config import ReadOptions, Writer
-from pipeline.document import SCHEMA_NAME, load_reading, reading_document, validate_document
+from pipeline.document import SCHEMA_NAME, load_reading, reading_to_dict, validate_document
 from pipeline.overlay import OverlayLayers, render_overlay
 from pipeline.run import Reader, read_study
 from pipeline.types import Reading
@@ -22,7 +22,7 @@ __all__ = [
     "clear_reading",
     "load_reading",
     "read_study",
-    "reading_document",
+    "reading_to_dict",
     "render_overlay",
     "validate_document",
     "write_error",

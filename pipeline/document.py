@@ -28,7 +28,7 @@ _DIGITS = 6
 _MAX_BYTES = 64 * 2**20
 
 
-def reading_document(reading: Reading) -> dict[str, Any]:
+def reading_to_dict(reading: Reading) -> dict[str, Any]:
     """Return the content of reading.json, validated.
 
     Raises:

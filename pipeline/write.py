@@ -11,7 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pipeline.document import SCHEMA_NAME, reading_document
+from pipeline.document import SCHEMA_NAME, reading_to_dict
 from pipeline.types import Reading
 from runtime.errors import NotEligibleError, SpineScribeError
 
@@ -34,7 +34,7 @@ def write_reading(reading: Reading, folder: Path) -> tuple[Path, ...]:
     """
     from imaging import write_label_map
 
-    document = reading_document(reading)
+    document = reading_to_dict(reading)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".spinescribe-", dir=folder) as temporary:
         fresh = Path(temporary)

@@ -1,0 +1,195 @@
+"""The story: order of steps, what is kept, what stops it, who writes when the language model does not."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from anatomy import Protocol
+from imaging.types import Spacing
+from pipeline import Reader, ReadOptions, Reading, Writer
+from pipeline.drafting import FAILED, NOT_INSTALLED, TOO_SLOW
+from pipeline.run import PRIOR_NOTICE
+from pipeline.stages import Models, is_installed, load_models
+from reporting.types import SentenceSource
+from runtime.errors import ConfigError, NotEligibleError, StudyError
+from runtime.progress import Progress
+from tests.pipeline.fakes import (
+    FailingDrafter,
+    FakeDrafter,
+    FakeGrader,
+    FakeSegmenter,
+    StuckDrafter,
+    fake_reader,
+    fake_stages,
+)
+
+PICTURE = Path("scan.png")
+
+
+def read(reader: Reader, path: Path = PICTURE, options: ReadOptions | None = None) -> Reading:
+    *progress, reading = reader.read(path, options)
+    assert all(isinstance(event, Progress) for event in progress)
+    assert isinstance(reading, Reading)
+    return reading
+
+
+def sources(reading: Reading) -> set[SentenceSource]:
+    return {sentence.source for section in reading.report.sections for sentence in section.sentences}
+
+
+def test_progress_tells_the_story_in_order_and_ends_with_the_reading() -> None:
+    events = list(fake_reader().read(PICTURE))
+    steps = [event for event in events if isinstance(event, Progress)]
+    assert [step.stage for step in steps] == [
+        "imaging", "models", "segmentation", "grading", "drafting", "verifying", "overlay", "done",
+    ]  # fmt: skip
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
+    assert fractions[-1] == 1.0
+    assert isinstance(events[-1], Reading)
+
+
+def test_reading_keeps_what_every_stage_made() -> None:
+    reading = read(fake_reader(), options=ReadOptions(spacing=Spacing(0.5, 0.5)))
+    assert reading.study.series[0].volume.spacing == Spacing(0.5, 0.5)
+    assert [level.name for level in reading.segmented.levels] == [level.name for level in reading.findings.levels]
+    assert reading.primary_series.id == "S1"
+    assert sources(reading) == {SentenceSource.VLM}
+    assert reading.overlay_png.startswith(b"\x89PNG")
+    assert reading.provenance.weights == {
+        "segmentation": "segmenter-sum", "grading": "grader-sum", "vlm": "drafter-sum",
+    }  # fmt: skip
+    assert reading.provenance.prompts == {
+        "spinal_canal_stenosis": "canal_ap_verbiest/1", "burden": "burden/1",
+    }  # fmt: skip
+    assert set(reading.timings_s) == {
+        "imaging", "models", "segmentation", "grading", "drafting", "verifying", "overlay",
+    }  # fmt: skip
+    assert all(seconds >= 0 for seconds in reading.timings_s.values())
+
+
+def test_notices_come_once_each_in_the_order_of_the_stages() -> None:
+    reading = read(fake_reader())
+    assert reading.notices == (
+        "the sequence is assumed to be T2",
+        "the sacrum is not segmented",
+        "Modic changes need T1 and T2",
+    )
+
+
+def test_same_input_gives_the_same_provenance_and_picture() -> None:
+    first, second = read(fake_reader()), read(fake_reader())
+    assert first.overlay_png == second.overlay_png
+    assert first.provenance == second.provenance
+
+
+def test_options_change_the_configuration_hash() -> None:
+    plain = read(fake_reader())
+    spaced = read(fake_reader(), options=ReadOptions(spacing=Spacing(0.5, 0.5)))
+    assert plain.provenance.config_hash != spaced.provenance.config_hash
+
+
+@pytest.mark.parametrize(
+    ("drafter", "notice"), [(FailingDrafter(), FAILED), (None, NOT_INSTALLED)], ids=["fails", "absent"]
+)
+def test_composer_writes_when_the_language_model_cannot(drafter: FakeDrafter | None, notice: str) -> None:
+    reading = read(Reader(fake_stages(drafter=drafter)))
+    assert sources(reading) == {SentenceSource.COMPOSER}
+    assert reading.notices[-1] == notice
+    assert "vlm" not in reading.provenance.weights
+
+
+def test_slow_language_model_is_left_behind_and_used_again_when_it_ends() -> None:
+    drafter = StuckDrafter()
+    reader = fake_reader(drafter)
+    quick = ReadOptions(draft_seconds=0.05)
+    assert read(reader, options=quick).notices[-1] == TOO_SLOW
+    # While the first draft still runs, no second one is started beside it.
+    assert read(reader, options=quick).notices[-1] == TOO_SLOW
+    assert drafter.calls == 1
+    drafter.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "spinescribe-draft":
+            thread.join(10)
+    reading = read(reader, options=ReadOptions(draft_seconds=10))
+    assert sources(reading) == {SentenceSource.VLM}
+    assert drafter.calls == 2
+
+
+def test_composer_can_be_asked_for() -> None:
+    reading = read(fake_reader(), options=ReadOptions(writer=Writer.COMPOSER))
+    assert sources(reading) == {SentenceSource.COMPOSER}
+    assert NOT_INSTALLED not in reading.notices
+    assert "vlm" not in reading.provenance.weights
+
+
+def test_prior_is_named_and_said_not_to_be_compared() -> None:
+    reading = read(fake_reader(), options=ReadOptions(prior={"study": {"key": "feedbeef"}}))
+    assert reading.prior_study_key == "feedbeef"
+    assert reading.notices[-1] == PRIOR_NOTICE
+
+
+def test_anchor_reaches_the_segmenter() -> None:
+    segmenter = FakeSegmenter()
+    stages = fake_stages(load_models=lambda protocol: Models(segmenter, FakeGrader(), FakeDrafter()))
+    read(Reader(stages), options=ReadOptions(anchor=("L4-L5", (60.0, 150.0))))
+    assert segmenter.anchors == [("L4-L5", (60.0, 150.0))]
+
+
+def test_models_are_loaded_once_for_many_studies() -> None:
+    loaded: list[str] = []
+
+    def load(protocol: Protocol) -> Models:
+        loaded.append(protocol.name)
+        return Models(FakeSegmenter(), FakeGrader(), FakeDrafter())
+
+    reader = Reader(fake_stages(load_models=load))
+    read(reader)
+    read(reader)
+    assert loaded == ["lumbar"]
+
+
+def test_unreadable_study_stops_before_any_model_is_loaded() -> None:
+    def load(protocol: Protocol) -> Models:
+        raise AssertionError("no model is needed for a file that is no study")
+
+    reader = Reader(fake_stages(load_models=load))
+    with pytest.raises(StudyError, match="expected an image"):
+        list(reader.read(Path("broken.png")))
+    with pytest.raises(NotEligibleError, match="black") as caught:
+        list(reader.read(Path("black.png")))
+    assert caught.value.code == "black"
+
+
+def test_study_without_spine_is_not_eligible() -> None:
+    with pytest.raises(NotEligibleError, match="no spine") as caught:
+        list(fake_reader().read(Path("nospine.png")))
+    assert caught.value.code == "no_spine_found"
+
+
+def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
+    from anatomy import load_protocol
+
+    lumbar = load_protocol("lumbar")
+    with pytest.raises(NotEligibleError, match=r"protocol lumbar: its segmentation weights") as caught:
+        load_models(lumbar, weights_root=tmp_path)
+    assert caught.value.code == "weights_not_installed"
+    (tmp_path / "segmentation").mkdir()
+    assert is_installed(lumbar, "segmentation", tmp_path)
+    with pytest.raises(NotEligibleError, match="its grading weights"):
+        load_models(lumbar, weights_root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"protocol": "knee"}, "protocol: expected one of auto"),
+        ({"anchor": ("L9", (0.0, 0.0))}, "anchor: expected a disc level"),
+        ({"draft_seconds": 0.0}, "draft_seconds: expected a time above 0"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        ReadOptions(**options)  # type: ignore[arg-type]
