@@ -1,0 +1,85 @@
+"""What builds the segmentation network, and the constants of its preprocessing: one frozen record.
+
+It is stored as ``config.json`` beside the weights, so that the weights and what they expect travel together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from anatomy.structures import STRUCTURES, Structure
+from runtime.errors import ConfigError
+
+LEVEL_PHRASE = "posterior margin of the {level} disc"
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network and of what enters it."""
+
+    structures: tuple[str, ...] = ("disc", "vertebra", "spinal_canal")
+    """Structures that get a mask, by ``anatomy.Structure`` value."""
+    levels: tuple[str, ...] = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+    """Disc levels that get a heat map of their posterior margin."""
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Channels at strides 2, 4, 8 and 16; the last is the patch grid."""
+    token_dim: int = 128
+    """Width of the patch tokens and of the prompt embeddings."""
+    heads: int = 8
+    """Attention heads."""
+    mask_dim: int = 16
+    """Width of a pixel embedding at full resolution."""
+    level_dim: int = 32
+    """Width of a pixel embedding at stride 4, where level maps are made."""
+    use_cross_attention: bool = True
+    """False builds the baseline: learned prompt embeddings that never look at the image."""
+    text_width: int = 128
+    """Width of the text tower."""
+    text_layers: int = 2
+    """Layers of the text tower."""
+    text_heads: int = 4
+    """Attention heads of the text tower."""
+    context_length: int = 16
+    """Words of the longest phrase, start and end included."""
+    long_side_px: int = 512
+    """Slices are scaled, isotropic where the spacing is known, until their long side has this many pixels."""
+    low_percentile: float = 1.0
+    """Grey value at this percentile becomes 0 ..."""
+    high_percentile: float = 99.0
+    """... and at this one 1; outside is clipped."""
+
+    def __post_init__(self) -> None:
+        known = {structure.value for structure in Structure}
+        if unknown := [name for name in self.structures if name not in known]:
+            raise ConfigError(f"structures: expected names of anatomy.Structure, got {unknown!r}")
+        if len(self.widths) != 4:
+            raise ConfigError(f"widths: expected 4 numbers (strides 2, 4, 8, 16), got {self.widths!r}")
+        if self.token_dim % self.heads or self.token_dim % 4:
+            raise ConfigError(f"token_dim: expected a multiple of heads ({self.heads}) and of 4, got {self.token_dim}")
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Words of all prompts: the structures, then the levels."""
+        named = (STRUCTURES[Structure(name)].phrase for name in self.structures)
+        return (*named, *(LEVEL_PHRASE.format(level=level) for level in self.levels))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON types."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def network_config(values: Mapping[str, Any]) -> NetworkConfig:
+    """Build the record from parsed YAML or JSON.
+
+    Raises:
+        ConfigError: If a key is unknown or a value has the wrong type.
+    """
+    kinds = {field.name: field.type for field in fields(NetworkConfig)}
+    if unknown := sorted(set(values) - set(kinds)):
+        raise ConfigError(f"network: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
+    ready = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for key, value in ready.items():
+        default = getattr(NetworkConfig, key)
+        if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):
+            raise ConfigError(f"network: {key}: expected {type(default).__name__}, got {value!r}")
+    return NetworkConfig(**ready)

@@ -1,0 +1,185 @@
+"""The segmentation network: tensors only; files, spacing and grey values are ``predict.py``'s.
+
+Shapes: B images, C channels, H x W network input pixels (multiples of 16), P prompts = S structures + L levels,
+T patches at stride 16, D token width. The input enters through a space-to-depth stem at half size, and pixel
+embeddings leave through a pixel shuffle at full size: a 512-pixel slice costs what a 256-pixel U-Net costs.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segmentation.attention import PatchMixer, SpatialPatchCrossAttention, position_code
+
+STRIDE = 16
+"""Input height and width are multiples of this."""
+LEVEL_STRIDE = 4
+"""Network input pixels per pixel of a level map."""
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What the network says of B images.
+
+    Attributes:
+        mask_logits: (B, S, H, W), one per structure prompt.
+        level_logits: (B, L, H / 4, W / 4), one per level prompt.
+        prompt_tokens: (B, P, D) prompts after looking at the image.
+        attention: (B, P, H / 16, W / 16) where each prompt looked, summing to 1; zeros in the baseline.
+    """
+
+    mask_logits: Tensor
+    level_logits: Tensor
+    prompt_tokens: Tensor
+    attention: Tensor
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with group norm and a skip."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_in = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm_in = nn.GroupNorm(8, channels)
+        self.conv_out = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm_out = nn.GroupNorm(8, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        inner = F.relu(self.norm_in(self.conv_in(x)))
+        return F.relu(x + self.norm_out(self.conv_out(inner)))
+
+
+class Encoder(nn.Module):
+    """Features at strides 2, 4, 8 and 16.
+
+    Args:
+        widths: Channels at those strides.
+        blocks: Residual blocks at those strides.
+    """
+
+    def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...] = (1, 2, 2, 2)) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
+        self.downs = nn.ModuleList(
+            nn.Conv2d(before, after, 2, stride=2) for before, after in zip(widths, widths[1:], strict=False)
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+            for width, count in zip(widths, blocks, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Encode (B, 1, H, W) images, finest features first."""
+        x = self.stages[0](self.stem(F.pixel_unshuffle(images, 2)))
+        features = [x]
+        for down, stage in zip(self.downs, list(self.stages)[1:], strict=True):
+            x = stage(down(x))
+            features.append(x)
+        return features
+
+
+class Decoder(nn.Module):
+    """Back from stride 16 to stride 2, adding the encoder's features on the way."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        steps = list(zip(widths[:-1], widths[1:], strict=True))[::-1]
+        self.reduce = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in steps)
+        self.blocks = nn.ModuleList(ResidualBlock(fine) for fine, _ in steps)
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        """Return features at strides 2, 4 and 8, finest first."""
+        x, outputs = features[-1], []
+        for reduce, block, skip in zip(self.reduce, self.blocks, features[-2::-1], strict=True):
+            x = block(F.interpolate(reduce(x), scale_factor=2, mode="nearest") + skip)
+            outputs.append(x)
+        return outputs[::-1]
+
+
+class PromptSegmenter(nn.Module):
+    """Encoder, Spatial Patch Cross-Attention, decoder, and dot products of prompts with pixels.
+
+    Args:
+        encoder: Features at strides 2 to 16.
+        decoder: Features back to stride 2.
+        widths: Channels of both.
+        structures: S, the number of structure prompts.
+        levels: L, the number of level prompts.
+        token_dim: D.
+        heads: Attention heads.
+        mask_dim: Width of a pixel embedding for masks.
+        level_dim: Width of a pixel embedding for level maps.
+        use_cross_attention: False leaves prompts as they come (the baseline).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        *,
+        widths: tuple[int, ...],
+        structures: int,
+        levels: int,
+        token_dim: int,
+        heads: int,
+        mask_dim: int,
+        level_dim: int,
+        use_cross_attention: bool = True,
+    ) -> None:
+        super().__init__()
+        self.structures, self.levels = structures, levels
+        self.encoder, self.decoder = encoder, decoder
+        self.to_tokens = nn.Linear(widths[-1], token_dim)
+        self.from_tokens = nn.Linear(token_dim, widths[-1])
+        self.mixer = PatchMixer(token_dim, heads)
+        self.cross_attention = SpatialPatchCrossAttention(token_dim, heads) if use_cross_attention else None
+        self.pixel_embedding = nn.Conv2d(widths[0], 4 * mask_dim, 1)
+        self.level_embedding = nn.Conv2d(widths[1], level_dim, 1)
+        self.mask_query = _query(token_dim, mask_dim)
+        self.level_query = _query(token_dim, level_dim)
+        self.level_query[-1].bias.data[-1] = -4.0  # a level map is nearly everywhere near zero
+
+    def forward(self, images: Tensor, prompts: Tensor, structures: int | None = None) -> NetworkOutput:
+        """Segment images.
+
+        Args:
+            images: (B, 1, H, W) float32, grey values scaled to -1 to 1, H and W multiples of 16.
+            prompts: (P, D) prompt embeddings: structures first, then levels.
+            structures: How many of the prompts are structures; None takes the network's own number.
+        """
+        split = self.structures if structures is None else structures
+        features = self.encoder(images)
+        rows, columns = features[-1].shape[-2:]
+        code = position_code(rows, columns, prompts.shape[-1]).to(images)
+        tokens = self.mixer(self.to_tokens(features[-1].flatten(2).transpose(1, 2)), code)
+        grid = self.from_tokens(tokens).transpose(1, 2).unflatten(2, (rows, columns))
+        fine, middle, *_ = self.decoder([*features[:-1], features[-1] + grid])
+        attended, maps = self._attend(prompts.expand(len(images), -1, -1), tokens, code)
+        pixels = F.pixel_shuffle(self.pixel_embedding(fine), 2)
+        return NetworkOutput(
+            mask_logits=_dot(self.mask_query(attended[:, :split]), pixels),
+            level_logits=_dot(self.level_query(attended[:, split:]), self.level_embedding(middle)),
+            prompt_tokens=attended,
+            attention=maps.unflatten(2, (rows, columns)),
+        )
+
+    def _attend(self, prompts: Tensor, tokens: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        if self.cross_attention is None:
+            return prompts, tokens.new_zeros(len(tokens), prompts.shape[1], tokens.shape[1])
+        attended: tuple[Tensor, Tensor] = self.cross_attention(prompts, tokens, code)
+        return attended
+
+
+def _query(token_dim: int, pixel_dim: int) -> nn.Sequential:
+    """Prompt to a vector that is dotted with pixels, and a last number that is added (the bias)."""
+    return nn.Sequential(nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, pixel_dim + 1))
+
+
+def _dot(queries: Tensor, pixels: Tensor) -> Tensor:
+    """(B, P, E + 1) queries with (B, E, h, w) pixels -> (B, P, h, w) logits."""
+    size = pixels.shape[-2:]
+    logits = torch.baddbmm(queries[..., -1:], queries[..., :-1], pixels.flatten(2))
+    return logits.unflatten(2, size)

@@ -1,0 +1,75 @@
+"""The text tower: phrases of the spine to prompt embeddings.
+
+A small ``open_clip`` text transformer over our own vocabulary of whole words (``vocabulary.txt``, one a line;
+the line number is the token). The end token has the highest number: open_clip pools there.
+open_clip is imported only when a tower is built; shipped weights carry the embeddings of their own prompts, so
+reading a study needs no tower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from runtime.torchvision_cpu import allow_torchvision_on_cpu
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from segmentation.config import NetworkConfig
+
+PAD, START, UNKNOWN, END = "<pad>", "<start>", "<unknown>", "<end>"
+
+
+@cache
+def vocabulary() -> dict[str, int]:
+    """Return word (lower case) -> token."""
+    words = (Path(__file__).parent / "vocabulary.txt").read_text(encoding="utf-8").split()
+    return {word.lower(): index for index, word in enumerate(words)}
+
+
+def tokenize(phrases: Sequence[str], context_length: int) -> Tensor:
+    """Turn phrases into tokens.
+
+    Args:
+        phrases: P phrases; letter case does not matter.
+        context_length: Tokens per phrase, start and end included.
+
+    Returns:
+        (P, context_length) int64; a word outside the vocabulary becomes ``<unknown>``.
+
+    Raises:
+        ValueError: If a phrase has too many words.
+    """
+    table = vocabulary()
+    rows = []
+    for phrase in phrases:
+        words = [START, *phrase.lower().split(), END]
+        if len(words) > context_length:
+            raise ValueError(f"phrase: expected at most {context_length - 2} words, got {phrase!r}")
+        row = [table.get(word, table[UNKNOWN]) for word in words]
+        rows.append(row + [table[PAD]] * (context_length - len(row)))
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+def build_text_tower(config: NetworkConfig) -> nn.Module:
+    """Build an untrained tower: (P, context_length) tokens -> (P, token_dim) embeddings."""
+    allow_torchvision_on_cpu()
+    from open_clip.transformer import TextTransformer
+
+    tower: nn.Module = TextTransformer(
+        context_length=config.context_length,
+        vocab_size=len(vocabulary()),
+        width=config.text_width,
+        heads=config.text_heads,
+        layers=config.text_layers,
+        output_dim=config.token_dim,
+        pad_id=vocabulary()[PAD],
+        eos_id=vocabulary()[END],
+    )
+    return tower

@@ -1,0 +1,170 @@
+"""Random views of training slices: geometry, then contrast.
+
+Masks exist on T2 SPACE only, yet T1 and ordinary T2 must work too: contrast is therefore varied far beyond what
+a scanner does (curves that are not monotone, part inversion, structures recoloured one by one), geometry only as
+anatomy allows. There is no flip: front and back are not alike.
+
+All random numbers come from one ``numpy`` generator, so that a resumed run draws what an unbroken one would.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segmentation.model import LEVEL_STRIDE
+from segmentation.training.data import UNKNOWN, TrainingSlice
+
+POINT_SIGMA = 1.5
+"""Standard deviation of a point's Gaussian, in pixels of the level map."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B crops.
+
+    Attributes:
+        images: (B, 1, H, W), 0 to 1.
+        masks: (B, 3, H, W), 0 or 1: disc, vertebra, canal.
+        mask_weight: (B, 3, H, W), 0 where nothing is known.
+        levels: (B, 5, H / 4, W / 4) Gaussians at the points.
+        level_weight: (B,), 1 where the points are known.
+    """
+
+    images: Tensor
+    masks: Tensor
+    mask_weight: Tensor
+    levels: Tensor
+    level_weight: Tensor
+
+
+def make_batch(slices: list[TrainingSlice], crop_px: tuple[int, int], rng: np.random.Generator) -> Batch:
+    """Draw one random view of each slice."""
+    views = [_view(item, crop_px, rng) for item in slices]
+    columns = [torch.stack(column) for column in zip(*views, strict=True)]
+    return Batch(*columns)
+
+
+def _view(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Return image, masks, mask weight, levels and level weight of one crop."""
+    to_source = _draw_affine(item, crop_px, rng)
+    image = _sample(torch.from_numpy(item.image).float()[None] / 255, to_source, crop_px, "bilinear")
+    labels = _sample(torch.from_numpy(item.labels).float()[None], to_source, crop_px, "nearest")[0].round()
+    masks = torch.stack([labels == value for value in (1, 2, 3)]).float()
+    weight = (labels != UNKNOWN).float() * torch.tensor(item.known).float()[:, None, None] * item.weight
+    if all(item.known) and item.weight == 1.0 and rng.random() < 0.6:
+        image = recolour_structures(image, masks, rng)
+    image = vary_contrast(image, rng)
+    levels = _draw_points(item.points, to_source, crop_px)
+    return image, masks, weight, levels, torch.tensor(float(item.has_points))
+
+
+def _draw_affine(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator) -> Tensor:
+    """Draw the (2, 3) matrix from crop pixel (x, y, 1) to source pixel (x, y)."""
+    rows, columns = item.image.shape
+    out_rows, out_columns = crop_px
+    angle = math.radians(rng.uniform(-15, 15))
+    if rng.random() < 0.35:  # the whole slice in view: what prediction sees, smaller
+        scale = min(out_rows / rows, out_columns / columns) * rng.uniform(0.95, 1.1)
+        centre = np.array([columns / 2, rows / 2]) + rng.uniform(-0.04, 0.04, 2) * (columns, rows)
+    else:
+        scale = math.exp(rng.uniform(math.log(0.65), math.log(1.4)))
+        centre = _focus(item) + rng.uniform(-0.25, 0.25, 2) * (out_columns, out_rows) / scale
+    stretch = np.exp(rng.uniform(-0.08, 0.08, 2))
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = turn @ np.diag(stretch) / scale
+    middle = np.array([(out_columns - 1) / 2, (out_rows - 1) / 2])
+    return torch.from_numpy(np.column_stack([linear, centre - linear @ middle])).float()
+
+
+def _focus(item: TrainingSlice) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return where the spine is: the middle of the points, of the mask, or of the slice."""
+    if item.has_points:
+        return item.points.mean(axis=0).astype(np.float64)
+    y, x = np.nonzero((item.labels > 0) & (item.labels != UNKNOWN))
+    if len(x):
+        return np.array([x.mean(), y.mean()])
+    return np.array([item.image.shape[1] / 2, item.image.shape[0] / 2])
+
+
+def _sample(planes: Tensor, to_source: Tensor, crop_px: tuple[int, int], mode: str) -> Tensor:
+    """Sample (C, H, W) planes at the crop's pixels; zero outside."""
+    rows, columns = planes.shape[-2:]
+    y, x = torch.meshgrid(torch.arange(crop_px[0]), torch.arange(crop_px[1]), indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], dim=-1).float() @ to_source.T  # source pixels
+    grid = (places + 0.5) * 2 / torch.tensor([columns, rows]) - 1
+    return F.grid_sample(planes[None], grid[None], mode=mode, padding_mode="zeros", align_corners=False)[0]
+
+
+def _draw_points(points: np.ndarray, to_source: Tensor, crop_px: tuple[int, int]) -> Tensor:  # type: ignore[type-arg]
+    """Draw a Gaussian per point on the grid of the level maps; nothing for a point out of view or unknown."""
+    rows, columns = crop_px[0] // LEVEL_STRIDE, crop_px[1] // LEVEL_STRIDE
+    source = torch.from_numpy(points)
+    crop = (source - to_source[:, 2]) @ torch.linalg.inv(to_source[:, :2]).T
+    place = (crop + 0.5) / LEVEL_STRIDE - 0.5  # (5, 2) x, y on the level map
+    y, x = torch.arange(rows)[None, :, None], torch.arange(columns)[None, None, :]
+    squared = (x - place[:, 0, None, None]) ** 2 + (y - place[:, 1, None, None]) ** 2
+    maps = torch.exp(-squared / (2 * POINT_SIGMA**2))
+    inside = (place > -0.5).all(1) & (place < torch.tensor([columns, rows]) - 0.5).all(1)  # false for nan
+    return torch.where(inside[:, None, None], maps, torch.zeros(()))
+
+
+def recolour_structures(image: Tensor, masks: Tensor, rng: np.random.Generator) -> Tensor:
+    """Give disc, vertebra and canal a grey level of their own, keeping (or inverting) their texture.
+
+    Args:
+        image: (1, H, W), 0 to 1.
+        masks: (3, H, W), 0 or 1.
+        rng: Draws.
+    """
+    soft = F.avg_pool2d(masks[None], 3, stride=1, padding=1)[0]
+    for index in range(len(masks)):
+        if masks[index].sum() < 1 or rng.random() < 0.25:
+            continue
+        mean = (image[0] * masks[index]).sum() / masks[index].sum()
+        gain = rng.uniform(0.4, 1.4) * (-1 if rng.random() < 0.4 else 1)
+        painted = (float(rng.uniform(0.08, 0.9)) + gain * (image[0] - mean)).clamp(0, 1)
+        image = image * (1 - soft[index]) + painted * soft[index]
+    return image
+
+
+def vary_contrast(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Vary curve, bias field, sharpness and noise of a (1, H, W) image of 0 to 1."""
+    draw = rng.random(6)
+    if draw[0] < 0.7:
+        image = _curve(image, rng, is_monotone=bool(draw[1] < 0.75))
+    if draw[2] < 0.4:
+        field = torch.from_numpy(rng.normal(0, 0.35, (1, 1, 4, 3))).float()
+        image = image * F.interpolate(field, image.shape[-2:], mode="bicubic", align_corners=True)[0].exp()
+    if draw[3] < 0.3:
+        image = _blur(image, rng)
+    if draw[4] < 0.4:
+        noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32))
+        image = image + noise * float(rng.uniform(0.01, 0.08))
+    if draw[5] < 0.5:
+        image = (image - 0.5) * float(rng.uniform(0.8, 1.3)) + 0.5 + float(rng.uniform(-0.1, 0.1))
+    return image.clamp(0, 1)
+
+
+def _curve(image: Tensor, rng: np.random.Generator, *, is_monotone: bool) -> Tensor:
+    """Map grey values by a gamma or a random broken line; black stays nearly black, as air does in every scan."""
+    if is_monotone and rng.random() < 0.5:
+        return image ** float(math.exp(rng.uniform(-0.8, 0.8)))
+    heights = rng.uniform(0, 1, 6)
+    if is_monotone:
+        heights = np.sort(heights)
+    heights[0] = rng.uniform(0, 0.1)
+    knots = np.array([0.0, 0.08, 0.25, 0.45, 0.7, 1.0])
+    return torch.from_numpy(np.interp(image.numpy(), knots, heights).astype(np.float32))
+
+
+def _blur(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Lose resolution: down and up again, in both directions or along one."""
+    rows, columns = image.shape[-2:]
+    factors = rng.uniform(0.4, 1.0, 2)
+    small = (max(8, int(rows * factors[0])), max(8, int(columns * factors[1])))
+    down = F.interpolate(image[None], small, mode="area")
+    return F.interpolate(down, (rows, columns), mode="bilinear", align_corners=False)[0]

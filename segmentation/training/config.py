@@ -1,0 +1,140 @@
+"""The training run: one YAML file, checked at load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from runtime.errors import ConfigError
+from segmentation.config import NetworkConfig, network_config
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PidConfig:
+    """The Adaptive PID-Tversky loss (``segmentation.pid_tversky``)."""
+
+    beta: float = 0.5
+    """Cost of a missed pixel at the start."""
+    proportional: float = 0.5
+    """Kp."""
+    integral: float = 0.1
+    """Ki, per epoch."""
+    derivative: float = 0.2
+    """Kd, in epochs."""
+    beta_low: float = 0.3
+    """Smallest beta."""
+    beta_high: float = 0.7
+    """Largest beta."""
+    set_point: float = 0.9
+    """Soft recall to reach."""
+    error: str = "recall_set_point"
+    """Or ``precision_recall_gap``."""
+    focal: float = 1.0
+    """Exponent on (1 - Tversky index)."""
+
+
+@dataclass(frozen=True)
+class PseudoConfig:
+    """Self-training: the model's own confident masks on T2 slices teach it T2, and T1 of equal geometry."""
+
+    from_step: int = 400
+    """Step at which the masks are made, once; 0 leaves self-training out."""
+    weight: float = 0.5
+    """Weight of a pseudo-labelled pixel against a drawn one."""
+    confidence: float = 0.85
+    """A pixel counts where the winning probability is at least this."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One run."""
+
+    steps: int = 900
+    """Optimiser steps."""
+    batch: int = 6
+    """Crops a step."""
+    crop_px: tuple[int, ...] = (448, 320)
+    """Rows and columns of a crop, multiples of 16, in pixels of the canonical grid."""
+    learning_rate: float = 0.002
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 0.01
+    """AdamW."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient."""
+    ema: float = 0.99
+    """Share of the old averaged weights kept each step; the averaged weights are what is stored."""
+    epoch_steps: int = 40
+    """Steps between two moves of the PID controller."""
+    checkpoint_steps: int = 100
+    """Steps between two checkpoints."""
+    seed: int = 0
+    """Of weights, draws and augmentation."""
+    threads: int = 1
+    """CPU threads."""
+    mix: Mapping[str, float] = field(
+        default_factory=lambda: {"space": 0.5, "t2": 0.2, "t1": 0.2, "vertebrae": 0.1}
+    )
+    """Chance of each kind of slice in a batch."""
+    loss: Mapping[str, float] = field(
+        default_factory=lambda: {"tversky": 1.0, "cross_entropy": 1.0, "level": 0.5}
+    )
+    """Weights of the three terms."""
+    pid: PidConfig = PidConfig()
+    """The controller."""
+    pseudo: PseudoConfig = PseudoConfig()
+    """Self-training."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Network and training of one file."""
+
+    network: NetworkConfig
+    training: TrainingConfig
+
+
+def load_run_config(path: Path) -> RunConfig:
+    """Read a training file.
+
+    Raises:
+        ConfigError: If the file is missing or not a mapping, or a key is unknown or has the wrong type.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path.name}: expected a training file at {path}, found nothing")
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict) or not set(values) <= {"network", "training"}:
+        raise ConfigError(f"{path.name}: expected the keys network and training, got {values!r}"[:300])
+    training = dict(values.get("training") or {})
+    training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
+    training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
+    if isinstance(training.get("crop_px"), list):
+        training["crop_px"] = tuple(training["crop_px"])
+    run = RunConfig(
+        network=network_config(values.get("network") or {}),
+        training=_record(TrainingConfig, training, f"{path.name}: training"),
+    )
+    _check(run.training, path.name)
+    return run
+
+
+def _record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
+    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - names):
+        raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(names)!r}")
+    return kind(**values)
+
+
+def _check(training: TrainingConfig, name: str) -> None:
+    """Refuse values that could only fail later."""
+    if len(training.crop_px) != 2 or any(side % 16 for side in training.crop_px):
+        raise ConfigError(f"{name}: crop_px: expected two multiples of 16, got {training.crop_px!r}")
+    if set(training.mix) - {"space", "t2", "t1", "vertebrae"}:
+        raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, got {sorted(training.mix)!r}")
+    if set(training.loss) != {"tversky", "cross_entropy", "level"}:
+        raise ConfigError(f"{name}: loss: expected tversky, cross_entropy, level, got {sorted(training.loss)!r}")
+    if training.steps < 1 or training.batch < 1:
+        raise ConfigError(f"{name}: steps and batch: expected at least 1, got {training.steps}, {training.batch}")

@@ -1,0 +1,237 @@
+"""The training run: draw, step, steer the loss, keep checkpoints, store the averaged weights.
+
+A single process; the loss sums its counts over ranks where torch.distributed is running.
+"""
+
+import csv
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from runtime.device import use_threads
+from runtime.errors import ConfigError
+from runtime.folds import FOLD_COUNT, spider_folds
+from runtime.progress import Progress
+from runtime.settings import load_settings
+from runtime.weights import seal_weights
+from segmentation.build import LearnedPrompts, TextPrompts, build_network, build_prompts
+from segmentation.model import PromptSegmenter
+from segmentation.predict import save_model
+from segmentation.preprocess import to_network_range
+from segmentation.training.augment import make_batch
+from segmentation.training.checkpoint import Average, load_checkpoint, save_checkpoint
+from segmentation.training.config import RunConfig, load_run_config
+from segmentation.training.data import TrainingSlice, load_slices
+from segmentation.training.losses import Objective
+from segmentation.training.pseudo import make_pseudo_labels, with_pseudo_labels
+
+logger = logging.getLogger(__name__)
+
+LOG = "log.csv"
+_TERMS = ("tversky", "cross_entropy", "level")
+
+
+def train(
+    config_path: Path,
+    *,
+    fold: int | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+    steps: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train the segmentation network.
+
+    Args:
+        config_path: Training file, such as ``configs/segmentation/train_default.yaml``.
+        fold: Hold out the patients of this fold (``runtime.folds``); None trains on all.
+        output: Model folder; None takes ``runs/segmentation/fold<K>`` or ``runs/segmentation/all``.
+        resume: Go on from the folder's checkpoint when it has one.
+        steps: Stop here instead of at the file's number of steps (the schedule stays the file's).
+        on_progress: Told after every step.
+
+    Returns:
+        The model folder, laid out as under ``weights/``; checkpoint, log and pseudo-labels lie beside it in
+        ``<name>.work``.
+
+    Raises:
+        ConfigError: If the file is wrong, or there is no such fold.
+    """
+    run = load_run_config(config_path)
+    if fold is not None and not 0 <= fold < FOLD_COUNT:
+        raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
+    folder = output or Path("runs/segmentation") / ("all" if fold is None else f"fold{fold}")
+    everything = load_slices(load_settings().data_dir, Path("runs/cache"), run.network.long_side_px)
+    folds = spider_folds()
+    slices = [item for item in everything if fold is None or folds[item.patient] != fold]
+    trainer = Trainer(run, slices, folder.with_name(folder.name + ".work"))
+    if resume:
+        trainer.restore()
+    trainer.run(steps or run.training.steps, on_progress)
+    store_model(trainer, folder, fold)
+    return folder
+
+
+@dataclass
+class _Modules:
+    network: PromptSegmenter
+    prompts: TextPrompts | LearnedPrompts
+    objective: Objective
+
+    def as_module(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"network": self.network, "prompts": self.prompts})
+
+
+class Trainer:
+    """One run on given slices.
+
+    Args:
+        run: Network and training.
+        slices: Of the training patients only.
+        folder: Checkpoints, log and pseudo-labels go here.
+    """
+
+    def __init__(self, run: RunConfig, slices: list[TrainingSlice], folder: Path) -> None:
+        self.config, self.training, self.folder = run.network, run.training, folder
+        use_threads(self.training.threads)
+        torch.manual_seed(self.training.seed)
+        self.rng = np.random.default_rng(self.training.seed)
+        self.modules = _Modules(
+            build_network(self.config),
+            build_prompts(self.config),
+            Objective(len(self.config.structures), self.training.pid, self.training.loss),
+        )
+        self.model = self.modules.as_module()
+        self.average = Average(self.model, self.training.ema)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.training.learning_rate, weight_decay=self.training.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, self.training.learning_rate, total_steps=self.training.steps, pct_start=0.15
+        )
+        self.step = 0
+        self.slices = slices
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, until: int, on_progress: Callable[[Progress], None] | None = None) -> None:
+        """Take steps until ``until``; a checkpoint is written at the end and every ``checkpoint_steps``."""
+        self._start_log()
+        self.model.train()
+        while self.step < min(until, self.training.steps):
+            if self.step == self.training.pseudo.from_step > 0:
+                self._begin_self_training()
+            terms = self._take_step()
+            if self.step % self.training.epoch_steps == 0:
+                self._write_log(terms, self.modules.objective.tversky.end_epoch())
+            if self.step % self.training.checkpoint_steps == 0:
+                self._save()
+            if on_progress is not None:
+                message = f"step {self.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in terms.items())
+                on_progress(Progress("segmentation", self.step / self.training.steps, message))
+        self._save()
+
+    def _take_step(self) -> dict[str, float]:
+        training = self.training
+        crop = (training.crop_px[0], training.crop_px[1])
+        batch = make_batch(self._draw_slices(), crop, self.rng)
+        output = self.modules.network(to_network_range(batch.images), self.modules.prompts())
+        loss, terms = self.modules.objective(output, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update(self.model)
+        self.step += 1
+        return terms
+
+    def _draw_slices(self) -> list[TrainingSlice]:
+        """Draw kinds by ``mix``, then a patient, then a slice: patients with many slices count no more."""
+        kinds = [kind for kind in self.training.mix if any(item.kind == kind for item in self.slices)]
+        chances = np.array([self.training.mix[kind] for kind in kinds])
+        chosen = []
+        for kind in self.rng.choice(kinds, self.training.batch, p=chances / chances.sum()):
+            items = [item for item in self.slices if item.kind == kind]
+            patient = self.rng.choice(sorted({item.patient for item in items}))
+            own = [item for item in items if item.patient == patient]
+            chosen.append(own[int(self.rng.integers(len(own)))])
+        return chosen
+
+    def _begin_self_training(self) -> None:
+        network, embeddings = self.averaged()
+        make_pseudo_labels(network, embeddings, self.slices, self.config, self.training.pseudo, self.folder)
+        self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
+        logger.info("step %d: self-training begins", self.step)
+
+    def averaged(self) -> tuple[PromptSegmenter, Tensor]:
+        """Return the network with averaged weights, and its prompt embeddings."""
+        copy = _Modules(build_network(self.config), build_prompts(self.config), self.modules.objective)
+        copy.as_module().load_state_dict(self.average.values)
+        copy.prompts.eval()
+        return copy.network.eval(), copy.prompts().detach()
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.values,
+            "average_updates": self.average.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "objective": self.modules.objective.state_dict(),
+        }
+        save_checkpoint(self.folder, state, self.rng)
+
+    def restore(self) -> bool:
+        """Go back to the folder's checkpoint; False when there is none."""
+        state = load_checkpoint(self.folder, self.rng)
+        if state is None:
+            return False
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.average.values, self.average.updates = state["average"], state["average_updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.modules.objective.load_state_dict(state["objective"])
+        if 0 < self.training.pseudo.from_step < self.step:
+            self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
+        return True
+
+    def _start_log(self) -> None:
+        if self.step == 0:
+            names = [f"{what}_{name}" for what in ("recall", "precision", "beta") for name in self.config.structures]
+            _append(self.folder / LOG, ["step", "rate", *_TERMS, *names], mode="w")
+
+    def _write_log(self, terms: dict[str, float], course: dict[str, list[float]]) -> None:
+        rate = self.optimizer.param_groups[0]["lr"]
+        numbers = [rate, *(terms[name] for name in _TERMS), *course["recall"], *course["precision"], *course["beta"]]
+        _append(self.folder / LOG, [str(self.step), *(f"{number:.5f}" for number in numbers)])
+        logger.info("step %d: %s, beta %s", self.step, terms, course["beta"])
+
+
+def store_model(trainer: Trainer, folder: Path, fold: int | None) -> None:
+    """Write the averaged weights and ``config.json``, and seal the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network, embeddings = trainer.averaged()
+    values = trainer.average.values
+    prompts = {
+        key.removeprefix("prompts."): value for key, value in values.items() if key.startswith("prompts.")
+    }
+    save_model(folder, network.state_dict(), prompts, embeddings)
+    record = {
+        "network": trainer.config.to_dict(),
+        "training": {**asdict(trainer.training), "steps_taken": trainer.step, "held_out_fold": fold},
+    }
+    (folder / "config.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    seal_weights(folder)
+
+
+def _append(file: Path, row: list[str], *, mode: str = "a") -> None:
+    with file.open(mode, encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerow(row)
