@@ -35,4 +35,5 @@ def normalise_slice(image: NDArray[np.generic]) -> NDArray[np.float32]:
         low, high = values.min(), values.max()
     if high <= low:
         return np.zeros(image.shape, dtype=np.float32)
-    return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    stretched: NDArray[np.float32] = np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return stretched

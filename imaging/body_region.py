@@ -1,0 +1,47 @@
+"""Chooses the protocol of a study from words of its header or file name; lumbar unless evidence says otherwise."""
+
+from anatomy import protocol_names
+from imaging.words import region_words
+from runtime.errors import NotEligibleError
+
+DEFAULT_PROTOCOL = "lumbar"
+
+
+def choose_protocol(asked: str, words: str) -> tuple[str, tuple[str, ...]]:
+    """Return the protocol's name, and notices about the choice.
+
+    Args:
+        asked: ``auto`` or the name of a protocol; a name is followed whatever the words say.
+        words: Plain text (``imaging.words.plain_text``) of body part, study and series descriptions, or of a file
+            name; may be empty.
+
+    Raises:
+        NotEligibleError: With ``auto``, when the words name a part of the body that no installed protocol reads
+            (code ``wrong_body_part``).
+    """
+    named = region_words(words)
+    protocols = [region for region in named if region in protocol_names()]
+    if asked != "auto":
+        return asked, _disagreement(asked, protocols)
+    if DEFAULT_PROTOCOL in protocols or (not protocols and "thoracic" not in named and not _is_elsewhere(named)):
+        others = [region for region in protocols if region != DEFAULT_PROTOCOL]
+        return DEFAULT_PROTOCOL, _disagreement(DEFAULT_PROTOCOL, others)
+    if not protocols:
+        part = "the thoracic spine" if "thoracic" in named else "a part of the body that is not the spine"
+        raise NotEligibleError(
+            f"The header says that the study shows {part}; expected one of {', '.join(protocol_names())}. "
+            "Name the protocol if the header is wrong.",
+            code="wrong_body_part",
+        )
+    return protocols[0], _disagreement(protocols[0], protocols[1:])
+
+
+def _is_elsewhere(named: tuple[str, ...]) -> bool:
+    return "not_spine" in named and "spine" not in named
+
+
+def _disagreement(chosen: str, others: list[str]) -> tuple[str, ...]:
+    differing = [region for region in others if region != chosen]
+    if not differing:
+        return ()
+    return (f"Read with the {chosen} protocol, although words of the input also name: {', '.join(differing)}.",)
