@@ -1,0 +1,111 @@
+"""Why the names of a chain are doubtful, in words; no doubt is ever left unsaid.
+
+Each rule gives the discs it concerns and one short phrase. Numbering comes from below, so what is uncertain at one
+step concerns everything cranial of it that no level map confirms on its own.
+"""
+
+import numpy as np
+
+from segmentation.chain import DiscChain
+from segmentation.evidence import LUMBOSACRAL, MAP_SEEN, View, expected_step
+from segmentation.solver import Solution
+
+SURE = 0.8
+"""A name less probable than this is doubtful."""
+IRREGULAR = (0.6, 1.55)
+"""A step outside these shares of its usual length is irregular: the shortest step between two expert discs of the
+30 SPIDER SPACE patients is 0.65 of its usual one (a collapsed vertebra); a missing disc makes it about 2."""
+_OWN_SUPPORT = 0.5
+
+
+def find_doubts(
+    chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...], *, is_anchored: bool
+) -> tuple[str | None, ...]:
+    """Return the doubt of each disc of a chain, None where its name is sure.
+
+    Args:
+        chain: The discs.
+        solution: Their names.
+        view: Their surroundings.
+        names: Names of the states between above and below.
+        is_anchored: True when a person named one disc: then only irregular steps raise doubt.
+    """
+    doubts: list[list[str]] = [[] for _ in chain.discs]
+    for index, reason in _irregular_steps(chain, solution, names):
+        for disc in _concerned(index, solution, view, names, anchored=is_anchored):
+            doubts[disc].append(reason)
+    if not is_anchored:
+        if _is_transitional(solution, view, names):
+            for items in doubts:
+                items.append("possible transitional anatomy")
+        reason = _numbering_reason(solution, view, names)
+        for disc, state in enumerate(solution.path):
+            if solution.marginals[disc, state] < SURE:
+                doubts[disc].append(reason)
+    return tuple("; ".join(dict.fromkeys(items)) or None for items in doubts)
+
+
+def state_name(state: int, names: tuple[str, ...]) -> str | None:
+    """Return the level of a state; None for above and below."""
+    return names[state - 1] if 1 <= state <= len(names) else None
+
+
+def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return (index of the upper disc, reason) of every skipped level and every irregular step."""
+    found = []
+    for index, length in enumerate(chain.steps):
+        upper, lower = (state_name(int(state), names) for state in solution.path[index : index + 2])
+        if upper is None or lower is None:
+            continue
+        first, second = names.index(upper), names.index(lower)
+        if second > first + 1:
+            missing = ", ".join(names[first + 1 : second])
+            found.append((index, f"no disc found at {missing} (gap in the chain)"))
+            continue
+        share = length / chain.pitch / expected_step(first, second, names)
+        if not IRREGULAR[0] <= share <= IRREGULAR[1]:
+            found.append((index, f"irregular spacing between {upper} and {lower}"))
+    return found
+
+
+def _concerned(index: int, solution: Solution, view: View, names: tuple[str, ...], *, anchored: bool) -> list[int]:
+    """Return the discs an irregular step concerns: its two, and those above it without support of their own."""
+    cranial = [] if anchored else [disc for disc in range(index) if not _is_supported(disc, solution, view, names)]
+    return [*cranial, index, index + 1]
+
+
+def _is_supported(disc: int, solution: Solution, view: View, names: tuple[str, ...]) -> bool:
+    """Return True when the disc's own level map, or that of a disc above the step, answers there."""
+    for other in range(disc + 1):
+        name = state_name(int(solution.path[other]), names)
+        if name in view.level_names and view.responses[other, view.level_names.index(name)] >= _OWN_SUPPORT:
+            return True
+    return False
+
+
+def _is_transitional(solution: Solution, view: View, names: tuple[str, ...]) -> bool:
+    """Return True when a complete view ends at another level than L5-S1, or the maps dispute the lowest disc."""
+    if LUMBOSACRAL not in names or not view.is_complete:
+        return False
+    last = state_name(int(solution.path[-1]), names)
+    if last != LUMBOSACRAL:
+        return last is not None
+    if not view.has_landmark:
+        return False
+    strongest = int(np.argmax(view.responses[-1]))
+    claimed = view.level_names[strongest]
+    return claimed != LUMBOSACRAL and bool(view.responses[-1, strongest] >= MAP_SEEN)
+
+
+def _numbering_reason(solution: Solution, view: View, names: tuple[str, ...]) -> str:
+    """Return why a numbering is not sure."""
+    if not view.has_landmark and not view.is_complete:
+        return "no landmark in view: the chain is cut at the lower image border"
+    if not view.has_landmark:
+        return "no level landmark recognised"
+    if not view.is_complete and int(solution.path[-1]) < len(names):
+        return "the chain of discs is cut at the lower image border"
+    last = state_name(int(solution.path[-1]), names)
+    other = None if solution.runner_up is None else state_name(int(solution.runner_up[-1]), names)
+    choices = f"{last or 'in the sacrum'} or {other or 'in the sacrum'}"
+    return f"two numberings are almost equally likely (lowest disc {choices})"
