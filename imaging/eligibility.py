@@ -105,8 +105,8 @@ def _no_series(study: Study, protocol: Protocol, planes: set[str]) -> str:
     needed = " or ".join(sorted(planes))
     found = ", ".join(sorted({f"{item.plane.value} {item.sequence.value}" for item in study.series})) or "none"
     return (
-        f"{protocol.title} needs a {needed} series of T1, T2 or STIR weighting; the series found are: {found}. Add "
-        f"the {needed} series."
+        f"{protocol.title} needs a {needed} series of T1, T2 or STIR weighting; the series found are: {found}. "
+        f"Add the {needed} series."
     )
 
 

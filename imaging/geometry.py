@@ -141,7 +141,7 @@ def source_affine(volume: Volume) -> AffineMatrix | None:
 
 def spacing_of(affine: AffineMatrix, slices: int) -> Spacing:
     """Return the voxel spacing of an affine of ours; ``slice_mm`` is None for a single slice."""
-    column, row, depth = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+    column, row, depth = (round(float(size), 6) for size in np.linalg.norm(affine[:3, :3], axis=0))
     return Spacing(row_mm=row, col_mm=column, slice_mm=depth if slices > 1 else None)
 
 

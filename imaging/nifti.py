@@ -138,8 +138,8 @@ def _shape(header: Any, name: str) -> tuple[int, ...]:
 def _check_orientation(header: Any, name: str) -> None:
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise StudyError(
-            f"{name}: expected an orientation (qform or sform), found none; left and right cannot be told. Set the "
-            "affine in the tool that wrote the file"
+            f"{name}: expected an orientation (qform or sform), found none; left and right cannot be told. Set "
+            "the affine in the tool that wrote the file"
         )
     unit = header.get_xyzt_units()[0]
     if unit not in ("mm", "unknown"):
