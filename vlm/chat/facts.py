@@ -1,0 +1,164 @@
+"""A reading.json seen as facts: what is graded where, how it is said, what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from anatomy import CONDITIONS, DISC_LEVELS, SCALES, Condition, Side
+from vlm.chat.lexicon import load_lexicon
+
+_NUMBERED = frozenset({"pfirrmann", "modic", "kang"})
+
+Row = Mapping[str, Any]
+"""One item of ``grades`` or ``measurements`` of reading.json."""
+
+
+class Polarity(StrEnum):
+    """How a grade is said; a set with normal and abnormal steps is neither there nor not there."""
+
+    PRESENT = "present"
+    POSSIBLE = "possible"
+    ABSENT = "absent"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+class Facts:
+    """Look-ups in a validated reading.json."""
+
+    def __init__(self, reading: Mapping[str, Any]) -> None:
+        self.reading = reading
+        self.grades: Sequence[Row] = reading["grades"]
+        self.measurements: Sequence[Row] = reading["measurements"]
+
+    @cached_property
+    def levels(self) -> tuple[str, ...]:
+        """Return the levels that were found or graded, cranial to caudal."""
+        names = {level["name"] for level in self.reading["levels"]}
+        names |= {grade["level"] for grade in self.grades if grade["level"] is not None}
+        return tuple(sorted(names, key=_level_order))
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Return the scales that are used, in order of first use."""
+        return tuple(dict.fromkeys(str(grade["scale"]) for grade in self.grades))
+
+    def select(
+        self,
+        *,
+        levels: Iterable[str] = (),
+        conditions: Iterable[str] = (),
+        sides: Iterable[Side] = (),
+        scales: Iterable[str] = (),
+    ) -> list[Row]:
+        """Return the grades that match every filter that is not empty."""
+        wanted = set(levels), set(conditions), {side.value for side in sides}, set(scales)
+        return [
+            grade
+            for grade in self.grades
+            if (not wanted[0] or grade["level"] in wanted[0])
+            and (not wanted[1] or grade["condition"] in wanted[1])
+            and (not wanted[2] or grade["side"] is None or grade["side"] in wanted[2])
+            and (not wanted[3] or grade["scale"] in wanted[3])
+        ]
+
+    def measured(self, names: Iterable[str], levels: Iterable[str] = ()) -> list[Row]:
+        """Return the measurements of some names, at some levels (none: all)."""
+        wanted, places = set(names), set(levels)
+        rows = [item for item in self.measurements if item["name"] in wanted]
+        return [item for item in rows if not places or item["level"] in places]
+
+    def values_of(self, grade: Row) -> list[Row]:
+        """Return the measurements with a value that a grade rests on."""
+        ids = set(grade["measurements"])
+        return [item for item in self.measurements if item["id"] in ids and item["value"] is not None]
+
+    def points(self) -> dict[str, float]:
+        """Return level -> points of the burden score, levels with points only."""
+        level_of = {grade["id"]: grade["level"] for grade in self.grades}
+        points: dict[str, float] = {}
+        for term in self.reading["burden"]["terms"]:
+            level = level_of.get(term["grade"])
+            if level is not None and term["points"] > 0:
+                points[level] = points.get(level, 0.0) + term["points"]
+        return points
+
+
+def polarity(grade: Row) -> Polarity:
+    """Return how a grade is said, by its prediction set."""
+    if grade["status"] != "graded":
+        return Polarity.NOT_ASSESSABLE
+    steps = [SCALES[grade["scale"]].step(step) for step in steps_of(grade)]
+    abnormal = [step.is_abnormal for step in steps]
+    if all(abnormal):
+        return Polarity.PRESENT
+    return Polarity.POSSIBLE if any(abnormal) else Polarity.ABSENT
+
+
+def weight(grade: Row) -> float:
+    """Return the severity of a grade, 0 to 1; 0 when not assessable."""
+    return 0.0 if grade["grade"] is None else SCALES[grade["scale"]].step(grade["grade"]).weight
+
+
+def condition_words(grade: Row) -> str:
+    """Return ``left neural foraminal narrowing``."""
+    words = CONDITIONS[Condition(grade["condition"])].words
+    return words if grade["side"] is None else f"{grade['side']} {words}"
+
+
+def step_words(grade: Row) -> str:
+    """Return the grade in the scale's words, with the steps that cannot be excluded beside it."""
+    scale = SCALES[grade["scale"]]
+    others = [step for step in steps_of(grade) if step != grade["grade"]]
+    # A numbered step is short enough to stand alone once the scale was named: "Pfirrmann grade V, IV not excluded".
+    words = [step if scale.name in _NUMBERED else scale.step(step).words for step in others]
+    best = scale.step(grade["grade"]).words
+    return f"{best}, {join_words(words)} not excluded" if words else best
+
+
+def say_grade(grade: Row, facts: Facts) -> str:
+    """Return ``spinal canal stenosis: severe (canal AP diameter 9.0 mm)``."""
+    name = condition_words(grade)
+    if grade["status"] != "graded":
+        return f"{name}: not assessable ({grade['reason']})"
+    values = [f"{quantity_title(item)} {say_value(item)}" for item in facts.values_of(grade)]
+    basis = f" ({', '.join(values)})" if values else ""
+    return f"{name}: {step_words(grade)}{basis}"
+
+
+def say_value(item: Row) -> str:
+    """Return ``9.0 mm``, ``0.31``, or why there is none."""
+    if item["value"] is None:
+        return f"not assessable ({item['reason']})"
+    if item["unit"] == "1":
+        return f"{item['value']:.2f}"
+    return f"{item['value']:.1f} {item['unit']}"
+
+
+def quantity_title(item: Row) -> str:
+    """Return how an answer names a measurement, with its side."""
+    name = str(item["name"])
+    title = load_lexicon().quantity_titles.get(name, name.replace("_", " "))
+    return title if item["side"] is None else f"{item['side']} {title}"
+
+
+def ids_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the ids of rows, each once."""
+    return tuple(dict.fromkeys(str(row["id"]) for row in rows))
+
+
+def join_words(items: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def steps_of(grade: Row) -> Sequence[str]:
+    """Return the steps that cannot be excluded, in the scale's order."""
+    chosen = set(grade["prediction_set"]) or {grade["grade"]}
+    return [step for step in SCALES[grade["scale"]].grades if step in chosen]
+
+
+def _level_order(name: str) -> int:
+    return DISC_LEVELS.index(name) if name in DISC_LEVELS else len(DISC_LEVELS)
