@@ -1,0 +1,18 @@
+"""Phantoms: made-up patients of whom everything is known, as MR series, label maps, grades and a report."""
+
+from imaging.phantom.build import build_from_plan, build_phantom, random_phantoms
+from imaging.phantom.plan import SpinePlan, draw_plan
+from imaging.phantom.types import Phantom, PhantomSeries, TruthGrade, TruthLevel, TruthMeasurement
+
+__all__ = [
+    "Phantom",
+    "PhantomSeries",
+    "SpinePlan",
+    "TruthGrade",
+    "TruthLevel",
+    "TruthMeasurement",
+    "build_from_plan",
+    "build_phantom",
+    "draw_plan",
+    "random_phantoms",
+]

@@ -1,0 +1,99 @@
+"""The spinal canal as a curve in the sagittal plane, with the sizes of sac, cord and bony canal along it.
+
+Canal coordinates of a point: the index of the nearest sample of the curve (0.5 mm apart, head to foot is
+downwards in index) and d, the distance from the curve, positive to the front.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.spatial import cKDTree
+
+from imaging.phantom.shapes import Values
+
+_STEP_MM = 0.5
+
+Samples = NDArray[np.float64]
+"""One value for each sample of the curve."""
+
+
+@dataclass(frozen=True)
+class CanalCurve:
+    """The middle of the thecal sac, sacrum first, and what surrounds it.
+
+    Attributes:
+        y: Samples, RAS+ mm.
+        z: Samples, RAS+ mm.
+        normal_y: Forward unit normal of the curve.
+        normal_z: Forward unit normal of the curve.
+        node: Position among the nodes of the curve (0 = first), for tables by level.
+        sac_half_ap: Half the AP diameter of the sac, mm; 0 below its end.
+        sac_half_width: Half its width, mm.
+        bony_half_width: Half the distance between the pedicles, mm.
+        back_gap: From the sac to the laminae, mm.
+    """
+
+    y: Samples
+    z: Samples
+    normal_y: Samples
+    normal_z: Samples
+    node: Samples
+    sac_half_ap: Samples
+    sac_half_width: Samples
+    bony_half_width: Samples
+    back_gap: Samples
+    _tree: cKDTree = field(repr=False)
+
+    def coordinates(self, y: Values, z: Values) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return the nearest sample and the signed distance d (mm, positive to the front) of world points."""
+        yy, zz = np.broadcast_arrays(y, z)
+        points = np.column_stack([yy.ravel(), zz.ravel()])
+        _, index = self._tree.query(points)
+        index = np.asarray(index).reshape(yy.shape)
+        d = (yy - self.y[index]) * self.normal_y[index] + (zz - self.z[index]) * self.normal_z[index]
+        return index, d.astype(np.float32)
+
+    def at_height(self, z: Values) -> NDArray[np.float32]:
+        """Return y of the curve at a height z; past its ends the end's y."""
+        return np.interp(z, self.z, self.y).astype(np.float32)
+
+    def nearest(self, y: float, z: float) -> int:
+        """Return the sample nearest to a point."""
+        return int(self._tree.query([y, z])[1])
+
+
+def build_curve(
+    nodes: NDArray[np.float64], *, sac_ap: float, sac_width: Samples, bony_width: Samples, sac_end: float
+) -> CanalCurve:
+    """Build the curve through its nodes.
+
+    Args:
+        nodes: (N, 2) y, z of the middle of the sac, RAS+ mm, from the sacrum upwards.
+        sac_ap: AP diameter of the sac, mm.
+        sac_width: Width of the sac at each node, mm.
+        bony_width: Distance between the pedicles at each node, mm.
+        sac_end: Node position at which the sac ends; it tapers over the node above.
+    """
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(nodes, axis=0).T))])
+    spline = CubicSpline(length, nodes)
+    along = np.arange(0.0, length[-1], _STEP_MM)
+    position, tangent = spline(along), spline(along, 1)
+    tangent /= np.hypot(*tangent.T)[:, None]
+    node = np.interp(along, length, np.arange(len(nodes)))
+    taper = np.sqrt(np.clip((node - sac_end) / 2.5, 0.0, 1.0))
+    # Odd nodes lie at discs, even ones at bodies: behind a disc the laminae leave room for a fat pad.
+    pad = np.abs(node - np.round(node / 2) * 2)
+    return CanalCurve(
+        y=position[:, 0],
+        z=position[:, 1],
+        normal_y=tangent[:, 1],
+        normal_z=-tangent[:, 0],
+        node=node,
+        sac_half_ap=0.5 * sac_ap * taper,
+        sac_half_width=0.5 * np.interp(node, np.arange(len(nodes)), sac_width) * taper,
+        bony_half_width=0.5 * np.interp(node, np.arange(len(nodes)), bony_width),
+        back_gap=1.5 + 3.0 * np.clip(pad, 0.0, 1.0),
+        _tree=cKDTree(position),
+    )

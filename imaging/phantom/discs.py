@@ -1,0 +1,105 @@
+"""Discs and the endplates beside them: nucleus, annulus, bulges, pits and Modic change."""
+
+import numpy as np
+
+from imaging.phantom.canvas import Canvas, View
+from imaging.phantom.place import Spine
+from imaging.phantom.shapes import Body, Disc, Values
+from imaging.phantom.tissues import Palette, Tissue, load_tissues
+
+_MODIC_DEPTH_MM = 7.5
+
+
+def add_disc_tissues(palette: Palette, spine: Spine) -> None:
+    """Give every disc its own nucleus, border zones and annulus, and every body its own marrow."""
+    _, grades = load_tissues()
+    for disc in spine.discs:
+        plan = spine.plan.disc(disc.name)
+        row = grades[plan.pfirrmann]
+        for zone, share in (("nucleus", 1.0), ("border", 0.5), ("annulus", 0.0)):
+            t2 = share * plan.nucleus_t2 + (1.0 - share) * row.annulus_t2
+            # The annulus holds less water that can be seen; the share is own choice.
+            density = row.pd * (0.72 + 0.28 * share)
+            palette.add(f"{zone}_{disc.name}", Tissue(t1=row.t1, t2=t2, pd=density, texture=0.07))
+    marrow = palette.tissue("marrow")
+    rng = np.random.default_rng((spine.plan.seed, 4))
+    fatty = (spine.plan.age_years - 50) / 100.0  # marrow turns to fat with age; own choice of slope
+    for body in spine.bodies:
+        shift = float(np.clip(rng.normal(fatty, 0.08), -0.3, 0.4))
+        tissue = Tissue(
+            t1=marrow.t1 * (1 - 0.35 * shift),
+            t2=marrow.t2 * (1 + 0.2 * shift),
+            pd=marrow.pd,
+            texture=marrow.texture,
+            fat=marrow.fat,
+        )
+        palette.add(f"marrow_{body.name}", tissue)
+
+
+def paint_discs(canvas: Canvas, spine: Spine, palette: Palette) -> None:
+    """Paint all discs; bodies painted afterwards cut them at their endplates."""
+    for disc in spine.discs:
+        view = _view(canvas, disc, 34.0)
+        if view is None:
+            continue
+        p, q, t = disc.frame.local(view.x, view.y, view.z)
+        inside = disc.inside(p, q, t)
+        rim = (disc.excess(p, q, t) > disc.extension(p, t) - 0.9) & inside
+        view.paint(inside, palette.number(f"annulus_{disc.name}"), disc.label)
+        for zone, size in (("border", 0.80), ("nucleus", 0.66)):
+            core = _core(disc, p, q, t, size)
+            view.paint(inside & core, palette.number(f"{zone}_{disc.name}"), disc.label)
+        if spine.plan.disc(disc.name).pfirrmann == "II":
+            cleft = _core(disc, p, q, t, 0.5) & (np.abs(q) < 0.7)
+            view.paint(inside & cleft, palette.number(f"border_{disc.name}"), disc.label)
+        view.paint(rim, palette.number("ligament"), disc.label)
+
+
+def _core(disc: Disc, p: Values, q: Values, t: Values, size: float) -> Values:
+    """Return where a point lies in the disc's core of some share of its size; it sits a little to the back."""
+    a, w = size * disc.depth / 2, size * disc.width / 2
+    high = 0.5 * disc.height + 2.2 * size
+    core = np.abs((p + 1.5) / a) ** 2.5 + np.abs(t / w) ** 2.5 + np.abs(q / high) ** 2.5
+    return np.asarray(core <= 1.0)
+
+
+def paint_endplates(canvas: Canvas, spine: Spine, palette: Palette) -> None:
+    """Paint Modic change in the marrow beside the discs, and pits in the endplates, last of all."""
+    for disc in spine.discs:
+        above, below = spine.around(disc)
+        plan = spine.plan.disc(disc.name)
+        for body, is_above, pit in ((above, True, plan.pit_above), (below, False, plan.pit_below)):
+            view = _view(canvas, disc, 40.0)
+            if view is None:
+                continue
+            p, q, t = body.frame.local(view.x, view.y, view.z)
+            into = q - body.bottom(p, t) if is_above else body.top(p, t) - q
+            if plan.modic:
+                _paint_modic(view, body, (p, q, t), into, plan.modic, palette)
+            if pit:
+                _paint_pit(view, body, disc, (p, t), into, pit, palette)
+
+
+def _paint_modic(
+    view: View, body: Body, local: tuple[Values, Values, Values], into: Values, kind: int, palette: Palette
+) -> None:
+    p, q, t = local
+    depth = _MODIC_DEPTH_MM * (0.75 + 0.25 * np.cos(p / 6.0) * np.cos(t / 7.0))
+    band = (into > 0) & (into < depth) & body.inside(p, q, t) & (view.label == body.label)
+    view.paint(band, palette.number(f"modic_{kind}"))
+
+
+def _paint_pit(
+    view: View, body: Body, disc: Disc, place: tuple[Values, Values], into: Values, depth: float, palette: Palette
+) -> None:
+    """Let the disc sink into an endplate: a Schmorl node behind the middle with a thin dark rim."""
+    p, t = place
+    centre = -0.22 * body.depth  # clear of the middle third, where the height is measured
+    for grow, tissue, label in ((0.9, "cortex", None), (0.0, f"border_{disc.name}", disc.label)):
+        shape = ((p - centre) / (4.0 + grow)) ** 2 + (t / (7.0 + grow)) ** 2 + (into / (depth + grow)) ** 2
+        view.paint((shape <= 1.0) & (into > -1.0), palette.number(tissue), label)
+
+
+def _view(canvas: Canvas, disc: Disc, reach: float) -> View | None:
+    x, y, z = disc.frame.x, disc.frame.y, disc.frame.z
+    return canvas.view(((x - reach, y - reach, z - 22.0), (x + reach, y + reach, z + 22.0)))

@@ -1,0 +1,75 @@
+"""Sampling grids: where the phantom is evaluated.
+
+A grid keeps its world coordinates as arrays that only span the voxel axes they depend on: on a sagittal grid x
+has shape (1, 1, K) and y, z have (I, J, 1). Shapes that live in the sagittal plane are so computed once for all
+slices. A slice is cut into an odd number of sub-slices, whose mean signal gives partial volume; the middle one
+lies at the voxel centres and carries the labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.types import AffineMatrix
+
+Coordinates = NDArray[np.float32]
+"""World coordinate in mm, of a shape that broadcasts to the grid."""
+
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Lower and upper corner in RAS+ mm."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid of sample points.
+
+    Attributes:
+        affine: (4, 4) voxel (i, j, k) of the slices -> RAS+ mm.
+        shape: (columns, rows, slices).
+        sub_slices: Odd number of samples through each slice.
+        thickness: Share of the slice spacing that the samples cover.
+    """
+
+    affine: AffineMatrix
+    shape: tuple[int, int, int]
+    sub_slices: int = 1
+    thickness: float = 1.0
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """Return the shape with the slices cut into sub-slices."""
+        return self.shape[0], self.shape[1], self.shape[2] * self.sub_slices
+
+    def points(self) -> tuple[Coordinates, Coordinates, Coordinates]:
+        """Return x, y, z in RAS+ mm of all samples, each of a shape that broadcasts to ``sample_shape``."""
+        within = ((np.arange(self.sub_slices) + 0.5) / self.sub_slices - 0.5) * self.thickness
+        slices = (np.arange(self.shape[2])[:, None] + within).ravel()
+        steps = (
+            np.arange(self.shape[0])[:, None, None],
+            np.arange(self.shape[1])[None, :, None],
+            slices[None, None, :],
+        )
+        x, y, z = (self._coordinate(axis, steps) for axis in range(3))
+        return x, y, z
+
+    def _coordinate(self, axis: int, steps: tuple[NDArray[np.float64], ...]) -> Coordinates:
+        total = np.full((1, 1, 1), self.affine[axis, 3])
+        for column, step in enumerate(steps):
+            if abs(self.affine[axis, column]) > 1e-9:
+                total = total + self.affine[axis, column] * step
+        return total.astype(np.float32)
+
+    def window(self, box: Box) -> tuple[slice, slice, slice] | None:
+        """Return the sample index ranges that cover a world box; None when it lies outside."""
+        corners = np.array(np.meshgrid(*zip(*box, strict=True))).reshape(3, -1)
+        inverse = np.linalg.inv(self.affine)
+        ijk = inverse[:3, :3] @ corners + inverse[:3, 3:]
+        low, high = ijk.min(axis=1), ijk.max(axis=1)
+        low[2], high[2] = (low[2] + 0.5) * self.sub_slices - 0.5, (high[2] + 0.5) * self.sub_slices - 0.5
+        first = np.maximum(np.floor(low).astype(int), 0)
+        stop = np.minimum(np.ceil(high).astype(int) + 1, self.sample_shape)
+        if np.any(first >= stop):
+            return None
+        i, j, k = (slice(int(a), int(b)) for a, b in zip(first, stop, strict=True))
+        return i, j, k

@@ -1,0 +1,249 @@
+"""The plan of one lumbar spine: sizes and wear drawn from published norms and prevalences, by seed.
+
+A plan is what the draw asks for. What the phantom then shows is measured on the geometry (``truth.py``).
+Liabilities follow a Gaussian copula: a worn patient has several worn levels, and a worn level several findings,
+while each finding keeps its published rate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from imaging.phantom.tables import DiscRow, Tables, load_tables
+from imaging.phantom.tissues import load_tissues
+
+_GRADES = ("I", "II", "III", "IV", "V")
+# Share of the healthy height that is gone, by grade (low, high). Grade V is collapsed: above the 60 % of the
+# modified Pfirrmann scale's last step; grade IV normal to moderately low; own choice inside these words.
+_LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.4), "V": (0.63, 0.72)}
+
+
+@dataclass(frozen=True)
+class BodyPlan:
+    """Sizes of a vertebral body, mm; ``wedge`` in radians."""
+
+    name: str
+    height: float
+    depth: float
+    width: float
+    wedge: float
+
+
+@dataclass(frozen=True)
+class DiscPlan:
+    """Sizes and wear of a disc, mm.
+
+    Attributes:
+        name: Such as ``L4-L5``.
+        healthy_height: Middle height before wear.
+        height: Middle height.
+        wedge: Radians.
+        pfirrmann: Grade that the tissue is drawn for.
+        nucleus_t2: T2 of the nucleus in ms.
+        bulge: Diffuse bulge.
+        focal: Height of a herniation; 0 for none.
+        focal_t: Its place, mm to the patient's right.
+        slip: Forward offset of the vertebra above.
+        canal_ap: Largest AP diameter the sac may keep here.
+        foramen_width: Width of the (left, right) foramen.
+        modic: Type 0 to 3.
+        pit_above: Depth of a pit in the endplate above the disc.
+        pit_below: Depth of a pit in the endplate below it.
+    """
+
+    name: str
+    healthy_height: float
+    height: float
+    wedge: float
+    pfirrmann: str
+    nucleus_t2: float
+    bulge: float
+    focal: float
+    focal_t: float
+    slip: float
+    canal_ap: float
+    foramen_width: tuple[float, float]
+    modic: int
+    pit_above: float
+    pit_below: float
+
+
+@dataclass(frozen=True)
+class SpinePlan:
+    """Everything that is drawn about one patient.
+
+    Attributes:
+        seed: Of the phantom.
+        sex: ``F`` or ``M``.
+        age_years: Whole years.
+        bodies: L5 first, then upwards.
+        discs: L5-S1 first, then upwards.
+        sac_ap: AP diameter of the thecal sac, mm.
+        sacral_slope: Radians.
+        conus: End of the cord, levels below the middle of L1.
+        sway: Largest sideways offset of the spine, mm, to the patient's right.
+        back_fat: Subcutaneous fat of the back, mm.
+    """
+
+    seed: int
+    sex: str
+    age_years: int
+    bodies: tuple[BodyPlan, ...]
+    discs: tuple[DiscPlan, ...]
+    sac_ap: float
+    sacral_slope: float
+    conus: float
+    sway: float
+    back_fat: float
+
+    def disc(self, name: str) -> DiscPlan:
+        """Return a disc's plan by name."""
+        return next(disc for disc in self.discs if disc.name == name)
+
+
+def draw_plan(protocol: str, *, seed: int) -> SpinePlan:
+    """Draw a spine.
+
+    Args:
+        protocol: Protocol whose tables are used.
+        seed: The same seed gives the same plan.
+
+    Raises:
+        ConfigError: If there is no phantom for the protocol.
+    """
+    tables = load_tables(protocol)
+    rng = np.random.default_rng((seed, 1))
+    people = tables.people
+    sex = "F" if rng.random() < 0.5 else "M"
+    age = int(rng.integers(people["age_years"][0], people["age_years"][1] + 1))
+    scale = float(people["sex_scale"][sex] * np.clip(rng.normal(1.0, people["size_sd"]), 0.92, 1.08))
+    sac = tables.canal["sac_ap"]
+    sac_ap = float(np.clip(rng.normal(sac["mean"], sac["sd"]), sac["low"], sac["high"]))
+    # Liability of the patient: half of it is age, so that old spines are the worn ones on average.
+    low, high = people["age_years"]
+    age_score = ((age - low) / (high - low) - 0.5) * np.sqrt(12.0)
+    patient = float(np.sqrt(0.5) * age_score + np.sqrt(0.5) * rng.normal())
+    return SpinePlan(
+        seed=seed,
+        sex=sex,
+        age_years=age,
+        bodies=tuple(_draw_body(tables, name, scale, rng) for name in reversed(tables.vertebrae)),
+        discs=tuple(_draw_disc(tables, name, scale, patient, sac_ap, rng) for name in reversed(tables.discs)),
+        sac_ap=sac_ap,
+        sacral_slope=float(np.radians(rng.normal(tables.sacrum["slope"]["mean"], tables.sacrum["slope"]["sd"]))),
+        conus=float(np.clip(rng.normal(tables.canal["conus"]["mean"], tables.canal["conus"]["sd"]), -1.0, 1.2)),
+        sway=float(rng.uniform(-1.5, 1.5)),
+        back_fat=float(rng.uniform(12.0, 32.0)),
+    )
+
+
+def _draw_body(tables: Tables, name: str, scale: float, rng: np.random.Generator) -> BodyPlan:
+    row = tables.vertebrae[name]
+    return BodyPlan(
+        name=name,
+        height=scale * row.height + _clipped(rng, tables.height_sd),
+        depth=scale * row.depth + _clipped(rng, tables.depth_sd),
+        width=scale * row.width + _clipped(rng, tables.depth_sd),
+        wedge=float(np.radians(row.wedge + _clipped(rng, 0.8))),
+    )
+
+
+def _clipped(rng: np.random.Generator, sd: float) -> float:
+    return float(np.clip(rng.normal(0.0, sd), -2 * sd, 2 * sd))
+
+
+class _Liability:
+    """Correlated uniform numbers of one level: high means worn."""
+
+    def __init__(self, tables: Tables, patient: float, rng: np.random.Generator) -> None:
+        share = tables.copula
+        self._shared = np.sqrt(share["patient"]) * patient + np.sqrt(share["level"]) * rng.normal()
+        self._own = np.sqrt(1.0 - share["patient"] - share["level"])
+        self._rng = rng
+
+    def quantile(self) -> float:
+        """Return a number from 0 to 1, uniform over patients and levels."""
+        return float(norm.cdf(self._shared + self._own * self._rng.normal()))
+
+    def step(self, counts: list[int]) -> int:
+        """Return a step of an ordered scale with these counts, best step first."""
+        borders = np.cumsum(counts) / np.sum(counts)
+        return int(np.searchsorted(borders, self.quantile(), side="right").clip(0, len(counts) - 1))
+
+    def happens(self, count: int, n: int) -> bool:
+        """Return whether something with rate count / n is there."""
+        return self.quantile() > 1.0 - count / n
+
+
+def _draw_disc(
+    tables: Tables, name: str, scale: float, patient: float, sac_ap: float, rng: np.random.Generator
+) -> DiscPlan:
+    row = tables.discs[name]
+    rates = tables.prevalence.get(name, tables.prevalence["T11-T12"])
+    liability = _Liability(tables, patient, rng)
+    grade = _GRADES[liability.step(rates.pfirrmann)]
+    healthy = _healthy_height(row, scale, rng)
+    height = healthy * (1.0 - float(rng.uniform(*_LOSS[grade])))
+    if grade in ("III", "IV") and liability.happens(rates.narrowing, rates.n):
+        height = min(height, healthy * float(rng.uniform(0.5, 0.62)))
+    bulges = liability.happens(rates.bulging, rates.n)
+    herniates = liability.happens(rates.herniation, rates.n)
+    slips = liability.happens(rates.slip, rates.n)
+    return DiscPlan(
+        name=name,
+        healthy_height=healthy,
+        height=height,
+        wedge=float(np.radians(row.wedge)) * height / healthy,
+        pfirrmann=grade,
+        nucleus_t2=_nucleus_t2(grade, rng),
+        bulge=float(rng.uniform(1.8, 3.4)) if bulges else float(rng.uniform(0.0, 0.4)),
+        focal=float(rng.uniform(3.5, 6.0)) if herniates else 0.0,
+        focal_t=float(rng.choice([-1.0, 0.0, 1.0]) * rng.uniform(4.0, 7.0)) if herniates else 0.0,
+        slip=float(rng.uniform(4.0, 9.0)) if slips else 0.0,
+        canal_ap=_canal_target(tables, name, sac_ap, liability, rng),
+        foramen_width=(
+            _foramen_target(tables, name, liability, rng),
+            _foramen_target(tables, name, liability, rng),
+        ),
+        modic=_modic(rates.modic, liability, rng),
+        pit_above=float(rng.uniform(2.0, 4.0)) if liability.happens(rates.upper_endplate, rates.n) else 0.0,
+        pit_below=float(rng.uniform(2.0, 4.0)) if liability.happens(rates.lower_endplate, rates.n) else 0.0,
+    )
+
+
+def _healthy_height(row: DiscRow, scale: float, rng: np.random.Generator) -> float:
+    """Draw a height inside the published range, so that an unworn disc is never narrowed."""
+    height = scale * row.height + _clipped(rng, row.sd)
+    if row.lower is None or row.upper is None:
+        return height
+    return float(np.clip(height, row.lower * 1.12, row.upper))
+
+
+def _nucleus_t2(grade: str, rng: np.random.Generator) -> float:
+    _, discs = load_tissues()
+    return float(discs[grade].nucleus_t2 * np.exp(np.clip(rng.normal(0.0, 0.08), -0.15, 0.15)))
+
+
+def _canal_target(
+    tables: Tables, name: str, sac_ap: float, liability: _Liability, rng: np.random.Generator
+) -> float:
+    """Draw the AP diameter the sac may keep, from the RSNA classes; levels without counts stay open."""
+    counts = tables.rsna_canal.get(name)
+    step = 0 if counts is None else liability.step(counts)
+    return float((sac_ap, rng.uniform(10.4, 11.6), rng.uniform(6.0, 9.5))[step])
+
+
+def _foramen_target(tables: Tables, name: str, liability: _Liability, rng: np.random.Generator) -> float:
+    """Draw a foramen's width, from the RSNA classes; the published normal is 6 to 8 mm (PMC6362883)."""
+    counts = tables.rsna_foramen.get(name)
+    step = 0 if counts is None else liability.step(counts)
+    return float((rng.uniform(5.5, 7.5), rng.uniform(2.2, 2.8), rng.uniform(0.9, 1.7))[step])
+
+
+def _modic(counts: list[int], liability: _Liability, rng: np.random.Generator) -> int:
+    """Draw a Modic type: whether there is one by liability, which one by its count."""
+    changed = sum(counts[1:])
+    if changed == 0 or not liability.happens(changed, sum(counts)):
+        return 0
+    return int(rng.choice([1, 2, 3], p=np.array(counts[1:]) / changed))
