@@ -1,0 +1,1 @@
+"""Training of the grader on SPIDER's gradings; others use ``grading.train``."""

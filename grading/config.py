@@ -1,0 +1,113 @@
+"""Configuration of the grader: crop geometry and network, as they travel with the weights.
+
+Unknown keys and impossible values fail at load, naming the key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from anatomy import DISC_LEVELS
+from runtime.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CropGeometry:
+    """The window cut around a level, in units of the local level pitch (see ``grading.crops``)."""
+
+    width_px: int = 96
+    """Columns of the crop."""
+    height_px: int = 64
+    """Rows of the crop."""
+    front_pitches: float = 1.5
+    """Reach in front of the posterior disc margin."""
+    back_pitches: float = 0.6
+    """Reach behind it, into the canal."""
+
+    @property
+    def pixels_per_pitch(self) -> float:
+        """Return the sampling density, the same along both axes."""
+        return self.width_px / (self.front_pitches + self.back_pitches)
+
+    @property
+    def half_height_pitches(self) -> float:
+        """Return the reach above and below the posterior disc margin."""
+        return self.height_px / self.pixels_per_pitch / 2
+
+    def __post_init__(self) -> None:
+        for name in ("width_px", "height_px", "front_pitches", "back_pitches"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"crops.{name}: expected a positive number, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Size of the network."""
+
+    sequences: tuple[str, ...] = ("t2", "t1")
+    """Sequences it takes, each a slot that may be empty."""
+    levels: tuple[str, ...] = ("T11-T12", "T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+    """Levels with an embedding, cranial to caudal."""
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Channels after the stem and after each halving."""
+    token_width: int = 128
+    """Width of a level's token."""
+    heads: int = 4
+    """Attention heads across levels."""
+    layers: int = 2
+    """Transformer layers across levels."""
+    dropout: float = 0.2
+    """Dropout of tokens and attention, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"network.dropout: expected 0 to below 1, got {self.dropout!r}")
+        if self.token_width % self.heads:
+            raise ConfigError(f"network.token_width: expected a multiple of heads, got {self.token_width!r}")
+        for level in self.levels:
+            if level not in DISC_LEVELS:
+                raise ConfigError(f"network.levels: expected C2-C3 to L5-S1, got {level!r}")
+
+
+@dataclass(frozen=True)
+class GraderConfig:
+    """What builds a grader and its inputs; saved as ``config.json`` beside the weights."""
+
+    crops: CropGeometry = field(default_factory=CropGeometry)
+    """Window around a level."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Network."""
+
+
+def build_section(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Build one flat configuration dataclass from a table; lists become tuples.
+
+    Raises:
+        ConfigError: If a key is unknown or a value does not fit, naming it.
+    """
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    odd = sorted(set(table) - known)
+    if odd:
+        raise ConfigError(f"{where}: unknown keys {', '.join(odd)}; expected some of {', '.join(sorted(known))}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def build_grader_config(table: Mapping[str, Any], where: str) -> GraderConfig:
+    """Build a grader's configuration from the sections ``crops`` and ``network``.
+
+    Raises:
+        ConfigError: If a section or key is unknown or a value does not fit.
+    """
+    odd = sorted(set(table) - {"crops", "network"})
+    if odd:
+        raise ConfigError(f"{where}: unknown sections {', '.join(odd)}; expected crops, network")
+    return GraderConfig(
+        crops=build_section(CropGeometry, table.get("crops", {}), f"{where}: crops"),
+        network=build_section(NetworkConfig, table.get("network", {}), f"{where}: network"),
+    )

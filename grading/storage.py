@@ -1,0 +1,129 @@
+"""A grader on disk: the members' weights in one safetensors file, everything else in ``config.json``.
+
+``model.safetensors`` holds ``fold0.<parameter>`` and so on, in half precision (read back as float32).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from grading.build import build_network
+from grading.calibration import HeadCalibration
+from grading.config import GraderConfig, build_grader_config
+from grading.conformal import Thresholds
+from grading.heads import load_heads
+from grading.model import GradingNetwork
+from runtime.errors import WeightsError
+from runtime.weights import WeightsFolder, seal_weights
+
+FORMAT = "spinescribe.grader/1"
+
+
+@dataclass(frozen=True)
+class HeadTuning:
+    """What held-out patients taught about one condition, given the sequences at hand.
+
+    Attributes:
+        calibration: Temperature and shifts.
+        thresholds: Of the prediction sets, per step.
+    """
+
+    calibration: HeadCalibration
+    thresholds: Thresholds
+
+
+Tuning = dict[str, dict[str, HeadTuning]]
+"""Sequences at hand (such as ``t2+t1``, in the configuration's order) -> condition -> tuning."""
+
+
+@dataclass(frozen=True)
+class StoredGrader:
+    """Everything a model folder holds.
+
+    Attributes:
+        config: Crops and network.
+        members: Networks whose probabilities are averaged, in eval mode.
+        tuning: Calibration and thresholds.
+        trained_levels: Levels that training cases had.
+    """
+
+    config: GraderConfig
+    members: tuple[GradingNetwork, ...]
+    tuning: Tuning
+    trained_levels: tuple[str, ...]
+
+
+def save_grader(grader: StoredGrader, folder: Path) -> None:
+    """Write a model folder and its checksums; a model card is written by hand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"fold{number}.{name}": value.half().contiguous() if value.is_floating_point() else value.contiguous()
+        for number, member in enumerate(grader.members)
+        for name, value in member.state_dict().items()
+    }
+    save_file(tensors, folder / "model.safetensors")
+    table = {
+        "format": FORMAT,
+        **asdict(grader.config),
+        "members": len(grader.members),
+        "trained_levels": grader.trained_levels,
+        "heads": {head.condition.value: list(head.grades) for head in load_heads()},
+        "tuning": {
+            present: {
+                name: {"calibration": item.calibration.to_dict(), "thresholds": item.thresholds}
+                for name, item in heads.items()
+            }
+            for present, heads in grader.tuning.items()
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    seal_weights(folder)
+
+
+def read_grader(folder: WeightsFolder) -> StoredGrader:
+    """Rebuild a grader from a verified folder.
+
+    Raises:
+        WeightsError: If the folder holds something else, or heads that this version does not have.
+    """
+    table: dict[str, Any] = folder.config
+    if table.get("format") != FORMAT:
+        raise WeightsError(f"weights {folder.name!r}: expected format {FORMAT}, got {table.get('format')!r}")
+    heads = {head.condition.value: list(head.grades) for head in load_heads()}
+    if table["heads"] != heads:
+        raise WeightsError(
+            f"weights {folder.name!r}: expected heads {heads!r}, got {table['heads']!r}; train anew"
+        )
+    config = build_grader_config({key: table[key] for key in ("crops", "network")}, "config.json")
+    return StoredGrader(
+        config=config,
+        members=_read_members(folder.path / "model.safetensors", config, table["members"]),
+        tuning={
+            present: {
+                name: HeadTuning(HeadCalibration.from_dict(item["calibration"]), tuple(item["thresholds"]))
+                for name, item in conditions.items()
+            }
+            for present, conditions in table["tuning"].items()
+        },
+        trained_levels=tuple(table["trained_levels"]),
+    )
+
+
+def _read_members(file: Path, config: GraderConfig, count: int) -> tuple[GradingNetwork, ...]:
+    tensors = load_file(file)
+    members = []
+    for number in range(count):
+        prefix = f"fold{number}."
+        state = {
+            name.removeprefix(prefix): value.float() if value.dtype == torch.float16 else value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        network = build_network(config.network)
+        network.load_state_dict(state, strict=True)
+        members.append(network.eval())
+    return tuple(members)

@@ -1,0 +1,147 @@
+"""Batches of patients: crops at (jittered) points, grey-scale augmentation, left-out sequences.
+
+Notation: B patients, L levels, S sequences, H rows, W columns, C conditions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from grading.config import GraderConfig
+from grading.crops import CropFrame, Point, crop_frames, cut_crop, normalise_crops
+from grading.training.config import TrainingConfig
+from grading.training.spider import Case, CaseSlice
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Arrays of one step.
+
+    Attributes:
+        crops: (B, L, S, H, W) float32 normalised crops, 0 where not present.
+        present: (B, L, S) bool.
+        labels: (B, L, C) steps, -1 where not graded or without any crop.
+    """
+
+    crops: NDArray[np.float32]
+    present: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+
+
+def shuffled_batches(
+    cases: Sequence[Case], config: GraderConfig, training: TrainingConfig, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Yield one epoch of augmented batches."""
+    order = rng.permutation(len(cases))
+    for start in range(0, len(order), training.batch_patients):
+        chosen = [cases[index] for index in order[start : start + training.batch_patients]]
+        yield stack([augmented_case(case, config, training, rng) for case in chosen])
+
+
+def plain_batch(cases: Sequence[Case], config: GraderConfig, *, leave_out: Sequence[str] = ()) -> Batch:
+    """Return the crops of cases as they are, of the first slice of each sequence.
+
+    Args:
+        cases: Patients.
+        config: Crops and network.
+        leave_out: Sequences that are treated as missing.
+    """
+    batches = []
+    for case in cases:
+        slices = {item.sequence: item for item in reversed(case.slices) if item.sequence not in leave_out}
+        batches.append(_cut_case(case, slices, config, None, None))
+    return stack(batches)
+
+
+def augmented_case(case: Case, config: GraderConfig, training: TrainingConfig, rng: np.random.Generator) -> Batch:
+    """Cut one patient's crops with jitter, choosing among alternative slices and leaving sequences out."""
+    slices = {}
+    for sequence in config.network.sequences:
+        choices = [item for item in case.slices if item.sequence == sequence]
+        if choices:
+            slices[sequence] = choices[rng.integers(len(choices))]
+    if len(slices) > 1:
+        draw = rng.random()
+        if draw < training.t1_dropout:
+            slices.pop("t1", None)
+        elif draw > 1 - training.t2_dropout:
+            slices.pop("t2", None)
+    return _cut_case(case, slices, config, training, rng)
+
+
+def _cut_case(
+    case: Case,
+    slices: dict[str, CaseSlice],
+    config: GraderConfig,
+    training: TrainingConfig | None,
+    rng: np.random.Generator | None,
+) -> Batch:
+    """Return a batch of one patient."""
+    network, geometry = config.network, config.crops
+    shape = (len(network.levels), len(network.sequences))
+    crops = np.zeros((*shape, geometry.height_px, geometry.width_px), dtype=np.float32)
+    present = np.zeros(shape, dtype=bool)
+    for sequence, item in slices.items():
+        column = network.sequences.index(sequence)
+        points = item.points
+        if training is not None and rng is not None:
+            points = _jitter_points(points, training, rng)
+        frames = crop_frames(points)
+        if training is not None and rng is not None:
+            frames = tuple(_jitter_frame(frame, training, rng) for frame in frames)
+        images = np.stack([cut_crop(item.image, frame, geometry).image for frame in frames])
+        images = normalise_crops(images)
+        if rng is not None:
+            images = jitter_greys(images, rng)
+        rows = [network.levels.index(frame.level) for frame in frames]
+        crops[rows, column] = images
+        present[rows, column] = True
+    has_crop: NDArray[np.bool_] = np.asarray(present.any(axis=1))
+    labels = np.where(has_crop[:, None], case.labels, -1)
+    return Batch(crops[None], present[None], labels[None])
+
+
+def _jitter_points(
+    points: dict[str, Point], training: TrainingConfig, rng: np.random.Generator
+) -> dict[str, Point]:
+    """Move each point as a level finder would misplace it, and now and then forget the ends of the chain."""
+    pitch = float(np.median([frame.pitch for frame in crop_frames(points)]))
+    noise = rng.normal(0, training.point_jitter * pitch, (len(points), 2))
+    return {
+        level: (x + float(dx), y + float(dy))
+        for (level, (x, y)), (dx, dy) in zip(points.items(), noise, strict=True)
+    }
+
+
+def _jitter_frame(frame: CropFrame, training: TrainingConfig, rng: np.random.Generator) -> CropFrame:
+    angle = np.deg2rad(rng.normal(0, training.rotation_jitter_deg))
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    down = (frame.down[0] * cosine - frame.down[1] * sine, frame.down[0] * sine + frame.down[1] * cosine)
+    pitch = frame.pitch * float(np.exp(rng.normal(0, training.scale_jitter)))
+    shift = rng.normal(0, training.shift_jitter * frame.pitch, 2)
+    origin = (frame.origin_px[0] + float(shift[0]), frame.origin_px[1] + float(shift[1]))
+    return replace(frame, origin_px=origin, down=down, pitch=pitch)
+
+
+def jitter_greys(images: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Change gain, gamma, sharpness and noise of one slice's normalised crops (levels, rows, columns)."""
+    unit = np.clip((images + 1) / 2, 0, None)
+    unit = unit ** float(np.exp(rng.normal(0, 0.2))) * float(np.exp(rng.normal(0, 0.12)))
+    unit = unit + float(rng.normal(0, 0.04))
+    if rng.random() < 0.3:
+        sigma = float(rng.uniform(0.3, 1.0))
+        unit = gaussian_filter(unit, (0, sigma, sigma))
+    unit = unit + rng.normal(0, float(rng.uniform(0, 0.04)), unit.shape)
+    return (unit * 2 - 1).astype(np.float32)
+
+
+def stack(batches: Sequence[Batch]) -> Batch:
+    """Join batches along the patients."""
+    return Batch(
+        np.concatenate([batch.crops for batch in batches]),
+        np.concatenate([batch.present for batch in batches]),
+        np.concatenate([batch.labels for batch in batches]),
+    )

@@ -1,0 +1,83 @@
+"""Configuration of a training run: sections ``crops``, ``network`` and ``training`` of one YAML file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grading.config import GraderConfig, build_grader_config, build_section
+from runtime.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a grader is trained."""
+
+    epochs: int = 40
+    """Passes over the training patients."""
+    batch_patients: int = 8
+    """Patients a step."""
+    learning_rate: float = 2e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 0.05
+    """AdamW's decay of weights."""
+    average_decay: float = 0.99
+    """Exponential moving average of the weights per step; the average is what is kept."""
+    holdout_share: float = 0.12
+    """Share of the training patients held out to choose the epoch, 0 to below 1."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    threads: int = 1
+    """CPU threads."""
+    point_jitter: float = 0.05
+    """Standard deviation of each posterior point's noise, in pitches (found points are about this far off)."""
+    shift_jitter: float = 0.05
+    """Standard deviation of a crop's shift, in pitches."""
+    scale_jitter: float = 0.08
+    """Standard deviation of the logarithm of a crop's scale."""
+    rotation_jitter_deg: float = 5.0
+    """Standard deviation of a crop's turn."""
+    t1_dropout: float = 0.3
+    """Probability that T1 is left out of a patient who has T2."""
+    t2_dropout: float = 0.1
+    """Probability that T2 is left out of a patient who has T1."""
+    use_found_points: bool = False
+    """Also train on levels and slices without reference points, at points found by the segmentation model that
+    held the patient out (``points.csv`` beside the run folders, written by ``grading.training.found_points``)."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_patients", "threads", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
+        for name in ("holdout_share", "t1_dropout", "t2_dropout", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"training.{name}: expected 0 to below 1, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything a run is made from."""
+
+    grader: GraderConfig
+    """Crops and network; saved with the weights."""
+    training: TrainingConfig
+    """Optimisation and augmentation."""
+
+
+def load_run_config(path: Path) -> RunConfig:
+    """Read a run's YAML file.
+
+    Raises:
+        ConfigError: If the file is missing or not a table, a section or key is unknown, or a value does not fit.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: expected a YAML file with sections crops, network, training; found no file")
+    table: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path.name}: expected sections crops, network, training, got {type(table).__name__}")
+    training = table.pop("training", {})
+    return RunConfig(
+        grader=build_grader_config(table, path.name),
+        training=build_section(TrainingConfig, training, f"{path.name}: training"),
+    )

@@ -1,0 +1,165 @@
+"""Train one fold's grader: ``spinescribe train grading --config configs/grading/train_default.yaml --fold K``.
+
+Each fold trains on the patients of the other folds; a part of them is held out to choose the epoch. The moving
+average of the weights is what is kept. A run writes ``checkpoint.pt`` (to resume), ``history.csv`` and, at the
+end, a model folder like those in ``weights/``.
+"""
+
+import copy
+import csv
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grading.build import build_network
+from grading.model import GradingNetwork
+from grading.training.batches import Batch, plain_batch, shuffled_batches
+from grading.training.config import RunConfig
+from grading.training.losses import multi_task_loss, step_weights
+from grading.training.spider import Case
+
+logger = logging.getLogger(__name__)
+_WARM_UP_SHARE = 0.15
+
+
+class FoldRun:
+    """State of one training run; everything that a resumed run needs is in ``checkpoint``.
+
+    Args:
+        config: The run's configuration.
+        cases: Training patients; the choosing part is split off here.
+        folder: Where to write.
+    """
+
+    def __init__(self, config: RunConfig, cases: tuple[Case, ...], folder: Path) -> None:
+        training = config.training
+        torch.set_num_threads(training.threads)
+        torch.manual_seed(training.seed)
+        self.config, self.folder = config, folder
+        self.rng = np.random.default_rng(training.seed)
+        order = self.rng.permutation(len(cases))
+        held = round(training.holdout_share * len(cases))
+        self.chooser = tuple(cases[index] for index in order[:held])
+        self.cases = tuple(cases[index] for index in order[held:])
+        self.weights = step_weights(self.cases)
+        self.network = build_network(config.grader.network)
+        self.average = copy.deepcopy(self.network).eval()
+        self.best = copy.deepcopy(self.average.state_dict())
+        self.best_loss = float("inf")
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        steps = -(-len(self.cases) // training.batch_patients) * training.epochs
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, training.learning_rate, total_steps=steps, pct_start=_WARM_UP_SHARE
+        )
+
+    def run(self) -> GradingNetwork:
+        """Train to the last epoch and return the chosen network in eval mode."""
+        chooser = plain_batch(self.chooser, self.config.grader) if self.chooser else None
+        while self.epoch < self.config.training.epochs:
+            loss = self._train_epoch()
+            chosen = loss if chooser is None else evaluate_loss(self.average, chooser, self.weights)
+            self.epoch += 1
+            # Without patients to choose by, the last epoch is kept.
+            if chosen <= self.best_loss or chooser is None:
+                self.best_loss, self.best = chosen, copy.deepcopy(self.average.state_dict())
+            self.history.append({"epoch": self.epoch, "train_loss": loss, "choosing_loss": chosen})
+            logger.info("epoch %d: training loss %.4f, choosing loss %.4f", self.epoch, loss, chosen)
+            self.save()
+        self.average.load_state_dict(self.best)
+        return self.average.eval()
+
+    def _train_epoch(self) -> float:
+        self.network.train()
+        losses = []
+        for batch in shuffled_batches(self.cases, self.config.grader, self.config.training, self.rng):
+            logits = self.network(*_inputs(batch))
+            loss = multi_task_loss(logits, torch.from_numpy(batch.labels), self.weights)
+            self.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimiser.step()
+            self.schedule.step()
+            self._update_average()
+            losses.append(float(loss.detach()))
+        return float(np.mean(losses))
+
+    def _update_average(self) -> None:
+        """Move the averaged weights; a young average follows faster."""
+        step = self.schedule.last_epoch
+        decay = min(self.config.training.average_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
+            for kept, new in pairs:
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1 - decay)
+                else:
+                    kept.copy_(new)
+
+    def save(self) -> None:
+        """Write the checkpoint and the history, each whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "config": asdict(self.config),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "epoch": self.epoch,
+            "history": self.history,
+            "numpy_rng": self.rng.bit_generator.state,
+            "torch_rng": torch.get_rng_state(),
+        }
+        partial = self.folder / "checkpoint.pt.part"
+        torch.save(state, partial)
+        partial.replace(self.folder / "checkpoint.pt")
+        with (self.folder / "history.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, ["epoch", "train_loss", "choosing_loss"])
+            writer.writeheader()
+            writer.writerows(self.history)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint of the same configuration; a missing one starts from the beginning."""
+        file = self.folder / "checkpoint.pt"
+        if not file.is_file():
+            return
+        state: dict[str, Any] = torch.load(file, weights_only=False)
+        if state["config"] != asdict(self.config):
+            raise ValueError(f"{file}: expected a checkpoint of this configuration; remove it to start anew")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.best, self.best_loss = state["best"], state["best_loss"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.epoch, self.history = state["epoch"], state["history"]
+        self.rng.bit_generator.state = state["numpy_rng"]
+        torch.set_rng_state(state["torch_rng"])
+
+
+def evaluate_loss(network: GradingNetwork, batch: Batch, weights: dict[str, Tensor]) -> float:
+    """Return the loss of a network on unaugmented crops."""
+    network.eval()
+    with torch.inference_mode():
+        return float(multi_task_loss(network(*_inputs(batch)), torch.from_numpy(batch.labels), weights))
+
+
+def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Return condition -> logits (B, L, K - 1 or K)."""
+    network.eval()
+    with torch.inference_mode():
+        logits = network(*_inputs(batch))
+    return {name: value.double().numpy() for name, value in logits.items()}
+
+
+def _inputs(batch: Batch) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(batch.crops), torch.from_numpy(batch.present)

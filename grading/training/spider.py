@@ -1,0 +1,159 @@
+"""SPIDER's middle slices, posterior points and gradings as training cases.
+
+Reference points exist for L1-L2 to L5-S1 on the T2 slices; a T1 slice shares them only where its size and spacing
+are those of the T2 slice. Points found by segmentation models fill in the rest when they are given.
+
+Data: SPIDER, CC BY 4.0, van der Graaf et al., Sci Data 11:264 (2024), doi 10.1038/s41597-024-03090-w; points:
+Lumbar Coordinate Pretraining Dataset (MIT).
+"""
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anatomy import DISC_LEVELS
+from grading.config import GraderConfig
+from grading.crops import Point, crop_frames, smooth_for_crops
+from grading.heads import load_heads
+
+_COLUMNS = {
+    "disc_degeneration": "Pfirrman grade",
+    "modic": "Modic",
+    "upper_endplate_change": "UP endplate",
+    "lower_endplate_change": "LOW endplate",
+    "spondylolisthesis": "Spondylolisthesis",
+    "disc_herniation": "Disc herniation",
+    "disc_narrowing": "Disc narrowing",
+    "disc_bulging": "Disc bulging",
+}
+_MARGIN_PITCHES = 2.5  # kept round the chain, more than any jittered window reaches
+Points = dict[str, Point]
+
+
+@dataclass(frozen=True)
+class CaseSlice:
+    """One slice of a patient, cut to a strip round the chain.
+
+    Attributes:
+        sequence: ``t2`` or ``t1``.
+        file: File name of the slice.
+        image: Strip (rows, columns) float32, smoothed for sampling.
+        points: Level -> posterior point (x, y) in pixels of the strip.
+    """
+
+    sequence: str
+    file: str
+    image: NDArray[np.float32]
+    points: Points
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient.
+
+    Attributes:
+        patient: SPIDER's number.
+        slices: Slices with points; several of one sequence are alternatives.
+        labels: (L, heads) step of each scale, -1 where not graded; L the configuration's levels.
+    """
+
+    patient: int
+    slices: tuple[CaseSlice, ...]
+    labels: NDArray[np.int64]
+
+
+def read_labels(data_dir: Path, config: GraderConfig) -> dict[int, NDArray[np.int64]]:
+    """Read gradings.csv: patient -> steps (L, heads), -1 where a level is not graded."""
+    heads, levels = load_heads(), config.network.levels
+    labels: dict[int, NDArray[np.int64]] = {}
+    with (data_dir / "spider" / "gradings.csv").open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            level = DISC_LEVELS[-int(row["IVD label"])]  # 1 is L5-S1, counting upward
+            if level not in levels:
+                continue
+            table = labels.setdefault(int(row["Patient"]), np.full((len(levels), len(heads)), -1, dtype=np.int64))
+            for column, head in enumerate(heads):
+                value = int(row[_COLUMNS[head.condition.value]])
+                table[levels.index(level), column] = value - 1 if head.scale == "pfirrmann" else value
+    return labels
+
+
+def read_reference_points(data_dir: Path) -> dict[str, Points]:
+    """Read disc_points.csv: file -> points in pixels; T1 slices of the same grid get those of their T2 slice."""
+    rows = _rows(data_dir / "spider" / "midsagittal.csv")
+    by_file = {row["file"]: row for row in rows}
+    points: dict[str, Points] = defaultdict(dict)
+    for row in _rows(data_dir / "spider" / "disc_points.csv"):
+        size = by_file[row["file"]]
+        x = float(row["relative_x"]) * int(size["cols"]) - 0.5
+        y = float(row["relative_y"]) * int(size["rows"]) - 0.5
+        points[row["file"]][row["level"]] = (x, y)
+    for row in rows:
+        twin = by_file.get(f"{row['patient']}_t2.png")
+        if row["sequence"] == "t1" and twin is not None and _same_grid(row, twin) and twin["file"] in points:
+            points[row["file"]] = dict(points[twin["file"]])
+    return dict(points)
+
+
+def read_found_points(path: Path) -> dict[str, Points]:
+    """Read points found by segmentation: file -> level -> (x, y) in pixels."""
+    points: dict[str, Points] = defaultdict(dict)
+    for row in _rows(path):
+        points[row["file"]][row["level"]] = (float(row["x"]), float(row["y"]))
+    return dict(points)
+
+
+def merge_points(reference: dict[str, Points], found: dict[str, Points]) -> dict[str, Points]:
+    """Fill levels and slices without reference points with found ones."""
+    return {file: found.get(file, {}) | reference.get(file, {}) for file in {*reference, *found}}
+
+
+def read_cases(data_dir: Path, config: GraderConfig, points: dict[str, Points]) -> tuple[Case, ...]:
+    """Read every patient with gradings and at least one slice with two points or more."""
+    labels = read_labels(data_dir, config)
+    slices: dict[int, list[CaseSlice]] = defaultdict(list)
+    for row in _rows(data_dir / "spider" / "midsagittal.csv"):
+        chain = {
+            level: point for level, point in points.get(row["file"], {}).items() if level in config.network.levels
+        }
+        if len(chain) >= 2:
+            sequence = row["sequence"].removesuffix("_SPACE")
+            image = np.asarray(Image.open(data_dir / "spider" / "midsagittal" / row["file"]), dtype=np.float32)
+            slices[int(row["patient"])].append(_strip(sequence, row["file"], image, chain, config))
+    return tuple(
+        Case(patient, tuple(slices[patient]), labels[patient]) for patient in sorted(labels) if patient in slices
+    )
+
+
+def _strip(
+    sequence: str, file: str, image: NDArray[np.float32], points: Points, config: GraderConfig
+) -> CaseSlice:
+    """Smooth a slice and keep the part round the chain, padding with 0 where the slice ends."""
+    frames = crop_frames(points)
+    smooth = smooth_for_crops(image, frames, config.crops)
+    margin = round(_MARGIN_PITCHES * max(frame.pitch for frame in frames))
+    chain = np.array([frame.origin_px for frame in frames])
+    (x0, y0), (x1, y1) = np.floor(chain.min(0)).astype(int), np.ceil(chain.max(0)).astype(int)
+    padded = np.pad(smooth, margin)
+    strip = padded[max(y0, 0) : y1 + 2 * margin + 1, max(x0, 0) : x1 + 2 * margin + 1]
+    shift_x, shift_y = margin - max(x0, 0), margin - max(y0, 0)
+    moved = {level: (x + shift_x, y + shift_y) for level, (x, y) in points.items()}
+    return CaseSlice(sequence, file, np.ascontiguousarray(strip), moved)
+
+
+def _same_grid(first: dict[str, str], second: dict[str, str]) -> bool:
+    sizes = all(first[key] == second[key] for key in ("rows", "cols"))
+    spacings = all(
+        abs(float(first[key]) - float(second[key])) < 1e-3 for key in ("row_spacing_mm", "col_spacing_mm")
+    )
+    return sizes and spacings
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

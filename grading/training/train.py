@@ -1,0 +1,98 @@
+"""The public door of training: one fold, or all of them and the grader made of them."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from grading.build import build_network
+from grading.model import GradingNetwork
+from grading.training.assemble import assemble
+from grading.training.config import RunConfig, load_run_config
+from grading.training.held_out import load_held_out, save_held_out, score_held_out
+from grading.training.run import FoldRun
+from grading.training.spider import Case, merge_points, read_cases, read_found_points, read_reference_points
+from runtime.errors import ConfigError
+from runtime.folds import FOLD_COUNT, spider_folds
+from runtime.settings import load_settings
+
+logger = logging.getLogger(__name__)
+FOUND_POINTS = "points.csv"
+
+
+def train(config_path: Path, *, fold: int | None = None, resume: bool = False, out: Path | None = None) -> Path:
+    """Train the grader on SPIDER.
+
+    Args:
+        config_path: YAML with sections crops, network, training.
+        fold: Train this fold only (its patients are held out); None trains all and writes the grader made of
+            them to ``out/grading``.
+        resume: Go on from checkpoints; finished folds are not trained again.
+        out: Folder of the runs; None takes ``runs/grading``.
+
+    Returns:
+        The fold's folder, or that of the grader.
+
+    Raises:
+        ConfigError: If the configuration is wrong, the fold is unknown or the data are missing.
+    """
+    config = load_run_config(config_path)
+    folder = Path("runs/grading") if out is None else out
+    if fold is not None and not 0 <= fold < FOLD_COUNT:
+        raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
+    cases = _read_all_cases(config, folder)
+    folds = range(FOLD_COUNT) if fold is None else [fold]
+    for number in folds:
+        _train_fold(config, cases, number, folder / f"fold{number}", resume=resume)
+    if fold is not None:
+        return folder / f"fold{fold}"
+    members = [load_member(config, folder / f"fold{number}") for number in folds]
+    held_out = [load_held_out(folder / f"fold{number}" / "held_out.npz") for number in folds]
+    assemble(config.grader, members, held_out, folder / "grading")
+    return folder / "grading"
+
+
+def load_member(config: RunConfig, folder: Path) -> GradingNetwork:
+    """Load a fold's chosen network in eval mode."""
+    network = build_network(config.grader.network)
+    network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+    return network.eval()
+
+
+def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
+    data_dir = load_settings().data_dir
+    if not (data_dir / "spider" / "gradings.csv").is_file():
+        raise ConfigError(
+            f"training data: expected spider/gradings.csv under {data_dir}, found none; set SPINESCRIBE_DATA"
+        )
+    points = read_reference_points(data_dir)
+    if config.training.use_found_points:
+        file = folder / FOUND_POINTS
+        if not file.is_file():
+            raise ConfigError(
+                f"training.use_found_points: expected {file}; write it with "
+                "`python -m grading.training.found_points` after the folds of the segmentation are trained"
+            )
+        points = merge_points(points, read_found_points(file))
+    return read_cases(data_dir, config.grader, points)
+
+
+def _train_fold(config: RunConfig, cases: tuple[Case, ...], fold: int, folder: Path, *, resume: bool) -> None:
+    """Train one fold, score its held-out patients and write both."""
+    if resume and (folder / "held_out.npz").is_file():
+        logger.info("fold %d is finished", fold)
+        return
+    (folder / "held_out.npz").unlink(missing_ok=True)
+    fold_of = spider_folds()
+    training = tuple(case for case in cases if fold_of[case.patient] != fold)
+    held_out = [case for case in cases if fold_of[case.patient] == fold]
+    seeded = replace(config, training=replace(config.training, seed=config.training.seed + fold))
+    run = FoldRun(seeded, training, folder)
+    if resume:
+        run.resume()
+    network = run.run()
+    save_file(
+        {name: value.contiguous() for name, value in network.state_dict().items()}, folder / "model.safetensors"
+    )
+    save_held_out(score_held_out(network, held_out, config.grader), folder / "held_out.npz")
