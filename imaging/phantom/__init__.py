@@ -1,7 +1,9 @@
 """Phantoms: made-up patients of whom everything is known, as MR series, label maps, grades and a report."""
 
 from imaging.phantom.build import build_from_plan, build_phantom, random_phantoms
+from imaging.phantom.picture import phantom_picture
 from imaging.phantom.plan import SpinePlan, draw_plan
+from imaging.phantom.study import write_phantom_study
 from imaging.phantom.types import Phantom, PhantomSeries, TruthGrade, TruthLevel, TruthMeasurement
 
 __all__ = [
@@ -14,5 +16,7 @@ __all__ = [
     "build_from_plan",
     "build_phantom",
     "draw_plan",
+    "phantom_picture",
     "random_phantoms",
+    "write_phantom_study",
 ]
