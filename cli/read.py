@@ -165,7 +165,7 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
 def _parse_spacing(text: str | None) -> Spacing | None:
     if text is None:
         return None
-    from imaging.geometry import parse_spacing
+    from imaging import parse_spacing
 
     return parse_spacing(text)
 
@@ -173,7 +173,7 @@ def _parse_spacing(text: str | None) -> Spacing | None:
 def _spacings(file: Path | None) -> dict[str, Spacing]:
     if file is None:
         return {}
-    from imaging.geometry import read_spacing_csv
+    from imaging import read_spacing_csv
 
     return read_spacing_csv(file)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from anatomy import DISC_LEVELS, STRUCTURES, VERTEBRAE, disc_label, vertebra_label
 from imaging.types import Series, Study, Volume
@@ -28,7 +28,9 @@ Point = tuple[float, float]
 _LONG_SIDE_PX = 900
 _BAND_PX = 46
 _FILL_OPACITY = 0.22
+_EDGE_PX = 2
 _BAR_MM = 50.0
+_NAME_GAP = 0.6  # of the disc's length: past the canal
 _FONT_PX = 20
 _GREY: Colour = (190, 190, 190)
 _CAPTION = "SpineScribe draft, research use only"
@@ -89,7 +91,7 @@ def render_overlay(
     picture = _enlarged_slice(view)
     label_map = segmented.label_map(series.id)
     if layers.structures and label_map is not None:
-        picture = _paint_structures(picture, label_map.array[:, :, k].T)
+        picture = _paint_structures(picture, label_map.array[:, :, k].T, view)
     canvas = Image.new("RGB", (picture.width, picture.height + _BAND_PX))
     canvas.paste(picture, (0, 0))
     draw = ImageDraw.Draw(canvas)
@@ -100,7 +102,7 @@ def render_overlay(
     _draw_directions(draw, view, directions(series.volume, segmented.levels))
     _draw_band(draw, view)
     buffer = io.BytesIO()
-    canvas.save(buffer, format="PNG")
+    canvas.save(buffer, format="PNG", compress_level=4)
     return buffer.getvalue()
 
 
@@ -181,22 +183,40 @@ def _enlarged_slice(view: _View) -> Image.Image:
     return image.resize(view.size, Image.Resampling.BICUBIC).convert("RGB")
 
 
-def _paint_structures(picture: Image.Image, labels: NDArray[np.uint8]) -> Image.Image:
+def _paint_structures(picture: Image.Image, labels: NDArray[np.uint8], view: _View) -> Image.Image:
     """Lay a light fill and a contour of every label (rows, columns) over the picture."""
-    pixels = np.asarray(picture, dtype=np.float32).copy()
+    pixels = np.array(picture)
     for label, colour in structure_colours().items():
         mask = labels == label
-        if not mask.any():
-            continue
-        # Enlarging a soft mask and cutting at one half gives round contours instead of pixel stairs.
-        soft = Image.fromarray(mask.astype(np.uint8) * 255).resize(picture.size, Image.Resampling.BILINEAR)
-        solid = soft.point(lambda value: 255 if value >= 128 else 0)
-        inside = np.asarray(solid) > 0
-        edge = inside & (np.asarray(solid.filter(ImageFilter.MinFilter(5))) == 0)
-        tint = np.asarray(colour, dtype=np.float32)
-        pixels[inside] = (1 - _FILL_OPACITY) * pixels[inside] + _FILL_OPACITY * tint
-        pixels[edge] = tint
-    return Image.fromarray(np.round(pixels).astype(np.uint8))
+        if mask.any():
+            _paint_one(pixels, mask, colour, view)
+    return Image.fromarray(pixels)
+
+
+def _paint_one(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, view: _View) -> None:
+    """Paint one structure into the enlarged picture, working on its own box only."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(0, rows[0] - 1), max(0, columns[0] - 1)
+    box = mask[top : rows[-1] + 2, left : columns[-1] + 2]
+    x, y = round(left * view.x_scale), round(top * view.y_scale)
+    right = min(view.size[0], round((left + box.shape[1]) * view.x_scale))
+    bottom = min(view.size[1], round((top + box.shape[0]) * view.y_scale))
+    # Enlarging a soft mask and cutting at one half gives round contours instead of pixel stairs.
+    soft = Image.fromarray(box.astype(np.uint8) * 255)
+    inside = np.asarray(soft.resize((right - x, bottom - y), Image.Resampling.BILINEAR)) >= 128
+    edge = inside & ~_eroded(inside, _EDGE_PX)
+    target = pixels[y:bottom, x:right]
+    fill = (1 - _FILL_OPACITY) * target[inside] + _FILL_OPACITY * np.asarray(colour, dtype=np.float32)
+    target[inside] = np.round(fill).astype(np.uint8)
+    target[edge] = colour
+
+
+def _eroded(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """Return a mask without its outermost pixels; what touches the border of the array counts as inside."""
+    for _ in range(steps):
+        padded = np.pad(mask, 1, mode="edge")
+        mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask
 
 
 def _write(draw: ImageDraw.ImageDraw, place: Point, text: str, colour: Colour, anchor: str) -> None:
@@ -211,7 +231,7 @@ def _draw_names(draw: ImageDraw.ImageDraw, view: _View, levels: tuple[Level, ...
         towards = 1.0 if margin[0] >= centre[0] else -1.0
         text = level.name if level.doubt is None else f"{level.name}?"
         width = draw.textlength(text, font=_font())
-        x = margin[0] + towards * 46.0
+        x = margin[0] + towards * max(46.0, _NAME_GAP * level.length_px * view.x_scale)
         # Near the edge the name stays whole inside the picture.
         x = min(max(x, width + 6.0 if towards < 0 else 6.0), view.size[0] - 6.0 - (width if towards > 0 else 0.0))
         draw.line((margin, (x, margin[1])), fill=colour, width=1)

@@ -48,7 +48,9 @@ def fake_study(spacing: Spacing | None = None, *, notices: tuple[str, ...] = ())
         reasons=("a picture is one sagittal slice",),
         header={"echo_time_ms": 100.0},
     )
-    return Study(key="0123456789abcdef", source=SourceKind.PICTURE, protocol="lumbar", series=(series,), notices=notices)
+    return Study(
+        key="0123456789abcdef", source=SourceKind.PICTURE, protocol="lumbar", series=(series,), notices=notices
+    )
 
 
 def fake_segmented(study: Study) -> SegmentedStudy:
@@ -128,7 +130,14 @@ def fake_findings(study: Study, segmented: SegmentedStudy) -> Findings:
         canal = f"m{2 * index + 2}"
         grades += [
             replace(
-                _graded(f"g{len(grades) + 1}", level.name, Condition.DISC_DEGENERATION, "pfirrmann", pfirrmann, evidence),
+                _graded(
+                    f"g{len(grades) + 1}",
+                    level.name,
+                    Condition.DISC_DEGENERATION,
+                    "pfirrmann",
+                    pfirrmann,
+                    evidence,
+                ),
                 prediction_set=("IV", "V") if pfirrmann == "V" else (pfirrmann,),
             ),
             _graded(f"g{len(grades) + 2}", level.name, Condition.DISC_BULGING, "presence", bulge, evidence),
@@ -158,9 +167,7 @@ def fake_findings(study: Study, segmented: SegmentedStudy) -> Findings:
     )
 
 
-def _graded(
-    name: str, level: str, condition: Condition, scale: str, grade: str, evidence: Evidence
-) -> Grade:
+def _graded(name: str, level: str, condition: Condition, scale: str, grade: str, evidence: Evidence) -> Grade:
     return Grade(
         id=name,
         level=level,

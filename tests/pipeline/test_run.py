@@ -7,7 +7,7 @@ import pytest
 
 from anatomy import Protocol
 from imaging.types import Spacing
-from pipeline import Reader, ReadOptions, Reading, Writer
+from pipeline import Reader, Reading, ReadOptions, Writer
 from pipeline.drafting import FAILED, NOT_INSTALLED, TOO_SLOW
 from pipeline.run import PRIOR_NOTICE
 from pipeline.stages import Models, is_installed, load_models

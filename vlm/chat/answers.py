@@ -13,7 +13,6 @@ from vlm.chat.facts import (
     ids_of,
     join_words,
     polarity,
-    quantity_title,
     say_grade,
     say_value,
     step_words,
@@ -59,7 +58,7 @@ def answer_conditions(question: Question, facts: Facts) -> Answer:
 
 
 def answer_steps(question: Question, facts: Facts) -> Answer:
-    """Say at which levels a step was given, and where it cannot be excluded (``which levels have Pfirrmann IV``)."""
+    """Say at which levels a step was given, then where it cannot be excluded."""
     rows = _rows_of_steps(question, facts)
     open_rows = _open_to_steps(question, facts)
     words = join_words([_step_title(scale, step) for scale, step in question.steps])
@@ -273,36 +272,3 @@ def _worst_of_condition(question: Question, facts: Facts) -> Answer:
     worst = [row for row in graded if weight(row) == top]
     texts = [f"{row['level']}: {say_grade(row, facts)}" for row in worst]
     return Answer(f"{'; '.join(texts)}.", ids_of(worst))
-
-
-def answer_quantities(question: Question, facts: Facts) -> Answer:
-    """Say measured values at the levels named, or everywhere; the smallest or largest when asked for."""
-    rows = facts.measured(question.quantities, question.levels)
-    if not rows:
-        names = join_words([quantity_title({"name": name, "side": None}) for name in question.quantities])
-        return Answer(f"This reading holds no measurement of {names}{_at(question)}.")
-    known = [row for row in rows if row["value"] is not None]
-    if known and question.asks("smallest", "largest"):
-        pick = min if question.asks("smallest") else max
-        chosen = [row for row in known if row["value"] == pick(item["value"] for item in known)]
-        return Answer(f"{'; '.join(_say_measured(row) for row in chosen)}.", ids_of(chosen))
-    if not known and not question.levels:
-        title = join_words(list(dict.fromkeys(quantity_title(row) for row in rows)))
-        reason = join_words(list(dict.fromkeys(str(row["reason"]) for row in rows)))
-        return Answer(f"{title}: not assessable at any level ({reason}).", ids_of(rows))
-    resting = [row for row in facts.grades if {item["id"] for item in rows} & set(row["measurements"])]
-    said = [_say_measured(row) for row in rows]
-    if question.levels:
-        said += [f"{row['level']} {say_grade(row, facts)}" for row in resting if row["status"] == "graded"]
-        return Answer(f"{'; '.join(said)}.", (*ids_of(rows), *ids_of(resting)))
-    return Answer(f"{'; '.join(said)}.", ids_of(rows))
-
-
-def _at(question: Question) -> str:
-    return f" at {join_words(question.levels)}" if question.levels else ""
-
-
-def _say_measured(row: Row) -> str:
-    place = "" if row["level"] is None else f"{row['level']} "
-    norm = "" if row["percentile"] is None else f", percentile {row['percentile']:.0f} of the norm"
-    return f"{place}{quantity_title(row)}: {say_value(row)}{norm}"

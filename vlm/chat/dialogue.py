@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from anatomy import CONDITIONS
-from vlm.chat import answers, explain
+from vlm.chat import answers, explain, values
 from vlm.chat.facts import Facts
 from vlm.chat.lexicon import load_lexicon
 from vlm.chat.question import MAX_CHARACTERS, Question, understand
@@ -131,7 +131,7 @@ def _why(question: Question, facts: Facts) -> Answer:
 
 def _quantity(question: Question, facts: Facts) -> Answer:
     """Say a value; for a quantity that a question names bare (``the canal``), its grade too."""
-    said = answers.answer_quantities(question, facts)
+    said = values.answer_quantities(question, facts)
     if not question.conditions or question.levels:
         return said
     graded = answers.answer_conditions(question, facts)

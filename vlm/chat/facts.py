@@ -112,7 +112,7 @@ def step_words(grade: Row) -> str:
     """Return the grade in the scale's words, with the steps that cannot be excluded beside it."""
     scale = SCALES[grade["scale"]]
     others = [step for step in steps_of(grade) if step != grade["grade"]]
-    # A numbered step is short enough to stand alone once the scale was named: "Pfirrmann grade V, IV not excluded".
+    # A numbered step is short enough to stand alone once the scale was named: "Pfirrmann grade V, IV not ..."
     words = [step if scale.name in _NUMBERED else scale.step(step).words for step in others]
     best = scale.step(grade["grade"]).words
     return f"{best}, {join_words(words)} not excluded" if words else best
