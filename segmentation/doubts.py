@@ -35,7 +35,7 @@ def find_doubts(
         for disc in _concerned(index, solution, view, names, anchored=is_anchored):
             doubts[disc].append(reason)
     if not is_anchored:
-        if _is_transitional(solution, view, names):
+        if _is_transitional(chain, solution, view, names):
             for items in doubts:
                 items.append("possible transitional anatomy")
         reason = _numbering_reason(solution, view, names)
@@ -83,18 +83,29 @@ def _is_supported(disc: int, solution: Solution, view: View, names: tuple[str, .
     return False
 
 
-def _is_transitional(solution: Solution, view: View, names: tuple[str, ...]) -> bool:
-    """Return True when a complete view ends at another level than L5-S1, or the maps dispute the lowest disc."""
+def _is_transitional(chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...]) -> bool:
+    """Return True when a complete view ends at another level than L5-S1, or most level maps dispute the names.
+
+    A disc below L5-S1 is the remnant inside the sacrum unless a vertebra stands between the two.
+    """
     if LUMBOSACRAL not in names or not view.is_complete:
         return False
     last = state_name(int(solution.path[-1]), names)
+    if last is None:
+        return len(chain.discs) > 1 and chain.vertebra_shares[-1] >= 0.5
     if last != LUMBOSACRAL:
-        return last is not None
-    if not view.has_landmark:
-        return False
-    strongest = int(np.argmax(view.responses[-1]))
-    claimed = view.level_names[strongest]
-    return claimed != LUMBOSACRAL and bool(view.responses[-1, strongest] >= MAP_SEEN)
+        return True
+    return _disputed_share(solution, view, names) > 0.5
+
+
+def _disputed_share(solution: Solution, view: View, names: tuple[str, ...]) -> float:
+    """Return the share of discs at which the strongest level map claims another name, of those with a claim."""
+    claims = [
+        (view.level_names[int(np.argmax(answers))], state_name(int(state), names))
+        for answers, state in zip(view.responses, solution.path, strict=True)
+        if answers.max(initial=0.0) >= MAP_SEEN
+    ]
+    return float(np.mean([claimed != given for claimed, given in claims])) if claims else 0.0
 
 
 def _numbering_reason(solution: Solution, view: View, names: tuple[str, ...]) -> str:

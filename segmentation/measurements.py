@@ -21,6 +21,7 @@ from segmentation.types import Level, Measurement
 
 NO_SPACING = "pixel spacing unknown"
 NOT_OUTLINED = "the disc is not outlined"
+CUT_OFF = "the disc is cut by the image border"
 NO_SACRUM = "the sacrum is not segmented"
 
 _METHODS = {
@@ -83,15 +84,25 @@ def _measure_level(level: Level, levels: tuple[Level, ...], on: MeasuredSlice) -
         ("disc_height_anterior", "anterior"),
         ("disc_height_posterior", "posterior"),
     ):
-        yield _height(name, None if heights is None else heights[window], level, on)
+        yield _height(name, None if heights is None else heights[window], disc, level, on)
     yield _height_index(disc, heights, level, levels, on)
     yield _canal(disc, heights, level, on)
     yield from _slip(disc, level, on)
 
 
-def _height(name: str, found: HeightMeasure | None, level: Level, on: MeasuredSlice) -> Measurement:
-    if found is None:
-        return _build(name, level, on, None, NOT_OUTLINED)
+def _missing_disc(disc: DiscShape | None) -> str | None:
+    """Return why a disc cannot be measured, None when it can."""
+    if disc is None:
+        return NOT_OUTLINED
+    return CUT_OFF if disc.touches_border else None
+
+
+def _height(
+    name: str, found: HeightMeasure | None, disc: DiscShape | None, level: Level, on: MeasuredSlice
+) -> Measurement:
+    reason = _missing_disc(disc)
+    if found is None or reason is not None:
+        return _build(name, level, on, None, reason)
     return _build(name, level, on, found.value, None, found.line_px)
 
 
@@ -103,8 +114,8 @@ def _height_index(
     on: MeasuredSlice,
 ) -> Measurement:
     name = "disc_height_index"
-    if disc is None or heights is None:
-        return _build(name, level, on, None, NOT_OUTLINED)
+    if disc is None or heights is None or disc.touches_border:
+        return _build(name, level, on, None, _missing_disc(disc))
     bodies = [
         measure_body_height(on.labels, vertebra_label(vertebra), disc, on.frame)
         for vertebra in _bounded_vertebrae(level, levels)
@@ -142,8 +153,8 @@ def _slip(disc: DiscShape | None, level: Level, on: MeasuredSlice) -> Iterator[M
     upper, lower = level.name.split("-")
     if lower not in VERTEBRAE:
         found = SlipMeasure(None, None, None, NO_SACRUM)
-    elif disc is None:
-        found = SlipMeasure(None, None, None, NOT_OUTLINED)
+    elif disc is None or disc.touches_border:
+        found = SlipMeasure(None, None, None, _missing_disc(disc))
     else:
         masks = [np.asarray(on.labels == vertebra_label(name), dtype=np.float32) for name in (upper, lower)]
         found = measure_slip(masks[0], masks[1], disc, on.pitch, on.frame)

@@ -18,11 +18,12 @@ from segmentation.profiles import run_along
 from segmentation.shapes import DiscShape
 
 _WALL = (0.08, 0.30)
-"""The wall is traced this far from the endplate, in pitches: off the rounded corner, below the basivertebral vein."""
+"""The wall is traced this far from the endplate, in pitches: off the rounded corner, before the basivertebral
+vein."""
 _WALL_LINES = 9
 _BEHIND = 0.35
-"""A body that seems to reach further behind the disc than this share of the disc's length has grown together
-with its pedicle: the wall cannot be traced."""
+"""A body seeming to reach further behind the disc than this share of its length has grown together with its
+pedicle: the wall cannot be traced."""
 
 
 @dataclass(frozen=True)

