@@ -12,7 +12,7 @@ from reporting.grammar import absent_items, compose_level, join_items, level_wor
 from reporting.levels_text import levels_text
 from reporting.phrases import read_template
 from reporting.serialise import graded_levels
-from reporting.statements import Polarity, Statement, is_abnormal, severity_weight, states
+from reporting.statements import Polarity, Statement, is_abnormal, said_measurements, severity_weight, states
 from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
 
 _IMPRESSION_LEVELS = 4
@@ -87,12 +87,13 @@ def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
     items = join_items(positive_items(ordered))
     items = items.removeprefix("a ").removeprefix("an ")
     header = f"{level_words(level)}: " if level else ""
-    ids = (*(item.grade.id for item in ordered), *(value.id for item in ordered for value in item.measurements))
+    ids = tuple(item.grade.id for item in ordered)
+    ids += tuple(value.id for item in ordered for value in said_measurements(item))
     return _sentence(f"{header}{items[:1].upper()}{items[1:]}.", ids)
 
 
 def _headline(findings: Findings, level: str | None) -> list[Statement]:
-    """Return the statements of a level that belong in an impression: the best step itself is a positive finding."""
+    """Return the statements of a level that belong in an impression: its best step is a positive finding."""
     stated = states(findings.grades_at(level), findings)
     return [
         item for item in stated if is_abnormal(item) and severity_weight(item.grade) > 0 and _is_positive(item)
@@ -123,7 +124,7 @@ def _ranked_levels(findings: Findings) -> list[str | None]:
 
 
 def _unremarkable_like(findings: Findings, level: str | None) -> tuple[str, ...]:
-    """Return all levels with nothing abnormal and the same assessed conditions as this one; empty when abnormal."""
+    """Return all levels with nothing abnormal and the same conditions as this one; empty when it is abnormal."""
     if level is None or not _is_unremarkable(findings, level):
         return ()
     signature = _signature(findings, level)
@@ -176,10 +177,10 @@ def _items_with_levels(grades: Sequence[Grade], findings: Findings, table: dict[
         levels = [grade.level for grade in grades if grade.condition is condition and grade.level is not None]
         by_levels.setdefault(tuple(dict.fromkeys(levels)), []).append(condition_words(condition))
     items = []
-    for levels, words in by_levels.items():
-        frame = table["at_all_levels"] if list(levels) == every else table["at_levels"]
+    for names, words in by_levels.items():
+        frame = table["at_all_levels"] if list(names) == every else table["at_levels"]
         joined = join_items(words)
-        items.append(frame.format(item=joined, levels=levels_text(levels)) if levels else joined)
+        items.append(frame.format(item=joined, levels=levels_text(names)) if names else joined)
     return items
 
 

@@ -101,6 +101,7 @@ class Styles:
         return self.styles[name]
 
 
+@cache
 def read_template(name: str) -> dict[str, Any]:
     """Read a phrase file of ``templates/``.
 

@@ -16,7 +16,8 @@ class Fact:
         side: Patient's side, or None. ``bilateral`` text becomes two facts.
         condition: Which.
         grade: Grading word or step as written, normalised: ``mild``, ``moderate``, ``severe``, ``IV`` (Pfirrmann),
-            ``2`` (Modic) ...; None when the text gives none.
+            ``2`` (Modic) ...; several with ``|`` between them, best first (``III|IV``); None when the text gives
+            none.
         negated: True when the text says it is not there.
         uncertain: True under a hedge (probably, suspected, cannot be excluded).
         sentence: The sentence it was read from.
@@ -41,6 +42,25 @@ class Fact:
             "uncertain": self.uncertain,
             "sentence": self.sentence,
         }
+
+
+@dataclass(frozen=True)
+class MeasuredFact:
+    """One named value read from report text.
+
+    Attributes:
+        name: Name of the measurement, such as ``canal_ap_diameter``.
+        level: Disc level; None when the text names none, or several.
+        value: As written.
+        unit: ``mm``, ``cm``, ``%``, ``deg``, or ``1`` when none is written.
+        sentence: The sentence it was read from.
+    """
+
+    name: str
+    level: str | None
+    value: float
+    unit: str
+    sentence: str
 
 
 class SentenceSource(StrEnum):
@@ -85,6 +105,34 @@ class Draft:
     """Text with evidence, not yet checked."""
 
     sections: tuple[DraftSection, ...]
+
+
+class VerdictStatus(StrEnum):
+    """What a comparison with Findings says of a sentence."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence compared with Findings.
+
+    Attributes:
+        status: ``supported``; ``contradicted`` when Findings rule out what it says; ``unsupported`` when Findings do
+            not hold what it says, or the words say more than the facts that were read.
+        facts: Facts that did not agree.
+        reasons: Why, one short phrase each, for people.
+        finding_ids: Grades and measurements that the sentence states and that agree.
+        levels: Levels that the next sentence carries.
+    """
+
+    status: VerdictStatus
+    facts: tuple[Fact, ...]
+    reasons: tuple[str, ...]
+    finding_ids: tuple[str, ...]
+    levels: tuple[str, ...]
 
 
 @dataclass(frozen=True)

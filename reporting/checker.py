@@ -1,0 +1,239 @@
+"""Does a sentence say what Findings say, all of it, and nothing else?
+
+A sentence is supported in one of two ways. Either it is, word for word, one of the composer's sentences on technique,
+limits, doubts or the burden score of these very findings. Or it is read to facts and values that all agree, and every
+word of it is accounted for: by a fact, by the report vocabulary (``templates/``), or by glue such as ``is seen``. Free
+text that claims something else (a fracture, a tumour, a shape, a comparison) has words that nothing accounts for.
+
+A sentence that names no level is read as a reader would: with the level last named in the text before it.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+
+from grading.types import Findings, Grade, GradeStatus
+from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
+from reporting.composer import compose_impression, compose_technique
+from reporting.parsing import SentenceReading, read_sentence, split_sentences
+from reporting.parsing.lexicon import word_values, words
+from reporting.parsing.measures import MEASURE
+from reporting.parsing.spelling import canonical
+from reporting.parsing.tokens import tokenise
+from reporting.phrases import read_template
+from reporting.types import Fact, Verdict, VerdictStatus
+
+_WORD = re.compile(r"[a-z]+")
+_PLACEHOLDER = re.compile(r"\{[a-z]+\}")
+
+
+@dataclass(frozen=True)
+class SentenceContext:
+    """What is known of a sentence beside its text.
+
+    Attributes:
+        levels: Levels last named in the text before it.
+        finding_ids: Evidence the draft gives; facts about anything else are unsupported. Empty asks for none.
+        has_prior: Whether an earlier study was given, so that words of comparison are allowed.
+    """
+
+    levels: tuple[str, ...] = ()
+    finding_ids: tuple[str, ...] = ()
+    has_prior: bool = False
+
+
+@dataclass
+class _Notes:
+    """What a check gathers."""
+
+    contradicted: list[str] = field(default_factory=list)
+    unsupported: list[str] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+
+class Checker:
+    """Checks sentences against one study's findings."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self._known = known_sentences(findings)
+
+    def check(self, text: str, context: SentenceContext) -> Verdict:
+        """Compare a sentence with the findings."""
+        if text in self._known:
+            return Verdict(VerdictStatus.SUPPORTED, (), (), self._known[text], context.levels)
+        notes = _Notes()
+        levels = context.levels
+        claims = 0
+        for part in split_sentences(text):
+            reading = read_sentence(part, levels)
+            levels = reading.levels
+            claims += self._check_part(reading, context, notes)
+        if not claims:
+            notes.unsupported.append("it states no finding")
+        return _verdict(notes, levels)
+
+    def _check_part(self, reading: SentenceReading, context: SentenceContext, notes: _Notes) -> int:
+        for fact in reading.facts:
+            self._check_fact(fact, context, notes)
+        for measured, decimals in zip(reading.measured, reading.decimals, strict=True):
+            self._check_value(
+                measured.name, measured.level, measured.value, measured.unit, decimals, context, notes
+            )
+        for fact in reading.not_assessed:
+            self._check_not_assessed(fact, notes)
+        extra = unaccounted_words(reading)
+        if extra:
+            notes.unsupported.append(f"words that no finding accounts for: {', '.join(extra)}")
+        compared = [word for word in reading.words if word in words("comparison")]
+        if compared and not context.has_prior:
+            notes.unsupported.append(f"a comparison without an earlier study: {', '.join(compared)}")
+        return len(reading.facts) + len(reading.measured) + len(reading.not_assessed)
+
+    def _check_fact(self, fact: Fact, context: SentenceContext, notes: _Notes) -> None:
+        grades = grades_for(fact, self.findings)
+        label = _label(fact)
+        if not grades:
+            notes.unsupported.append(f"nothing was graded for {label}")
+            notes.facts.append(fact)
+            return
+        for grade in grades:
+            agreement = compare_fact(fact, grade)
+            if agreement is Agreement.CONTRADICTS:
+                notes.contradicted.append(f"{label}: {_grade_label(grade)} was found")
+            elif agreement is Agreement.DIFFERS:
+                notes.unsupported.append(f"{label}: {_grade_label(grade)} was found")
+            elif context.finding_ids and grade.id not in context.finding_ids:
+                notes.unsupported.append(f"{label}: the evidence given is not about it")
+            else:
+                notes.ids.append(grade.id)
+                continue
+            notes.facts.append(fact)
+
+    def _check_value(
+        self,
+        name: str,
+        level: str | None,
+        value: float,
+        unit: str,
+        decimals: int,
+        context: SentenceContext,
+        notes: _Notes,
+    ) -> None:
+        measurement = value_for(name, level, self.findings)
+        label = f"{name} at {level or 'no level'}"
+        if measurement is None or measurement.value is None or measurement.unit != unit:
+            notes.unsupported.append(f"{label}: no such value in {unit}")
+        elif not values_agree(value, decimals, measurement.value):
+            notes.contradicted.append(f"{label}: {measurement.value:.1f} {unit} was measured, not {value}")
+        elif context.finding_ids and measurement.id not in context.finding_ids:
+            notes.unsupported.append(f"{label}: the evidence given is not about it")
+        else:
+            notes.ids.append(measurement.id)
+
+    def _check_not_assessed(self, fact: Fact, notes: _Notes) -> None:
+        alike = [grade for grade in self.findings.grades if grade.condition is fact.condition]
+        meant = [grade for grade in alike if fact.level is None or grade.level == fact.level]
+        meant = [grade for grade in meant if fact.side is None or grade.side is fact.side]
+        if meant and all(grade.status is GradeStatus.NOT_ASSESSABLE for grade in meant):
+            notes.ids.extend(grade.id for grade in meant)
+            return
+        notes.contradicted.append(f"{_label(fact)} was graded")
+        notes.facts.append(fact)
+
+
+def check_sentence(text: str, findings: Findings, context: SentenceContext | None = None) -> Verdict:
+    """Compare one sentence with findings; for many sentences of one study build a ``Checker`` once.
+
+    Args:
+        text: The sentence.
+        findings: The only source of facts.
+        context: Level named before it, evidence ids, whether a prior was given; None for none of them.
+    """
+    return Checker(findings).check(text, context or SentenceContext())
+
+
+def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
+    """Return the composer's sentences that are no graded statements, with their ids: technique, limits, doubts, score."""
+    table = read_template("composer.yaml")
+    frames = ("lesser", "nothing_abnormal", "doubt", "burden", "no_burden")
+    openings = tuple(_PLACEHOLDER.split(table[name])[0] for name in frames)
+    known = {item.text: item.finding_ids for item in compose_technique(findings)}
+    known |= {
+        item.text: item.finding_ids for item in compose_impression(findings) if item.text.startswith(openings)
+    }
+    return known | {table["removed"]: ()}
+
+
+def unaccounted_words(reading: SentenceReading) -> list[str]:
+    """Return the words of a sentence that neither a fact, a value, a level, the vocabulary nor glue accounts for."""
+    extra = []
+    for word, is_covered in zip(reading.words, reading.covered, strict=True):
+        if word in words("glue") or word in words("negators") or word in words("hedges") or word == MEASURE:
+            continue
+        if not is_covered or word not in _vocabulary():
+            extra.append(word)
+    return extra
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the canonical words of the phrase files, with the words of grades, sides, steps and levels."""
+    found = {"<level>", "significant", "significantly", "definite", "cannot", "excluded", "be", *"0123"}
+    found |= {
+        "i",
+        "ii",
+        "iii",
+        "iv",
+        "v",
+        "mild",
+        "moderate",
+        "severe",
+        "normal_mild",
+        "early",
+        "advanced",
+        "side",
+    }
+    found |= set(word_values("sides")) | words("hedges") | words("negators") | {"grade", "type"}
+    for name in ("phrases.yaml", "styles.yaml"):
+        for text in _strings(read_template(name)):
+            plain = _PLACEHOLDER.sub(" ", text)
+            found |= {token.text for token in tokenise(plain)}
+    return frozenset(found | {canonical(word) for word in found if _WORD.fullmatch(word)})
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _strings(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _strings(item)]
+    return []
+
+
+def _verdict(notes: _Notes, levels: tuple[str, ...]) -> Verdict:
+    if notes.contradicted:
+        status = VerdictStatus.CONTRADICTED
+    elif notes.unsupported:
+        status = VerdictStatus.UNSUPPORTED
+    else:
+        status = VerdictStatus.SUPPORTED
+    reasons = (*notes.contradicted, *notes.unsupported)
+    return Verdict(status, tuple(notes.facts), reasons, tuple(dict.fromkeys(notes.ids)), levels)
+
+
+def _label(fact: Fact) -> str:
+    words_ = [fact.level or "no level", fact.side.value if fact.side else "", fact.condition.value]
+    if fact.negated:
+        words_.append("denied")
+    elif fact.grade:
+        words_.append(fact.grade)
+    return " ".join(word for word in words_ if word)
+
+
+def _grade_label(grade: Grade) -> str:
+    if grade.status is GradeStatus.NOT_ASSESSABLE:
+        return f"not assessable ({grade.reason})"
+    return " or ".join(grade.prediction_set) or str(grade.grade)

@@ -1,0 +1,3 @@
+"""The notice that stands wherever a report appears."""
+
+NOTICE = "Research use only. Draft for a radiologist's review. Not a medical device."

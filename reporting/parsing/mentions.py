@@ -1,0 +1,344 @@
+"""Mentions of conditions in one sentence: heads that name them, and objects to which something is done.
+
+An object (``thecal sac``, ``exit canal``) means nothing alone. The action is looked for in this order: after it
+(``spinal canal is narrowed``, ``sac or root compression``), directly before it (``narrow spinal canal``, ``loss of
+disc height``), and as the verb that governs it from further left (``compressing the sac and encroaching ...``).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from anatomy import Condition, Side
+from reporting.parsing import modifiers
+from reporting.parsing.lexicon import Item, find_items, objects, word_values, words
+from reporting.parsing.modifiers import Modifiers, join_grades
+from reporting.parsing.steps import SCALE_CONDITIONS, grade_text, step_numbers, step_scale
+from reporting.parsing.tokens import Token
+
+Owners = Sequence[Item | None]
+
+_FINE = "fine"
+_DETERMINERS = frozenset({"the", "a", "an", "its", "their", "still", "also", "of"})
+_CONJUNCTIONS = frozenset({"and", "or", "nor", "&", "/", ","})
+_AUXILIARIES = frozenset(
+    {"is", "are", "was", "were", "be", "been", "appear", "appears", "appeared", "noted", "seen", "also", "still",
+     "remain", "remains", "look", "looks", "the", "significantly", "relatively", "now"}
+)  # fmt: skip
+_PLACES = frozenset({"within", "in", "into", "to", "behind", "inside", "at"})
+_RELEASES = frozenset({";", ":", "but", "where", "leading", "associated", "with", "without", "no"})
+_ROOTS = frozenset({"root", "exit_root", "traversing_root"})
+_STAGED = frozenset({Condition.SACROILIITIS})
+
+
+@dataclass
+class Mention:
+    """A condition as one sentence mentions it, before levels and scopes are known.
+
+    Attributes:
+        condition: Which; None for unnamed endplates.
+        start: First token, words before it included.
+        stop: One past the last token of the object or action.
+        anchor: Token that negation and hedges have to reach.
+        pairs: (grade, sides) of each part.
+        is_fine: The words deny it themselves (``adequate spinal canal``).
+        is_hedged: A hedge stands among its own words.
+        is_positive_anyway: Steps of a scale in brackets are stated even after ``no``.
+        leaning: Sides after ``more to the``.
+        object_name: Name of the object; empty for heads.
+        used: Tokens that were read.
+    """
+
+    condition: Condition | None
+    start: int
+    stop: int
+    anchor: int
+    pairs: list[tuple[str | None, tuple[Side, ...]]]
+    is_fine: bool = False
+    is_hedged: bool = False
+    is_positive_anyway: bool = False
+    leaning: tuple[Side, ...] = ()
+    object_name: str = ""
+    used: set[int] = field(default_factory=set)
+
+
+def find_mentions(tokens: list[Token]) -> list[Mention]:
+    """Return the mentions of a sentence, left to right."""
+    items = find_items(tokens)
+    owners = _owners(tokens, items)
+    skipped = _inside_modic(tokens, items)
+    mentions: list[Mention] = []
+    governor: Item | None = None
+    place = 0
+    for item in items:
+        if any(
+            token.text in _RELEASES and _lets_go(tokens, index, item)
+            for index, token in _range(tokens, place, item)
+        ):
+            governor = None
+        place = item.stop
+        if item in skipped:
+            continue
+        if item.tag in {"head", "step"}:
+            governor = None
+            mentions += _head(tokens, item, items, owners, skipped)
+        elif item.tag == "action":
+            governor = item if _governs(tokens, item, owners) else None if item.form == "noun" else governor
+        else:
+            mentions += _object(tokens, item, owners, governor)
+    return _in_recess(tokens, [*mentions, *_narrowed_levels(tokens, items)])
+
+
+def _range(tokens: Sequence[Token], start: int, item: Item) -> list[tuple[int, Token]]:
+    return [(index, tokens[index]) for index in range(start, item.start)]
+
+
+def _lets_go(tokens: Sequence[Token], index: int, item: Item) -> bool:
+    """Tell whether a joining word ends the reach of a verb; ``canal with Lt S1 nerve root`` still belongs to it."""
+    return not (tokens[index].text == "with" and item.tag == "object" and item.name in _ROOTS)
+
+
+def _owners(tokens: Sequence[Token], items: Sequence[Item]) -> list[Item | None]:
+    owners: list[Item | None] = [None] * len(tokens)
+    for item in items:
+        for index in range(item.start, item.stop):
+            owners[index] = item
+    return owners
+
+
+def _head(
+    tokens: Sequence[Token], item: Item, items: Sequence[Item], owners: Owners, spelled_out: set[Item]
+) -> list[Mention]:
+    condition, steps = _head_condition(tokens, item)
+    if condition is None:
+        return []
+    near = modifiers.before(tokens, item.start, owners, stage_words=condition in _STAGED)
+    after, read = modifiers.grade_after(tokens, item.stop, owners, stage_words=condition in _STAGED)
+    sides, leans, side_read = modifiers.sides_after(tokens, item.stop, owners)
+    own = steps or _step_grade(tokens, near.steps, condition)
+    later, later_read = _step_after(tokens, item.stop, items, condition)
+    pairs = [
+        (join_grades(own or None, grade, after, later), pair_sides or (() if leans else sides))
+        for grade, pair_sides in near.pairs
+    ]
+    used = near.used | read | side_read | later_read | _tokens_of([item, *near.steps])
+    if condition is Condition.MODIC:
+        used |= _tokens_of(spelled_out)
+    return [
+        Mention(
+            condition, near.start, item.stop, item.start, pairs, is_hedged=near.is_hedged,
+            is_positive_anyway=item.tag == "step" and condition is Condition.DISC_DEGENERATION,
+            leaning=near.leaning or (sides if leans else modifiers.leaning_after(tokens, item.stop, owners)),
+            used=used,
+        )
+    ]  # fmt: skip
+
+
+def _head_condition(tokens: Sequence[Token], item: Item) -> tuple[Condition | None, str]:
+    if item.tag == "head":
+        return Condition(item.name), ""
+    part = list(tokens[item.start : item.stop])
+    condition = SCALE_CONDITIONS.get(step_scale(part))
+    return condition, "" if condition is None else grade_text(step_numbers(part), condition)
+
+
+def _step_grade(tokens: Sequence[Token], steps: Sequence[Item], condition: Condition) -> str:
+    if not steps:
+        return ""
+    return grade_text(step_numbers(list(tokens[steps[0].start : steps[0].stop])), condition)
+
+
+def _tokens_of(items: Iterable[Item]) -> set[int]:
+    return {index for item in items for index in range(item.start, item.stop)}
+
+
+def _step_after(
+    tokens: Sequence[Token], stop: int, items: Sequence[Item], condition: Condition
+) -> tuple[str | None, set[int]]:
+    """Return a numbered step that follows (``spondylolisthesis grade 1``, ``stenosis (Schizas grade C)``)."""
+    step = next((item for item in items if item.start >= stop), None)
+    if step is None or step.tag != "step" or step.start > stop + 2:
+        return None, set()
+    part = list(tokens[step.start : step.stop])
+    if step_scale(part) in SCALE_CONDITIONS and SCALE_CONDITIONS[step_scale(part)] is not condition:
+        return None, set()
+    if any(token.text not in {",", "(", "of", "is", ":"} for token in tokens[stop : step.start]):
+        return None, set()
+    if any(item.start == step.stop and item.tag in {"head", "object"} for item in items):
+        return None, set()
+    return grade_text(step_numbers(part), condition) or None, set(range(stop, step.stop))
+
+
+def _object(tokens: Sequence[Token], item: Item, owners: Owners, governor: Item | None) -> list[Mention]:
+    near = modifiers.before(tokens, item.start, owners)
+    action = _action_after(tokens, item, owners, direct_only=governor is not None) or _action_before(
+        tokens, item, near, owners
+    )
+    if action is None and governor is not None and not _is_place(tokens, item, near):
+        action = governor
+    entry = objects()[item.name]
+    if action is None or (action.name not in entry.kinds and action.name != _FINE):
+        return []
+    if action.name == _FINE and item.name in {"cord", "sacroiliac"}:
+        return []
+    return [_object_mention(tokens, item, action, near, owners)]
+
+
+def _object_mention(tokens: Sequence[Token], item: Item, action: Item, near: Modifiers, owners: Owners) -> Mention:
+    entry = objects()[item.name]
+    used = near.used | set(range(item.start, item.stop)) | set(range(action.start, action.stop))
+    stop = max(item.stop, action.stop if action.start >= item.stop else item.stop)
+    after, read = modifiers.grade_after(tokens, stop, owners, stage_words=entry.condition in _STAGED)
+    sides, leans, side_read = modifiers.sides_after(tokens, stop, owners)
+    grade, hedged, start = after, near.is_hedged, near.start
+    if action.start < item.start:
+        led = modifiers.before(tokens, action.start, owners)
+        is_near = action.form != "active"
+        grade = join_grades(led.pairs[0][0], near.pairs[0][0], after)
+        hedged = hedged or led.is_hedged
+        start = min(led.start, near.start) if is_near else near.start
+        sides = sides or (led.pairs[0][1] if is_near else ())
+        used |= led.used
+    else:
+        grade = join_grades(modifiers.grade_between(tokens, item.stop, action.start), after)
+        used |= set(range(item.stop, action.start)) if action.start - item.stop <= 6 else set()
+    pairs = [(join_grades(own, grade), own_sides or (() if leans else sides)) for own, own_sides in near.pairs]
+    anchor = action.start if start <= action.start < item.start else item.start
+    return Mention(
+        entry.condition, start, stop, anchor, pairs, is_fine=action.name == _FINE, is_hedged=hedged,
+        leaning=near.leaning or (sides if leans else ()), object_name=item.name, used=used | read | side_read,
+    )  # fmt: skip
+
+
+def _action_after(tokens: Sequence[Token], item: Item, owners: Owners, *, direct_only: bool) -> Item | None:
+    """Return the noun or adjective that follows an object, through ``or root`` and ``is also mildly``."""
+    place = item.stop
+    is_joined = False
+    while place < len(tokens):
+        owner, text = owners[place], tokens[place].text
+        if owner is not None and owner.tag == "action":
+            is_free = not is_joined and owner.form in {"noun", "state"} and not _governs(tokens, owner, owners)
+            return owner if is_free else None
+        if owner is not None and owner.tag == "object" and is_joined:
+            place, is_joined = owner.stop, False
+            continue
+        if text in _CONJUNCTIONS and not direct_only and owner is None:
+            is_joined = True
+        elif owner is not None or not _may_stand_between(text):
+            return None
+        place += 1
+    return None
+
+
+def _may_stand_between(text: str) -> bool:
+    return (
+        text in _AUXILIARIES or text in word_values("grades") or text in word_values("sides")
+        or text in words("side_words") or text in words("hedges") or text in {"not", "no"}
+        or text in words("modifiers") - {"disc", "discs", "foraminal"}
+    )  # fmt: skip
+
+
+def _action_before(tokens: Sequence[Token], item: Item, near: Modifiers, owners: Owners) -> Item | None:
+    """Return the adjective before an object (``narrow spinal canal``) or the noun of ``narrowing of the canal``."""
+    place = near.start - 1
+    while place >= 0 and owners[place] is None and tokens[place].text in _DETERMINERS:
+        place -= 1
+    owner = owners[place] if place >= 0 else None
+    if owner is None or owner.tag != "action":
+        return None
+    if owner.form == "state":
+        return owner
+    joined = {token.text for token in tokens[owner.stop : item.start]}
+    return owner if owner.form == "noun" and "of" in joined else None
+
+
+def _governs(tokens: Sequence[Token], action: Item, owners: Owners) -> bool:
+    """Tell whether an action reaches for objects to its right: verbs do, nouns before ``of`` or an object do."""
+    if action.form == "active":
+        return True
+    if action.form == "state":
+        return False
+    place = action.stop
+    if place < len(tokens) and tokens[place].text in {"of", "on", "upon"} and owners[place] is None:
+        return not _is_side_ahead(tokens, place + 1, owners)
+    while place < len(tokens) and owners[place] is None and _is_filler(tokens[place].text):
+        place += 1
+    owner = owners[place] if place < len(tokens) else None
+    return owner is not None and owner.tag == "object"
+
+
+def _is_side_ahead(tokens: Sequence[Token], place: int, owners: Owners) -> bool:
+    """Tell whether ``on the left`` follows, with no object behind it."""
+    while place < len(tokens) and owners[place] is None and _is_filler(tokens[place].text):
+        place += 1
+    return not (place < len(tokens) and owners[place] is not None)
+
+
+def _is_filler(text: str) -> bool:
+    return (
+        text in _DETERMINERS
+        or text in word_values("sides")
+        or text in words("side_words")
+        or text in words("modifiers")
+    )
+
+
+def _is_place(tokens: Sequence[Token], item: Item, near: Modifiers) -> bool:
+    """Tell whether the object only says where (``within the lateral recess``)."""
+    texts = [token.text for token in tokens[max(0, near.start - 2) : item.start]]
+    return any(text in _PLACES for text in texts) and "more" not in texts
+
+
+def _inside_modic(tokens: Sequence[Token], items: Sequence[Item]) -> set[Item]:
+    """Return endplate and change items that only spell out a Modic mention beside them."""
+    inside: set[Item] = set()
+    for index, item in enumerate(items):
+        is_modic = (item.tag == "head" and item.name == "modic") or (
+            item.tag == "step" and step_scale(list(tokens[item.start : item.stop])) == "modic"
+        )
+        if is_modic:
+            for other in [*items[max(0, index - 1) : index], *items[index + 1 : index + 3]]:
+                first, last = sorted((item, other), key=lambda part: part.start)
+                gap = [token.text for token in tokens[first.stop : last.start]]
+                limit = 2 if first is item else 0
+                if (
+                    len(gap) <= limit
+                    and not set(gap) & _CONJUNCTIONS
+                    and (other.name in {"endplate", "irregular"})
+                ):
+                    inside.add(other)
+    return inside
+
+
+def _in_recess(tokens: Sequence[Token], mentions: list[Mention]) -> list[Mention]:
+    """Give a root compressed within a recess or foramen the condition of that place."""
+    for mention in mentions:
+        if mention.object_name not in _ROOTS:
+            continue
+        window = [token.text for token in tokens[mention.stop : mention.stop + 6]]
+        if not window or window[0] not in {"within", "in", "at"}:
+            continue
+        if "recess" in window:
+            mention.condition = Condition.SUBARTICULAR_STENOSIS
+        elif {"foramen", "foramina", "canal"} & set(window) and "spinal" not in window:
+            mention.condition = Condition.NEURAL_FORAMINAL_NARROWING
+    return mentions
+
+
+def _narrowed_levels(tokens: Sequence[Token], items: Sequence[Item]) -> list[Mention]:
+    """Read ``narrowed L5-S1 level``: a level that is narrowed is a disc space that is."""
+    found = []
+    for item in items:
+        if (
+            item.name != "narrow"
+            or item.form != "state"
+            or item.stop >= len(tokens)
+            or not tokens[item.stop].levels
+        ):
+            continue
+        after = tokens[item.stop + 1].text if item.stop + 1 < len(tokens) else ""
+        if after in {"level", "disc", "space"}:
+            used = {item.start, item.stop, item.stop + 1}
+            found.append(
+                Mention(Condition.DISC_NARROWING, item.start, item.stop + 2, item.start, [(None, ())], used=used)
+            )
+    return found

@@ -1,0 +1,141 @@
+"""Text to sentences, sentences to tokens: words in canonical spelling, numbers, punctuation and disc levels.
+
+A disc level is one token, whatever its spelling (``L4/5``, ``D12/L1``, ``L5 over S1``); a range of vertebrae
+(``L3-S1``) is one token with several levels. Offsets point into the sentence as written.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from anatomy import DISC_LEVELS, parse_level
+from reporting.parsing.spelling import canonical, compound_phrases
+
+_SENTENCE_END = re.compile(r"(?<=[.!])(?<!\b[A-HJ-UW-Za-hj-uw-z][.!])(?=\s|[A-Z\-])|/{2,}")
+_SPACE = re.compile(r"\s+")
+_TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+(?:_[a-z]+)?|[^\w\s]")
+_VERTEBRA = r"(?<![A-Za-z0-9])([CTDLScdtls])\s?(\d{1,2})"
+_LEVEL = re.compile(
+    _VERTEBRA + r"(?:\s?[-/–—_]\s?|\s(?:over|on|upon|to|through|thru)\s)([CTDLScdtls]?)\s?(\d{1,2})(?!\d)"
+)
+_NOT_A_LEVEL = re.compile(
+    r"^\s?(?:nerves?|roots?|exit\w*|travers\w*|weighted|signal|w|wi|images?)\b", re.IGNORECASE
+)
+_VERTEBRAE = (*(level.split("-")[0] for level in DISC_LEVELS), "S1")
+_UNFINISHED = frozenset(
+    {"compressing", "encroaching", "indenting", "abutting", "and", "or", "with", "the", "upon"}
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token.
+
+    Attributes:
+        text: Canonical word, number, sign, or ``<level>``.
+        start: First character in the sentence.
+        end: One past the last.
+        levels: Disc levels, cranial to caudal; empty for other tokens.
+    """
+
+    text: str
+    start: int
+    end: int
+    levels: tuple[str, ...] = ()
+
+
+def split_sentences(text: str) -> list[str]:
+    """Split a report into sentences: at full stops, line ends and double slashes.
+
+    A line that breaks off after a verb or a joining word runs on into the next.
+    """
+    sentences: list[str] = []
+    for line in text.splitlines():
+        for piece in _SENTENCE_END.split(line):
+            cleaned = _SPACE.sub(" ", piece).strip()
+            if any(letter.isalnum() for letter in cleaned):
+                sentences.append(cleaned)
+    return _join_unfinished(sentences)
+
+
+def tokenise(sentence: str) -> list[Token]:
+    """Return the tokens of a sentence."""
+    tokens: list[Token] = []
+    place = 0
+    for match in _LEVEL.finditer(sentence):
+        levels = _levels_of(match)
+        if not levels or match.start() < place or _NOT_A_LEVEL.match(sentence[match.end() : match.end() + 14]):
+            continue
+        tokens += _words(sentence, place, match.start())
+        tokens.append(Token("<level>", match.start(), match.end(), levels))
+        place = match.end()
+    tokens += _words(sentence, place, len(sentence))
+    return _join_compounds(tokens)
+
+
+def expand(first: str, last: str) -> tuple[str, ...]:
+    """Return the disc levels from one to another, both included; empty when the order is wrong or one is unknown."""
+    if first not in DISC_LEVELS or last not in DISC_LEVELS:
+        return ()
+    start, stop = DISC_LEVELS.index(first), DISC_LEVELS.index(last)
+    return DISC_LEVELS[start : stop + 1]
+
+
+def _join_unfinished(sentences: list[str]) -> list[str]:
+    joined: list[str] = []
+    for sentence in sentences:
+        if joined and joined[-1].split()[-1].lower() in _UNFINISHED:
+            joined[-1] = f"{joined[-1]} {sentence}"
+        else:
+            joined.append(sentence)
+    return joined
+
+
+def _words(sentence: str, start: int, stop: int) -> list[Token]:
+    part = sentence[start:stop].lower()
+    return [Token(canonical(item[0]), start + item.start(), start + item.end()) for item in _TOKEN.finditer(part)]
+
+
+def _levels_of(match: re.Match[str]) -> tuple[str, ...]:
+    upper_letter, upper_number, lower_letter, lower_number = match.groups()
+    upper = f"{upper_letter.upper().replace('D', 'T')}{int(upper_number)}"
+    lower = f"{(lower_letter or '').upper().replace('D', 'T')}{int(lower_number)}"
+    if upper in _VERTEBRAE and lower in _VERTEBRAE:
+        start, stop = _VERTEBRAE.index(upper), _VERTEBRAE.index(lower)
+        return DISC_LEVELS[start:stop]
+    single = parse_level(f"{upper_letter}{upper_number}-{lower_letter}{lower_number}")
+    return () if single is None else (single,)
+
+
+@cache
+def _compounds() -> dict[tuple[str, ...], str]:
+    return {tuple(key.split()): value for key, value in compound_phrases().items()}
+
+
+@cache
+def _longest_compound() -> int:
+    return max(len(key) for key in _compounds())
+
+
+def _join_compounds(tokens: list[Token]) -> list[Token]:
+    """Replace phrases of several tokens by their canonical words."""
+    joined: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        width = _compound_at(tokens, place)
+        if width == 0:
+            joined.append(tokens[place])
+            place += 1
+            continue
+        group = tokens[place : place + width]
+        words = _compounds()[tuple(token.text for token in group)].split()
+        joined += [Token(word, group[0].start, group[-1].end) for word in words]
+        place += width
+    return joined
+
+
+def _compound_at(tokens: list[Token], place: int) -> int:
+    for width in range(min(_longest_compound(), len(tokens) - place), 0, -1):
+        if tuple(token.text for token in tokens[place : place + width]) in _compounds():
+            return width
+    return 0
