@@ -6,15 +6,16 @@ the posterior elements are own choice, to look like a lumbar MRI, except the ped
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.phantom.arch import Arch
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Box
 from imaging.phantom.place import SACRUM_LABEL, Spine
-from imaging.phantom.shapes import Body, Disc, Values
+from imaging.phantom.shapes import Body, Values
 from imaging.phantom.tissues import Palette
 
 _CORTEX_MM = 0.7
@@ -24,93 +25,68 @@ Inside = Callable[[Values, Values, Values, float], NDArray[np.bool_]]
 """Where local (p, q, t) lies inside a bone grown by some mm."""
 
 
-@dataclass(frozen=True)
-class Arch:
-    """Where the posterior elements of a vertebra lie in its own frame, mm.
+class Extent(NamedTuple):
+    """A box around a bone in its body's frame: from and to, mm; t goes to both sides."""
 
-    Attributes:
-        height: Of the body.
-        pedicle_t: Distance of the pedicles from the midline.
-        wall_p: The back of the body.
-        lamina_p: The front of the laminae at the midline.
-        facet_p: Front of the (left, right) superior articular process.
-        below_p: Front of the superior articular process of the vertebra below, (left, right).
-        spinous: Length of the spinous process.
-        droop: How steeply it falls.
-    """
-
-    height: float
-    pedicle_t: float
-    wall_p: float
-    lamina_p: float
-    facet_p: tuple[float, float]
-    below_p: tuple[float, float]
-    spinous: float
-    droop: float
+    p_from: float
+    p_to: float
+    q_from: float
+    q_to: float
+    t_to: float
 
 
 def paint_posterior_elements(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint arches and processes of all vertebrae."""
-    vertebrae = [body for body in spine.bodies if body.label != SACRUM_LABEL]
-    for index, body in enumerate(vertebrae):
-        arch = arch_of(spine, body, index)
-        for inside in (_spinous(arch), _laminae(arch), _transverse(arch), _articular(arch), _pedicles(arch)):
-            _paint_bone(canvas, body, inside, palette, reach=62.0)
+    for body in spine.bodies:
+        arch = spine.arches.get(body.name)
+        if arch is None or body.label == SACRUM_LABEL:
+            continue
+        for inside, extent in _arch_parts(arch):
+            _paint_bone(canvas, body, inside, palette, extent)
     for segment in spine.bodies:
         if segment.label == SACRUM_LABEL:
-            _paint_bone(canvas, segment, _sacral_back(segment, spine), palette, reach=62.0)
+            roof = -segment.depth / 2 - spine.plan.sac_ap - 6.0
+            extent = Extent(roof - 14, roof + 10, -segment.height / 2 - 2, segment.height / 2 + 2, 23)
+            _paint_bone(canvas, segment, _sacral_back(segment, roof), palette, extent)
+    arch, s1 = spine.arches["S1"], spine.body("S1")
+    extent = Extent(min(arch.facet_p) - 9, max(arch.facet_p) + 2, 0, arch.height / 2 + 12, arch.pedicle_t + 7)
+    _paint_bone(canvas, s1, _sacral_facet(arch), palette, extent)
+
+
+def _arch_parts(arch: Arch) -> tuple[tuple[Inside, Extent], ...]:
+    """Return the posterior elements, each with a box around it, in the order of painting."""
+    height, front, wide = arch.height, arch.lamina_p, arch.pedicle_t
+    facet, below = min(arch.facet_p), min(arch.below_p)
+    tip = -0.32 * height - arch.droop * (arch.spinous + 3) - 12
+    return (
+        (_spinous(arch), Extent(front - arch.spinous - 5, front + 1, tip, 0.2 * height, 7)),
+        (_laminae(arch), Extent(front - 0.15 * height - 8, front + 0.4 * wide + 8, -0.7 * height, 4, wide + 6)),
+        (_transverse(arch), Extent(arch.wall_p - 16, arch.wall_p, 0, 0.15 * height + 8, wide + 26)),
+        (
+            _articular(arch),
+            Extent(
+                min(facet, below) - 16, max(*arch.facet_p, *arch.below_p) + 3,
+                -height / 2 - 16, height / 2 + 12, wide + 7,
+            ),
+        ),
+        (_pedicles(arch), Extent(facet - 7, arch.wall_p + 6, -4, 0.17 * height + 9, wide + 6)),
+    )  # fmt: skip
 
 
 def paint_bodies(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint all vertebral bodies and the sacrum with its wings; they cover discs and the front of the sac."""
     for body in spine.bodies:
         if body.label == SACRUM_LABEL:
-            _paint_bone(canvas, body, _sacral_wing(body), palette, reach=70.0)
-        _paint_bone(canvas, body, _block(body), palette, reach=40.0)
+            wing = Extent(-0.8 * body.depth - 6, 0.5 * body.depth, -0.7 * body.height, 0.7 * body.height, 56)
+            _paint_bone(canvas, body, _sacral_wing(body), palette, wing)
+        half, up = body.depth / 2 + 3, body.height / 2 + 4 + abs(body.wedge) * body.depth / 4
+        _paint_bone(canvas, body, _block(body), palette, Extent(-half, half, -up, up, body.width / 2 + 3))
         if body.label != SACRUM_LABEL:
             _paint_vein(canvas, body, palette)
 
 
-def arch_of(spine: Spine, body: Body, index: int) -> Arch:
-    """Return the posterior elements of a vertebra; ``index`` counts from L5 upwards."""
-    pedicle = spine.pedicle_t[body.name]
-    is_thoracic = body.name.startswith("T")
-    above = spine.discs[index + 1] if index + 1 < len(spine.discs) else None
-    sac = spine.plan.sac_ap
-    return Arch(
-        height=body.height,
-        pedicle_t=pedicle,
-        wall_p=-body.depth / 2 + body.hollow,
-        lamina_p=-body.depth / 2 - sac - 3.2,
-        facet_p=(-body.depth / 2 - 7.0,) * 2 if above is None else _facets(spine, body, above, pedicle),
-        below_p=_facets(spine, body, spine.discs[index], pedicle),
-        spinous=24.0 if is_thoracic else 29.0,
-        droop=0.75 if is_thoracic else 0.32,
-    )
-
-
-def foramen_t(pedicle_t: float) -> float:
-    """Return how far from the midline a foramen is measured, mm."""
-    return pedicle_t - 1.0
-
-
-def _facets(spine: Spine, body: Body, disc: Disc, pedicle_t: float) -> tuple[float, float]:
-    """Return p, in a body's frame, of the front of the facets beside a disc, (left, right).
-
-    The facet stands behind the disc's edge by the drawn width of the foramen.
-    """
-    widths = spine.plan.disc(disc.name).foramen_width
-    fronts = []
-    for width, sign in zip(widths, (-1.0, 1.0), strict=True):
-        margin = disc.margin(sign * foramen_t(pedicle_t))
-        x, y, z = disc.frame.world(margin - width, 0.0)
-        p, _, _ = body.frame.local(np.array([x]), np.array([y]), np.array([z]))
-        fronts.append(float(p[0]))
-    return fronts[0], fronts[1]
-
-
-def _paint_bone(canvas: Canvas, body: Body, inside: Inside, palette: Palette, *, reach: float) -> None:
-    view = canvas.view(_around(body, reach))
+def _paint_bone(canvas: Canvas, body: Body, inside: Inside, palette: Palette, extent: Extent) -> None:
+    view = canvas.view(_around(body, extent))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
@@ -122,12 +98,16 @@ def _marrow(body: Body) -> str:
     return f"marrow_{body.name}"
 
 
-def _around(body: Body, reach: float) -> Box:
-    frame = body.frame
-    return (
-        (frame.x - reach, frame.y - reach, frame.z - reach),
-        (frame.x + reach, frame.y + reach, frame.z + reach),
-    )
+def _around(body: Body, extent: Extent) -> Box:
+    """Return the world box around an extent."""
+    corners = [
+        body.frame.world(p, q, t)
+        for p in (extent.p_from, extent.p_to)
+        for q in (extent.q_from, extent.q_to)
+        for t in (-extent.t_to, extent.t_to)
+    ]
+    x, y, z = zip(*corners, strict=True)
+    return (min(x), min(y), min(z)), (max(x), max(y), max(z))
 
 
 def _block(body: Body) -> Inside:
@@ -136,7 +116,7 @@ def _block(body: Body) -> Inside:
 
 def _paint_vein(canvas: Canvas, body: Body, palette: Palette) -> None:
     """Paint the basivertebral vein, a bright wedge in the middle of the back wall."""
-    view = canvas.view(_around(body, 25.0))
+    view = canvas.view(_around(body, Extent(-body.depth / 2 - 2, -body.depth / 2 + 12, -3, 3, 6)))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
@@ -172,6 +152,18 @@ def _articular(arch: Arch) -> Inside:
         pars = _near(p, (facet + below) / 2 - 5.0, 3.5, grow) & _near(q, -1.0, 8.0, grow)
         lower = _near(p, below - 11.0, 2.8, grow) & (q <= 1.0) & (q >= -arch.height / 2 - 13.0 - grow)
         found: NDArray[np.bool_] = column & (upper | pars | (lower & (p < below - 7.4 + grow)))
+        return found
+
+    return inside
+
+
+def _sacral_facet(arch: Arch) -> Inside:
+    """The superior articular processes of S1, which stand behind the foramina of L5-S1."""
+
+    def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
+        facet = np.where(t < 0, arch.facet_p[0], arch.facet_p[1])
+        column = _near(np.abs(t), arch.pedicle_t, 4.5, grow)
+        found: NDArray[np.bool_] = column & _near(p, facet - 3.5, 3.5, grow) & _near(q, arch.height / 2, 9.0, grow)
         return found
 
     return inside
@@ -242,9 +234,8 @@ def _sacral_wing(body: Body) -> Inside:
     return inside
 
 
-def _sacral_back(body: Body, spine: Spine) -> Inside:
+def _sacral_back(body: Body, roof: float) -> Inside:
     """The roof of the sacral canal with its median crest."""
-    roof = -body.depth / 2 - spine.plan.sac_ap - 6.0
 
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         plate = _near(p, roof + 0.25 * np.abs(t), 2.2, grow) & (np.abs(t) <= 20.0 + grow)

@@ -7,6 +7,7 @@ lies at the voxel centres and carries the labels.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,17 @@ class Grid:
                 total = total + self.affine[axis, column] * step
         return total.astype(np.float32)
 
+    @cached_property
+    def _inverse(self) -> AffineMatrix:
+        return np.asarray(np.linalg.inv(self.affine))
+
     def window(self, box: Box) -> tuple[slice, slice, slice] | None:
         """Return the sample index ranges that cover a world box; None when it lies outside."""
-        corners = np.array(np.meshgrid(*zip(*box, strict=True))).reshape(3, -1)
-        inverse = np.linalg.inv(self.affine)
-        ijk = inverse[:3, :3] @ corners + inverse[:3, 3:]
-        low, high = ijk.min(axis=1), ijk.max(axis=1)
+        lower, upper = np.array(box[0]), np.array(box[1])
+        inverse = self._inverse
+        middle = inverse[:3, :3] @ ((lower + upper) / 2) + inverse[:3, 3]
+        reach = np.abs(inverse[:3, :3]) @ ((upper - lower) / 2)
+        low, high = middle - reach, middle + reach
         low[2], high[2] = (low[2] + 0.5) * self.sub_slices - 0.5, (high[2] + 0.5) * self.sub_slices - 0.5
         first = np.maximum(np.floor(low).astype(int), 0)
         stop = np.minimum(np.ceil(high).astype(int) + 1, self.sample_shape)

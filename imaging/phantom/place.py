@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import disc_label, vertebra_label
+from imaging.phantom.arch import Arch, build_arch
 from imaging.phantom.canal import CanalCurve, build_curve
 from imaging.phantom.plan import BodyPlan, DiscPlan, SpinePlan
 from imaging.phantom.shapes import Body, Bulges, Disc, Frame
@@ -35,6 +36,7 @@ class Spine:
         curve: The canal.
         flavum: Level -> mm by which the ligamentum flavum pushes into the sac.
         pedicle_t: Vertebra -> distance of its pedicles from the midline, mm.
+        arches: Vertebra or S1 -> its posterior elements.
     """
 
     plan: SpinePlan
@@ -44,6 +46,7 @@ class Spine:
     curve: CanalCurve
     flavum: dict[str, float]
     pedicle_t: dict[str, float]
+    arches: dict[str, Arch]
 
     def body(self, name: str) -> Body:
         """Return a body by name."""
@@ -76,7 +79,7 @@ def place_spine(plan: SpinePlan, tables: Tables) -> Spine:
         disc.name: _flavum(disc, disc_plan, plan.sac_ap, tables)
         for disc, disc_plan in zip(discs, plan.discs, strict=True)
     }
-    return Spine(plan, tables, tuple(bodies), tuple(discs), curve, flavum, pedicles)
+    return Spine(plan, tables, tuple(bodies), tuple(discs), curve, flavum, pedicles, _arches(bodies, discs, pedicles, plan))
 
 
 def by_node(table: dict[str, float], names: list[str]) -> NDArray[np.float64]:
@@ -219,6 +222,26 @@ def _pedicles(plan: SpinePlan, tables: Tables) -> dict[str, float]:
     names = list(tables.discs)
     bony = by_node(tables.canal["bony_width"], names)
     return {body.name: float(bony[len(names) - 1 - index] / 2 + 3.0) for index, body in enumerate(plan.bodies)}
+
+
+def _arches(
+    bodies: list[Body], discs: list[Disc], pedicles: dict[str, float], plan: SpinePlan
+) -> dict[str, Arch]:
+    """Return the posterior elements of S1 (its facets) and of every vertebra."""
+    widths = {disc.name: disc.foramen_width for disc in plan.discs}
+    stack = [body for body in bodies if body.label != SACRUM_LABEL or body.name == "S1"]
+    return {
+        body.name: build_arch(
+            body,
+            above=discs[index] if index < len(discs) else None,
+            below=discs[index - 1] if index else None,
+            # The facets of a level stand in one line with the pedicles of the vertebra above it.
+            pedicle_t=pedicles["L5" if body.name == "S1" else body.name],
+            sac_ap=plan.sac_ap,
+            widths=widths,
+        )
+        for index, body in enumerate(stack)
+    }
 
 
 def _canal(bodies: list[Body], discs: list[Disc], plan: SpinePlan, tables: Tables) -> CanalCurve:

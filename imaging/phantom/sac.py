@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.phantom.bones import foramen_t
+from imaging.phantom.arch import foramen_t
 from imaging.phantom.canvas import Canvas, View
 from imaging.phantom.place import Spine
 from imaging.phantom.shapes import Disc
@@ -17,6 +17,7 @@ from imaging.phantom.tissues import Palette
 CANAL_LABEL = 100
 _FLAVUM_HALF_LENGTH_MM = 9.0
 _ROOTS = 18
+_ROOT_RADIUS_MM = 0.62  # own choice
 
 
 @dataclass(frozen=True)
@@ -162,17 +163,22 @@ def _paint_cord(inside: _CanalView, spine: Spine, palette: Palette, sac: NDArray
 
 def _paint_roots(inside: _CanalView, spine: Spine, palette: Palette, sac: NDArray[np.bool_]) -> None:
     """Paint the cauda equina: fine roots that lie in the back half of the sac (supine), fewer further down."""
-    rng = np.random.default_rng((spine.plan.seed, 3))
+    where = np.nonzero(sac)
+    if not len(where[0]):
+        return
+    index, d, t = (np.broadcast_to(values, sac.shape)[where] for values in (inside.index, inside.d, inside.t))
     start = conus_sample(spine) + 40
-    below = np.clip((start - inside.index) / 120.0, 0.0, 1.0)
-    node = spine.curve.node[inside.index]
-    half_ap, half_width = spine.plan.sac_ap / 2, spine.curve.sac_half_width[inside.index]
+    below = np.clip((start - index) / 120.0, 0.0, 1.0)
+    node = spine.curve.node[index]
+    half_ap, half_width = spine.plan.sac_ap / 2, spine.curve.sac_half_width[index]
+    is_root = np.zeros(index.shape, dtype=bool)
+    rng = np.random.default_rng((spine.plan.seed, 3))
     for number in range(_ROOTS):
         side = -1.0 if number % 2 else 1.0
         lateral, depth = rng.uniform(0.08, 0.78), rng.uniform(0.30, 0.85)
         wave, phase = rng.uniform(0.2, 0.6), rng.uniform(0, 2 * np.pi)
         t0 = side * half_width * lateral * (0.35 + 0.65 * below)
         d0 = -half_ap * depth * (0.3 + 0.7 * below) * np.sqrt(1.0 - 0.6 * lateral**2) + wave * np.sin(node + phase)
-        ends = node > 3.0 + (number // 2) * 0.55
-        thread = (inside.t - t0) ** 2 + (inside.d - d0) ** 2 <= 0.62**2
-        inside.view.paint(sac & thread & ends & (inside.index < start), palette.number("root"), CANAL_LABEL)
+        thread = (t - t0) ** 2 + (d - d0) ** 2 <= _ROOT_RADIUS_MM**2
+        is_root |= thread & (node > 3.0 + (number // 2) * 0.55) & (index < start)
+    inside.view.tissue[tuple(axis[is_root] for axis in where)] = palette.number("root")

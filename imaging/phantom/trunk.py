@@ -4,6 +4,8 @@ Depths are own choice, to look like a lumbar MRI; nothing here carries truth. Th
 (x < 0), the inferior vena cava and the liver to the right.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def paint_trunk(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     view.paint(_outline(view, back - _FASCIA_MM, 18.0), palette.number("ligament"))
     inner = _outline(view, back - _FASCIA_MM + 1.5, 20.0)
     view.paint(inner, palette.number("fat"))
-    _paint_abdomen(view, spine, palette, inner)
+    _paint_abdomen(canvas, spine, palette, inner)
     _paint_back_muscles(view, spine, palette, back)
     _paint_psoas_and_vessels(view, spine, palette)
 
@@ -86,29 +88,35 @@ def _paint_psoas_and_vessels(view: View, spine: Spine, palette: Palette) -> None
     view.paint(_ellipse(view, 14.0, front - 2.0, 11.0, 8.0) & vessels, palette.number("vessel"))
 
 
-def _paint_abdomen(view: View, spine: Spine, palette: Palette, inner: NDArray[np.bool_]) -> None:
+def _paint_abdomen(canvas: Canvas, spine: Spine, palette: Palette, inner: NDArray[np.bool_]) -> None:
     """Paint the abdominal cavity with bowel, liver (right) and kidneys in front of the spine."""
+    view = canvas.whole()
     front = spine.curve.at_height(view.z) + np.float32(10.0 + spine.body("L3").depth + 22.0)
-    cavity = inner & (view.y > front)
-    view.paint(cavity, palette.number("visceral"))
+    view.paint(inner & (view.y > front), palette.number("visceral"))
     rng = np.random.default_rng((spine.plan.seed, 2))
     for _ in range(26):
         centre = rng.uniform((-90.0, 45.0, -90.0), (90.0, 130.0, 240.0))
         radii = rng.uniform((10.0, 7.0, 12.0), (26.0, 16.0, 30.0))
-        loop = sum(
-            ((axis - np.float32(c)) / np.float32(r)) ** 2
-            for axis, c, r in zip((view.x, view.y, view.z), centre, radii, strict=True)
-        )
-        view.paint((loop <= 1.0) & cavity, palette.number(str(rng.choice(["bowel", "bowel", "organ"]))))
-    l2 = spine.body("L2").frame
+        tissue = palette.number(str(rng.choice(["bowel", "bowel", "organ"])))
+        _paint_ellipsoid(canvas, centre, radii, tissue, over=palette.number("visceral"))
+    l2, organ = spine.body("L2").frame, palette.number("organ")
     for sign, drop in ((-1.0, 0.0), (1.0, 14.0)):
-        kidney = (
-            ((view.x - np.float32(sign * 68.0)) / 24) ** 2
-            + ((view.y - np.float32(l2.y - 2)) / 22) ** 2
-            + ((view.z - np.float32(l2.z - drop)) / 52) ** 2
-        )
-        view.paint(kidney <= 1.0, palette.number("organ"))
-    liver = (
-        ((view.x - 85.0) / 75) ** 2 + ((view.y - 70.0) / 70) ** 2 + ((view.z - np.float32(l2.z + 75)) / 75) ** 2
-    )
-    view.paint((liver <= 1.0) & cavity, palette.number("organ"))
+        _paint_ellipsoid(canvas, (sign * 68.0, l2.y - 2.0, l2.z - drop), (24.0, 22.0, 52.0), organ)
+    liver = (85.0, 70.0, l2.z + 75.0)
+    _paint_ellipsoid(canvas, liver, (75.0, 70.0, 75.0), organ, over=palette.number("visceral"))
+
+
+def _paint_ellipsoid(
+    canvas: Canvas, centre: Sequence[float], radii: Sequence[float], tissue: int, *, over: int | None = None
+) -> None:
+    """Paint an ellipsoid; with ``over`` only where that tissue is."""
+    low, high = np.subtract(centre, radii), np.add(centre, radii)
+    view = canvas.view((tuple(low.tolist()), tuple(high.tolist())))
+    if view is None:
+        return
+    steps = [
+        ((axis - np.float32(c)) / np.float32(r)) ** 2
+        for axis, c, r in zip((view.x, view.y, view.z), centre, radii, strict=True)
+    ]
+    mask = steps[0] + steps[1] + steps[2] <= 1.0
+    view.paint(mask if over is None else mask & (view.tissue == over), tissue)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Condition, Side, load_protocol
-from imaging.phantom.bones import foramen_t
+from imaging.phantom.arch import foramen_t
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
 from imaging.phantom.paint import paint_spine
