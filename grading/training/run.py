@@ -22,6 +22,7 @@ from grading.training.batches import Batch, plain_batch, shuffled_batches
 from grading.training.config import RunConfig
 from grading.training.losses import multi_task_loss, step_weights
 from grading.training.spider import Case
+from runtime.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 _WARM_UP_SHARE = 0.15
@@ -63,8 +64,14 @@ class FoldRun:
 
     def run(self) -> GradingNetwork:
         """Train to the last epoch and return the chosen network in eval mode."""
+        self.train_epochs(until=self.config.training.epochs)
+        self.average.load_state_dict(self.best)
+        return self.average.eval()
+
+    def train_epochs(self, *, until: int) -> None:
+        """Train up to an epoch, keeping the weights that do best on the choosing patients."""
         chooser = plain_batch(self.chooser, self.config.grader) if self.chooser else None
-        while self.epoch < self.config.training.epochs:
+        while self.epoch < until:
             loss = self._train_epoch()
             chosen = loss if chooser is None else evaluate_loss(self.average, chooser, self.weights)
             self.epoch += 1
@@ -74,8 +81,6 @@ class FoldRun:
             self.history.append({"epoch": self.epoch, "train_loss": loss, "choosing_loss": chosen})
             logger.info("epoch %d: training loss %.4f, choosing loss %.4f", self.epoch, loss, chosen)
             self.save()
-        self.average.load_state_dict(self.best)
-        return self.average.eval()
 
     def _train_epoch(self) -> float:
         self.network.train()
@@ -129,13 +134,17 @@ class FoldRun:
             writer.writerows(self.history)
 
     def resume(self) -> None:
-        """Go on from the checkpoint of the same configuration; a missing one starts from the beginning."""
+        """Go on from the checkpoint; a missing one starts from the beginning.
+
+        Raises:
+            ConfigError: If the checkpoint was made with another configuration.
+        """
         file = self.folder / "checkpoint.pt"
         if not file.is_file():
             return
         state: dict[str, Any] = torch.load(file, weights_only=False)
         if state["config"] != asdict(self.config):
-            raise ValueError(f"{file}: expected a checkpoint of this configuration; remove it to start anew")
+            raise ConfigError(f"{file}: expected a checkpoint of this configuration; remove it to start anew")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.best, self.best_loss = state["best"], state["best_loss"]
