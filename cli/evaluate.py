@@ -37,9 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     for option in ("predictions", "references"):
         given: Path = getattr(arguments, option)
         if not given.exists():
-            raise StudyError(
-                f"--{option}: {given.name}: expected a file or folder, found none"
-            )
+            raise StudyError(f"--{option}: {given.name}: expected a file or folder, found none")
     from evaluation.run import evaluate
 
     figures = evaluate(arguments.task, arguments.predictions, arguments.references)

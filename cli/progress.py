@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.progress import Progress
 
@@ -23,7 +23,7 @@ class ProgressDisplay:
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> ProgressDisplay:
         if sys.stderr.isatty():
