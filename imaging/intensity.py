@@ -28,9 +28,9 @@ def normalise_slice(image: NDArray[np.generic]) -> NDArray[np.float32]:
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image: expected a non-empty (H, W) array, got shape {image.shape!r}")
     values = image.astype(np.float64)
-    low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
-    if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(values).all()):
+    if not np.isfinite(values).all():
         raise ValueError("image: expected finite intensities, got NaN or infinity")
+    low, high = np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE))
     if high <= low:
         low, high = values.min(), values.max()
     if high <= low:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -50,6 +49,8 @@ def write_label_map(label_array: NDArray[np.uint8], series: Series, source: Sour
 
 def _nifti_image(stored: NDArray[np.uint8], affine: AffineMatrix) -> Any:
     """Return an image with both orientations set, as readers differ in which of them they follow."""
+    import nibabel as nib
+
     image: Any = nib.Nifti1Image(stored, affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code="scanner")

@@ -13,7 +13,6 @@ import numpy as np
 from anatomy import load_protocol
 from imaging import limits
 from imaging.body_region import choose_protocol
-from imaging.nifti import read_nifti
 from imaging.picture import read_picture
 from imaging.roles import Candidate, assign_roles
 from imaging.sniff import PICTURES, FileKind, sniff
@@ -53,6 +52,9 @@ def load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | None = 
         if kind in PICTURES:
             return _single(read_picture(stream, path.name, spacing=spacing), path, SourceKind.PICTURE, protocol)
         if kind is FileKind.NIFTI:
+            # nibabel pulls in pydicom; neither is loaded for a picture.
+            from imaging.nifti import read_nifti
+
             study = _single(read_nifti(stream, path.name), path, SourceKind.NIFTI, protocol)
             return _without_given_spacing(study, spacing)
     if kind in (FileKind.DICOM, FileKind.ZIP):

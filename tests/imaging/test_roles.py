@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from anatomy import load_protocol
+from imaging.body_region import choose_protocol
+from imaging.roles import Candidate, assign_roles
+from imaging.sequences import SequenceFinding
+from imaging.types import Plane, Sequence, Series, Spacing, Volume
+from runtime.errors import NotEligibleError
+
+LUMBAR = load_protocol("lumbar")
+
+
+def candidate(
+    plane: Plane,
+    sequence: Sequence,
+    *,
+    number: int = 1,
+    slices: int = 5,
+    pixel_mm: float = 0.7,
+    uid: str | None = None,
+    **traits: bool,
+) -> Candidate:
+    volume = Volume(
+        np.zeros((4, 4, slices), dtype=np.float32), Spacing(pixel_mm, pixel_mm, 4.0), np.eye(4), (4, 4, slices)
+    )
+    series = Series(f"S{number}", None, plane, sequence, volume, series_instance_uid=uid)
+    return Candidate(series, SequenceFinding(sequence, (), **traits))
+
+
+def roles(*candidates: Candidate) -> list[str | None]:
+    numbered = [replace(item, series=replace(item.series, id=f"S{n}")) for n, item in enumerate(candidates, start=1)]
+    return [series.role for series in assign_roles(numbered, LUMBAR)[0]]
+
+
+def test_plane_and_sequence_give_the_role() -> None:
+    found = roles(
+        candidate(Plane.SAGITTAL, Sequence.T1),
+        candidate(Plane.AXIAL, Sequence.T2),
+        candidate(Plane.SAGITTAL, Sequence.T2),
+        candidate(Plane.SAGITTAL, Sequence.STIR),
+        candidate(Plane.CORONAL, Sequence.T2),
+    )
+    assert found == ["sagittal_t1", "axial_t2", "sagittal_t2", "sagittal_stir", None]
+
+
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        ({"has_contrast": True}, {}),
+        ({"is_fat_suppressed": True}, {}),
+        ({"slices": 1}, {"slices": 5}),
+        ({"pixel_mm": 0.9}, {"pixel_mm": 0.6}),
+        ({"has_contrast": True, "pixel_mm": 0.4}, {"is_fat_suppressed": True}),
+    ],
+)
+def test_the_plainer_and_finer_series_takes_the_role(worse: dict[str, bool], better: dict[str, bool]) -> None:
+    first = candidate(Plane.SAGITTAL, Sequence.T2, **worse)  # type: ignore[arg-type]
+    second = candidate(Plane.SAGITTAL, Sequence.T2, **better)  # type: ignore[arg-type]
+    assert roles(first, second) == [None, "sagittal_t2"]
+    assert roles(second, first) == ["sagittal_t2", None]
+
+
+def test_tilted_blocks_of_one_series_share_the_role() -> None:
+    blocks = [candidate(Plane.AXIAL, Sequence.T2, uid="1.2") for _ in range(3)]
+    assert roles(*blocks, candidate(Plane.AXIAL, Sequence.T2, uid="1.3", pixel_mm=0.9)) == ["axial_t2"] * 3 + [None]
+
+
+def test_an_unknown_sequence_is_assumed_only_when_nothing_known_has_the_role() -> None:
+    unknown = candidate(Plane.SAGITTAL, Sequence.UNKNOWN)
+    series, notices = assign_roles([unknown], LUMBAR)
+    assert series[0].role == "sagittal_t2"
+    assert series[0].sequence is Sequence.UNKNOWN
+    assert "assumption" in notices[0]
+    assert roles(unknown, candidate(Plane.SAGITTAL, Sequence.T2)) == [None, "sagittal_t2"]
+    assert roles(unknown, unknown) == ["sagittal_t2", None]
+
+
+def test_a_series_known_to_be_something_else_takes_no_role() -> None:
+    series, notices = assign_roles([candidate(Plane.SAGITTAL, Sequence.UNKNOWN, is_other=True)], LUMBAR)
+    assert series[0].role is None
+    assert notices == ()
+    assert series[0].reasons[-1].startswith("no role")
+
+
+@pytest.mark.parametrize(
+    ("words", "protocol"),
+    [
+        ("", "lumbar"),
+        ("lspine mri lumbar spine", "lumbar"),
+        ("spine", "lumbar"),
+        ("cspine", "cervical"),
+        ("mr hws nativ", "cervical"),
+        ("pelvis mri sacroiliac joints", "sacroiliac"),
+        ("mri si joints", "sacroiliac"),
+        ("brain spine", "lumbar"),
+    ],
+)
+def test_words_choose_the_protocol(words: str, protocol: str) -> None:
+    assert choose_protocol("auto", words) == (protocol, ())
+
+
+@pytest.mark.parametrize("words", ["knee", "brain mri head", "tspine", "mri thoracic spine"])
+def test_another_part_of_the_body_is_not_eligible(words: str) -> None:
+    with pytest.raises(NotEligibleError, match="header says") as caught:
+        choose_protocol("auto", words)
+    assert caught.value.code == "wrong_body_part"
+    assert choose_protocol("lumbar", words)[0] == "lumbar"
+
+
+def test_two_regions_are_told() -> None:
+    name, notices = choose_protocol("auto", "mri cervical and lumbar spine")
+    assert name == "lumbar"
+    assert "also name: cervical" in notices[0]
