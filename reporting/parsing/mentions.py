@@ -45,6 +45,7 @@ class Mention:
         is_positive_anyway: Steps of a scale in brackets are stated even after ``no``.
         leaning: Sides after ``more to the``.
         object_name: Name of the object; empty for heads.
+        is_step: It is the step of a named scale (``Kang grade 1``).
         used: Tokens that were read.
     """
 
@@ -58,6 +59,7 @@ class Mention:
     is_positive_anyway: bool = False
     leaning: tuple[Side, ...] = ()
     object_name: str = ""
+    is_step: bool = False
     used: set[int] = field(default_factory=set)
 
 
@@ -85,7 +87,8 @@ def find_mentions(tokens: list[Token]) -> list[Mention]:
             governor = item if _governs(tokens, item, owners) else None if item.form == "noun" else governor
         else:
             mentions += _object(tokens, item, owners, governor)
-    return _in_recess(tokens, [*mentions, *_narrowed_levels(tokens, items)])
+    absorbed = _absorb_steps(tokens, mentions)
+    return _in_recess(tokens, [*absorbed, *_narrowed_levels(tokens, items)])
 
 
 def _range(tokens: Sequence[Token], start: int, item: Item) -> list[tuple[int, Token]]:
@@ -128,7 +131,7 @@ def _head(
             condition, near.start, item.stop, item.start, pairs, is_hedged=near.is_hedged,
             is_positive_anyway=item.tag == "step" and condition is Condition.DISC_DEGENERATION,
             leaning=near.leaning or (sides if leans else modifiers.leaning_after(tokens, item.stop, owners)),
-            used=used,
+            is_step=item.tag == "step", used=used,
         )
     ]  # fmt: skip
 
@@ -142,9 +145,12 @@ def _head_condition(tokens: Sequence[Token], item: Item) -> tuple[Condition | No
 
 
 def _step_grade(tokens: Sequence[Token], steps: Sequence[Item], condition: Condition) -> str:
-    if not steps:
-        return ""
-    return grade_text(step_numbers(list(tokens[steps[0].start : steps[0].stop])), condition)
+    """Return the numbered step among the words before a head, unless its scale belongs to another condition."""
+    for step in steps:
+        part = list(tokens[step.start : step.stop])
+        if SCALE_CONDITIONS.get(step_scale(part), condition) is condition:
+            return grade_text(step_numbers(part), condition)
+    return ""
 
 
 def _tokens_of(items: Iterable[Item]) -> set[int]:
@@ -169,7 +175,8 @@ def _step_after(
 
 
 def _object(tokens: Sequence[Token], item: Item, owners: Owners, governor: Item | None) -> list[Mention]:
-    near = modifiers.before(tokens, item.start, owners)
+    staged = objects()[item.name].condition in _STAGED
+    near = modifiers.before(tokens, item.start, owners, stage_words=staged)
     action = _action_after(tokens, item, owners, direct_only=governor is not None) or _action_before(
         tokens, item, near, owners
     )
@@ -191,7 +198,7 @@ def _object_mention(tokens: Sequence[Token], item: Item, action: Item, near: Mod
     sides, leans, side_read = modifiers.sides_after(tokens, stop, owners)
     grade, hedged, start = after, near.is_hedged, near.start
     if action.start < item.start:
-        led = modifiers.before(tokens, action.start, owners)
+        led = modifiers.before(tokens, action.start, owners, stage_words=entry.condition in _STAGED)
         is_near = action.form != "active"
         grade = join_grades(led.pairs[0][0], near.pairs[0][0], after)
         hedged = hedged or led.is_hedged
@@ -307,6 +314,31 @@ def _inside_modic(tokens: Sequence[Token], items: Sequence[Item]) -> set[Item]:
                 ):
                     inside.add(other)
     return inside
+
+
+def _absorb_steps(tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
+    """Make a step in brackets part of the mention before it: ``possible cord compression (Kang grade 1)``.
+
+    A normal Pfirrmann step stays apart: ``no disc degeneration (Pfirrmann grade I)`` states grade I.
+    """
+    kept: list[Mention] = []
+    for mention in mentions:
+        last = kept[-1] if kept else None
+        is_apart = mention.is_positive_anyway and _is_normal(mention)
+        if last is not None and mention.is_step and last.condition is mention.condition and not is_apart:
+            gap = {token.text for token in tokens[last.stop : mention.start]}
+            if gap <= {"(", ","} and mention.start >= last.stop:
+                grade = mention.pairs[0][0]
+                last.pairs = [(join_grades(own, grade), sides) for own, sides in last.pairs]
+                last.used |= mention.used
+                last.stop = mention.stop
+                continue
+        kept.append(mention)
+    return kept
+
+
+def _is_normal(mention: Mention) -> bool:
+    return all(set((grade or "").split("|")) <= {"I", "II"} for grade, _ in mention.pairs)
 
 
 def _in_recess(tokens: Sequence[Token], mentions: list[Mention]) -> list[Mention]:

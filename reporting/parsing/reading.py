@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from anatomy import Condition, Side
 from reporting.parsing.measures import Measure, hide_measures
@@ -40,6 +41,7 @@ class SentenceReading:
     levels: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def read_sentence(sentence: str, carried: tuple[str, ...] = ()) -> SentenceReading:
     """Read one sentence.
 
@@ -127,14 +129,21 @@ def _with_leaning(fact: Fact, mention: Mention, mentions: Sequence[Mention]) -> 
 
 
 def _is_negated(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, tokens: Sequence[Token]) -> bool:
-    if mention.is_positive_anyway and "(" in {
-        token.text for token in tokens[max(0, mention.start - 1) : mention.start]
-    }:
+    if mention.is_positive_anyway and _in_brackets(mention, tokens) and _is_normal_grade(mention):
         return False
     if any(_reaches_back(mention, mentions, span, tokens) for span in scopes.back_negators):
         return True
     denied = scopes.negated[mention.anchor]
     return denied != mention.is_fine
+
+
+def _in_brackets(mention: Mention, tokens: Sequence[Token]) -> bool:
+    return mention.start > 0 and tokens[mention.start - 1].text == "("
+
+
+def _is_normal_grade(mention: Mention) -> bool:
+    """Tell whether only normal Pfirrmann steps are written: ``no disc degeneration (Pfirrmann grade I)``."""
+    return all(set((grade or "").split("|")) <= {"I", "II"} for grade, _ in mention.pairs)
 
 
 def _is_hedged(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, tokens: Sequence[Token]) -> bool:

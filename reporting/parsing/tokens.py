@@ -113,8 +113,12 @@ def _compounds() -> dict[tuple[str, ...], str]:
 
 
 @cache
-def _longest_compound() -> int:
-    return max(len(key) for key in _compounds())
+def _compound_widths() -> dict[str, tuple[int, ...]]:
+    """Return first word -> lengths of the phrases that start with it, longest first."""
+    widths: dict[str, set[int]] = {}
+    for key in _compounds():
+        widths.setdefault(key[0], set()).add(len(key))
+    return {word: tuple(sorted(found, reverse=True)) for word, found in widths.items()}
 
 
 def _join_compounds(tokens: list[Token]) -> list[Token]:
@@ -135,7 +139,7 @@ def _join_compounds(tokens: list[Token]) -> list[Token]:
 
 
 def _compound_at(tokens: list[Token], place: int) -> int:
-    for width in range(min(_longest_compound(), len(tokens) - place), 0, -1):
+    for width in _compound_widths().get(tokens[place].text, ()):
         if tuple(token.text for token in tokens[place : place + width]) in _compounds():
             return width
     return 0

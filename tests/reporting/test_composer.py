@@ -1,0 +1,139 @@
+"""The deterministic report: order, grouping, limits said once, a ranked impression."""
+
+from dataclasses import replace
+from random import Random
+
+from anatomy import CONDITIONS, SCALES, Condition
+from grading.types import Burden, Grade, GradeStatus
+from reporting import compose_report
+from reporting.levels_text import levels_text
+from reporting.types import Draft
+from tests.reporting.factories import (
+    LUMBAR,
+    LUMBAR_CONDITIONS,
+    make_findings,
+    make_grade,
+    make_level,
+    make_measurement,
+    random_findings,
+)
+
+
+def normal(condition: Condition, level: str) -> Grade:
+    return make_grade(condition, SCALES[CONDITIONS[condition].scales[0]].grades[:1], level=level)
+
+
+def unknown(condition: Condition, level: str, reason: str) -> Grade:
+    grade = normal(condition, level)
+    return replace(
+        grade, grade=None, prediction_set=(), probabilities={}, status=GradeStatus.NOT_ASSESSABLE, reason=reason
+    )
+
+
+def texts(draft: Draft, name: str) -> list[str]:
+    return [item.text for section in draft.sections if section.name == name for item in section.sentences]
+
+
+def test_sections_come_in_order() -> None:
+    draft = compose_report(random_findings(Random(1)))
+    assert [section.name for section in draft.sections] == ["technique", "findings", "impression"]
+
+
+def test_unremarkable_levels_share_one_sentence() -> None:
+    grades = [normal(item, level) for level in LUMBAR[2:5] for item in LUMBAR_CONDITIONS]
+    findings = make_findings(*grades, make_grade(Condition.DISC_BULGING, ("present",), level="L5-S1"))
+    lines = texts(compose_report(findings), "findings")
+    assert lines[0].startswith("L1-L2 to L3-L4: No significant disc degeneration, disc height loss, disc bulge")
+    assert lines[1:] == ["L5-S1: Disc bulge."]
+
+
+def test_levels_run_from_cranial_to_caudal() -> None:
+    grades = [make_grade(Condition.DISC_BULGING, ("present",), level=level) for level in LUMBAR]
+    lines = texts(compose_report(make_findings(*grades)), "findings")
+    assert [line.split(":")[0] for line in lines] == list(LUMBAR)
+
+
+def test_not_assessable_is_said_once_with_its_reason() -> None:
+    grades = [unknown(Condition.MODIC, level, "no T1 series was read") for level in LUMBAR[3:]]
+    grades.append(unknown(Condition.SPINAL_CANAL_STENOSIS, "L5-S1", "pixel spacing unknown"))
+    draft = compose_report(make_findings(*grades))
+    assert texts(draft, "technique")[-2:] == [
+        "Not assessable: Modic endplate marrow change at all levels (no T1 series was read).",
+        "Not assessable: spinal canal stenosis at L5-S1 (pixel spacing unknown).",
+    ]
+    assert texts(draft, "findings") == []
+
+
+def test_missing_lengths_are_said() -> None:
+    findings = make_findings(
+        make_grade(Condition.DISC_BULGING, ("present",)),
+        measurements=(make_measurement("canal_ap_diameter", None),),
+    )
+    assert "Lengths in mm are not assessable: pixel spacing unknown." in texts(
+        compose_report(findings), "technique"
+    )
+
+
+def test_notices_become_sentences() -> None:
+    findings = make_findings(
+        make_grade(Condition.DISC_BULGING, ("present",)), notices=("an axial series was left out",)
+    )
+    assert "An axial series was left out." in texts(compose_report(findings), "technique")
+
+
+def test_impression_ranks_by_severity_then_caudal_first() -> None:
+    findings = make_findings(
+        make_grade(Condition.DISC_BULGING, ("present",), level="L2-L3"),
+        make_grade(Condition.SPINAL_CANAL_STENOSIS, ("severe",), level="L3-L4"),
+        make_grade(Condition.DISC_BULGING, ("present",), level="L5-S1"),
+    )
+    lines = texts(compose_report(findings), "impression")
+    assert lines[:3] == ["L3-L4: Severe spinal canal stenosis.", "L5-S1: Disc bulge.", "L2-L3: Disc bulge."]
+    assert lines[3] == "Degeneration burden score 20 of 100 (moderate)."
+
+
+def test_impression_is_short() -> None:
+    for seed in range(20):
+        findings = random_findings(Random(seed), sided=True)
+        assert len(texts(compose_report(findings), "impression")) <= 7
+
+
+def test_impression_states_doubt_and_lesser_levels() -> None:
+    grades = [make_grade(Condition.DISC_BULGING, ("present",), level=level) for level in LUMBAR]
+    levels = (make_level("L4-L5", doubt="no landmark in view"), make_level("L5-S1", doubt="no landmark in view"))
+    lines = texts(compose_report(make_findings(*grades, levels=levels)), "impression")
+    assert "Lesser changes at T11-T12 to L1-L2, as described above." in lines
+    assert "Level numbering is in doubt at L4-L5 and L5-S1: no landmark in view." in lines
+
+
+def test_nothing_abnormal_and_nothing_graded() -> None:
+    clean = make_findings(normal(Condition.DISC_BULGING, "L5-S1"), burden=Burden(0.0, "none", (), "test/1"))
+    assert texts(compose_report(clean), "impression") == [
+        "No abnormality among the conditions that were assessed.",
+        "Degeneration burden score 0 of 100 (none).",
+    ]
+    empty = make_findings(burden=Burden(None, None, (), "test/1"))
+    assert texts(compose_report(empty), "impression") == [
+        "No degeneration burden score: no condition could be graded."
+    ]
+
+
+def test_sets_are_said_as_sets() -> None:
+    findings = make_findings(
+        make_grade(Condition.SPINAL_CANAL_STENOSIS, ("moderate", "severe")),
+        make_grade(Condition.DISC_DEGENERATION, ("II", "III")),
+    )
+    assert texts(compose_report(findings), "findings") == [
+        "L4-L5: Pfirrmann grade II or III disc.",
+        "Moderate or severe spinal canal stenosis.",
+    ]
+
+
+def test_the_same_findings_give_the_same_report() -> None:
+    assert compose_report(random_findings(Random(8))) == compose_report(random_findings(Random(8)))
+
+
+def test_levels_text() -> None:
+    assert levels_text(["L1-L2"]) == "L1-L2"
+    assert levels_text(["L1-L2", "L2-L3"]) == "L1-L2 and L2-L3"
+    assert levels_text(["L1-L2", "L2-L3", "L3-L4", "L5-S1"]) == "L1-L2 to L3-L4 and L5-S1"
