@@ -10,6 +10,7 @@ from imaging.types import Spacing
 from runtime.errors import ConfigError
 
 AUTO = "auto"
+STYLES = ("structured", "telegraphic", "narrative")
 
 
 class Writer(StrEnum):
@@ -33,6 +34,8 @@ class ReadOptions:
     """Content of an earlier reading.json of the same patient, already validated (``load_reading``)."""
     writer: Writer = Writer.VLM
     """``vlm``, or ``composer`` for the deterministic text alone."""
+    style: str = "structured"
+    """Style of the language model's text: ``structured``, ``telegraphic`` or ``narrative``."""
     draft_seconds: float = 60.0
     """Longest time in seconds that the language model may take before the composer writes instead."""
 
@@ -42,6 +45,8 @@ class ReadOptions:
             raise ConfigError(f"protocol: expected one of {names}, got {self.protocol!r}")
         if self.anchor is not None and self.anchor[0] not in DISC_LEVELS:
             raise ConfigError(f"anchor: expected a disc level such as L4-L5, got {self.anchor[0]!r}")
+        if self.style not in STYLES:
+            raise ConfigError(f"style: expected one of {', '.join(STYLES)}, got {self.style!r}")
         if not self.draft_seconds > 0:
             raise ConfigError(f"draft_seconds: expected a time above 0, got {self.draft_seconds!r}")
 
@@ -59,4 +64,5 @@ class ReadOptions:
             "anchor": None if self.anchor is None else [self.anchor[0], list(self.anchor[1])],
             "prior": self.prior_study_key,
             "writer": self.writer.value,
+            "style": self.style,
         }

@@ -63,6 +63,7 @@ class DraftWriter:
         regions: tuple[Region, ...],
         protocol: anatomy.Protocol,
         *,
+        style: str,
         seconds: float,
     ) -> DraftOutcome:
         """Return the language model's draft, or the composer's with the reason.
@@ -72,6 +73,7 @@ class DraftWriter:
             findings: The facts.
             regions: Regions with their embeddings.
             protocol: The body region's plan.
+            style: Style of the text.
             seconds: Longest time the language model may take.
         """
         if drafter is None:
@@ -81,7 +83,7 @@ class DraftWriter:
         attempt = _Attempt()
         threading.Thread(
             target=attempt.run,
-            args=(lambda: drafter.write_draft(findings, regions, protocol),),
+            args=(lambda: drafter.write_draft(findings, regions, protocol, style=style),),
             name="spinescribe-draft",
             daemon=True,
         ).start()

@@ -107,7 +107,7 @@ class Reader:
             findings=findings,
             report=report,
             overlay_png=overlay_png,
-            provenance=_provenance(models, findings, protocol, options, drafted),
+            provenance=self._provenance(models, findings, protocol, options, drafted),
             notices=_notices(study, segmented, findings, drafted, options),
             prior_study_key=options.prior_study_key,
             timings_s=clock.seconds,
@@ -126,7 +126,28 @@ class Reader:
         if options.writer is Writer.COMPOSER:
             return DraftOutcome(self._stages.compose_report(findings), None)
         return self._writer.write(
-            models.drafter, findings, segmented.regions, protocol, seconds=options.draft_seconds
+            models.drafter,
+            findings,
+            segmented.regions if models.drafter_knows_regions else (),
+            protocol,
+            style=options.style,
+            seconds=options.draft_seconds,
+        )
+
+    def _provenance(
+        self, models: Models, findings: Findings, protocol: Protocol, options: ReadOptions, drafted: DraftOutcome
+    ) -> Provenance:
+        """Return what made a reading; a language model that wrote nothing is not named."""
+        weights = models.checksums()
+        prompts = {name: str(rule) for name, rule in protocol.rules.items()}
+        prompts |= {"burden": findings.burden.formula, **self._stages.phrase_versions}
+        if options.writer is Writer.COMPOSER or drafted.notice is not None or models.drafter is None:
+            weights.pop("vlm", None)
+        else:
+            prompts["vlm"] = models.drafter.prompt_id
+            prompts["vlm_regions"] = "used" if models.drafter_knows_regions else "left out"
+        return collect_provenance(
+            weights=weights, config={**options.to_dict(), "read_as": protocol.name}, prompts=prompts
         )
 
 
@@ -160,20 +181,6 @@ def _admit(eligibility: Eligibility) -> Eligibility:
     if not eligibility.is_eligible:
         raise NotEligibleError("; ".join(eligibility.reasons), code=eligibility.code or "not_eligible")
     return eligibility
-
-
-def _provenance(
-    models: Models, findings: Findings, protocol: Protocol, options: ReadOptions, drafted: DraftOutcome
-) -> Provenance:
-    """Return what made a reading; a language model that wrote nothing is not named."""
-    weights = models.checksums()
-    if options.writer is Writer.COMPOSER or drafted.notice is not None:
-        weights.pop("vlm", None)
-    return collect_provenance(
-        weights=weights,
-        config={**options.to_dict(), "read_as": protocol.name},
-        prompts={**{name: str(rule) for name, rule in protocol.rules.items()}, "burden": findings.burden.formula},
-    )
 
 
 def _notices(

@@ -5,7 +5,7 @@ A test, or another way to run a stage (a GPU server, a remote model), supplies i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -55,11 +55,29 @@ class GradesStudy(Protocol):
 
 
 class WritesDraft(Protocol):
-    """Phrases findings."""
+    """Phrases findings.
+
+    Attributes:
+        checksum: Of its weights.
+        segmentation_checksum: Segmentation weights whose region embeddings it understands; None when none.
+    """
 
     checksum: str
+    segmentation_checksum: str | None
 
-    def write_draft(self, findings: Findings, regions: tuple[Region, ...], protocol: anatomy.Protocol) -> Draft:
+    @property
+    def prompt_id(self) -> str:
+        """Return the id of the prompt layout."""
+        ...
+
+    def write_draft(
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: anatomy.Protocol,
+        *,
+        style: str = "structured",
+    ) -> Draft:
         """Return the draft with evidence."""
         ...
 
@@ -72,6 +90,14 @@ class Models:
     grader: GradesStudy
     drafter: WritesDraft | None
 
+    @property
+    def drafter_knows_regions(self) -> bool:
+        """Return whether the language model was trained on region embeddings of just this segmentation network.
+
+        Embeddings of other weights mean nothing to it, and a draft is better written without them.
+        """
+        return self.drafter is not None and self.drafter.segmentation_checksum == self.segmenter.checksum
+
     def checksums(self) -> dict[str, str]:
         """Return model name -> checksum of its weights."""
         sums = {"segmentation": self.segmenter.checksum, "grading": self.grader.checksum}
@@ -80,13 +106,14 @@ class Models:
 
 @dataclass(frozen=True)
 class Stages:
-    """Every step of the story as a callable."""
+    """Every step of the story as a callable, and the versions of the phrase files that the words come from."""
 
     load_study: LoadsStudy
     check_eligibility: Callable[[Study], Eligibility]
     load_models: Callable[[anatomy.Protocol], Models]
     compose_report: Callable[[Findings], Draft]
     verify_draft: Callable[[Draft, Findings], Report]
+    phrase_versions: Mapping[str, str]
 
 
 def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
@@ -105,6 +132,7 @@ def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
         load_models=lambda protocol: load_models(protocol, weights_root=weights_root, device=device),
         compose_report=reporting.compose_report,
         verify_draft=reporting.verify_draft,
+        phrase_versions={**reporting.template_versions(), "findings_text": reporting.SERIAL_VERSION},
     )
 
 

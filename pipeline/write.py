@@ -6,6 +6,7 @@ lies, the others are whole.
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import tempfile
@@ -87,15 +88,16 @@ def clear_reading(folder: Path) -> None:
 
 
 def report_text(reading: Reading) -> str:
-    """Return report.md: the report, then the notices of this run that the findings do not carry."""
-    from reporting import render_markdown
+    """Return report.md: the notice, the report, the notices of this run that it does not carry, the notice."""
+    from reporting import NOTICE, render_markdown
 
-    text = render_markdown(reading.report, reading.findings)
+    text = render_markdown(reading.report, reading.findings, notice=False, provenance=reading.provenance.to_dict())
+    blocks = [f"> **{NOTICE}**", text.strip()]
     extra = [notice for notice in reading.notices if notice not in reading.findings.notices]
-    if not extra:
-        return text
-    lines = "\n".join(f"- {notice}" for notice in extra)
-    return f"{text.rstrip()}\n\n## About this reading\n\n{lines}\n"
+    if extra:
+        lines = "\n".join(f"- {html.escape(' '.join(notice.split()))}" for notice in extra)
+        blocks.append(f"## About this reading\n\n{lines}")
+    return "\n\n".join([*blocks, f"> **{NOTICE}**"]) + "\n"
 
 
 def dump_json(content: dict[str, object]) -> str:

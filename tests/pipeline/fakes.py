@@ -236,14 +236,32 @@ class FakeGrader:
 
 class FakeDrafter:
     checksum = "drafter-sum"
+    segmentation_checksum: str | None = "segmenter-sum"
+    prompt_id = "prompt/1"
+    regions_seen = -1
+    style_seen = ""
 
-    def write_draft(self, findings: Findings, regions: tuple[Region, ...], protocol: anatomy.Protocol) -> Draft:
-        assert len(regions) == len(LEVELS)
+    def write_draft(
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: anatomy.Protocol,
+        *,
+        style: str = "structured",
+    ) -> Draft:
+        self.regions_seen, self.style_seen = len(regions), style
         return fake_draft(findings, SentenceSource.VLM)
 
 
 class FailingDrafter(FakeDrafter):
-    def write_draft(self, findings: Findings, regions: tuple[Region, ...], protocol: anatomy.Protocol) -> Draft:
+    def write_draft(
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: anatomy.Protocol,
+        *,
+        style: str = "structured",
+    ) -> Draft:
         raise RuntimeError("the decoder fell over")
 
 
@@ -254,7 +272,14 @@ class StuckDrafter(FakeDrafter):
         self.release = threading.Event()
         self.calls = 0
 
-    def write_draft(self, findings: Findings, regions: tuple[Region, ...], protocol: anatomy.Protocol) -> Draft:
+    def write_draft(
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: anatomy.Protocol,
+        *,
+        style: str = "structured",
+    ) -> Draft:
         self.calls += 1
         self.release.wait(30)
         return fake_draft(findings, SentenceSource.VLM)
@@ -311,6 +336,7 @@ def fake_stages(
         load_models=load_models or models,
         compose_report=lambda findings: fake_draft(findings, SentenceSource.COMPOSER),
         verify_draft=fake_verify,
+        phrase_versions={"phrases": "phrases/1"},
     )
 
 

@@ -62,7 +62,8 @@ def test_reading_keeps_what_every_stage_made() -> None:
         "segmentation": "segmenter-sum", "grading": "grader-sum", "vlm": "drafter-sum",
     }  # fmt: skip
     assert reading.provenance.prompts == {
-        "spinal_canal_stenosis": "canal_ap_verbiest/1", "burden": "burden/1",
+        "spinal_canal_stenosis": "canal_ap_verbiest/1", "burden": "burden/1", "phrases": "phrases/1",
+        "vlm": "prompt/1", "vlm_regions": "used",
     }  # fmt: skip
     assert set(reading.timings_s) == {
         "imaging", "models", "segmentation", "grading", "drafting", "verifying", "overlay",
@@ -116,6 +117,17 @@ def test_slow_language_model_is_left_behind_and_used_again_when_it_ends() -> Non
     reading = read(reader, options=ReadOptions(draft_seconds=10))
     assert sources(reading) == {SentenceSource.VLM}
     assert drafter.calls == 2
+
+
+def test_language_model_gets_regions_only_of_the_network_it_was_trained_on() -> None:
+    drafter = FakeDrafter()
+    read(fake_reader(drafter), options=ReadOptions(style="narrative"))
+    assert (drafter.regions_seen, drafter.style_seen) == (5, "narrative")
+    drafter.segmentation_checksum = "of-older-weights"
+    reading = read(fake_reader(drafter))
+    assert drafter.regions_seen == 0
+    assert reading.provenance.prompts["vlm_regions"] == "left out"
+    assert sources(reading) == {SentenceSource.VLM}
 
 
 def test_composer_can_be_asked_for() -> None:
@@ -187,6 +199,7 @@ def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
     [
         ({"protocol": "knee"}, "protocol: expected one of auto"),
         ({"anchor": ("L9", (0.0, 0.0))}, "anchor: expected a disc level"),
+        ({"style": "florid"}, "style: expected one of structured, telegraphic, narrative"),
         ({"draft_seconds": 0.0}, "draft_seconds: expected a time above 0"),
     ],
 )
