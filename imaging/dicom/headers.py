@@ -105,7 +105,7 @@ def read_dataset(member: Member) -> Dataset:
         StudyError: If it is damaged or cut short.
     """
     try:
-        with pydicom.config.disable_value_validation(), member.open() as stream:
+        with member.open() as stream:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
             if "SOPClassUID" not in dataset:
                 raise StudyError(f"{member.name}: expected a DICOM object, found no SOP class: {_CUT}")
@@ -171,13 +171,13 @@ def acquisition_facts(dataset: Dataset) -> dict[str, float | str]:
 
 def text(dataset: Dataset, keyword: str) -> str:
     """Return an element as text, empty when it is absent."""
-    value = _value(dataset, keyword)
+    value = element(dataset, keyword)
     return "" if value is None else str(value).strip()
 
 
 def codes(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a multi-valued code element in upper case."""
-    value = _value(dataset, keyword)
+    value = element(dataset, keyword)
     items = [] if value is None else [value] if isinstance(value, str) else list(value)
     return tuple(str(item).strip().upper() for item in items)
 
@@ -190,7 +190,7 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
     """Return the finite numbers of an element, None when it is absent or holds anything else."""
-    value = _value(dataset, keyword)
+    value = element(dataset, keyword)
     items: list[Any] = [value] if value is None or isinstance(value, str | int | float) else list(value)
     try:
         found = tuple(float(item) for item in items)
@@ -199,10 +199,11 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
     return found if all(abs(item) < float("inf") for item in found) else None
 
 
-def _value(dataset: Dataset, keyword: str) -> Any:
+def element(dataset: Dataset, keyword: str) -> Any:
+    """Return the value of an element, None when it is absent or its bytes are no value of its kind."""
     try:
         return dataset.get(keyword)
-    except (ValueError, TypeError, OverflowError, NotImplementedError):  # a malformed value is as good as none
+    except BROKEN:  # a malformed value is as good as none; what cannot do without it says so
         return None
 
 

@@ -49,7 +49,7 @@ def stack_pixels(stack: Stack) -> NDArray[np.float32]:
 def _decode(member: Member, frames: int) -> NDArray[np.generic]:
     """Return the frames of a file, (frames, rows, columns)."""
     try:
-        with pydicom.config.disable_value_validation(), member.open() as stream:
+        with member.open() as stream:
             dataset = pydicom.dcmread(stream, force=True, specific_tags=list(_TAGS))
         if "TransferSyntaxUID" not in dataset.file_meta:
             is_implicit, _ = dataset.original_encoding

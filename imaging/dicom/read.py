@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import pydicom
+
 from imaging import limits
 from imaging.dicom.headers import InstanceHeader, instance_header, read_dataset
 from imaging.dicom.members import Member, open_members
@@ -53,7 +55,8 @@ def read_dicom(path: Path) -> DicomContent:
             patient, no series has a usable geometry, or a limit is passed.
         NotEligibleError: If no image is MR (code ``wrong_modality``).
     """
-    with open_members(path) as members:
+    # pydicom's warnings about odd values quote them, names included: it is told not to judge values.
+    with pydicom.config.disable_value_validation(), open_members(path) as members:
         slices, notices = _read_headers(members, path.name)
         instances = [item.instance for item in slices]
         _check_one_study(instances, path.name)

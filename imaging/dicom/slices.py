@@ -4,13 +4,13 @@ Source: DICOM PS3.3 C.7.6.2 (image plane) and C.7.6.16 (multi-frame functional g
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
-from imaging.dicom.headers import InstanceHeader, number, numbers, text
+from imaging.dicom.headers import InstanceHeader, element, number, numbers, text
 
 _NESTED_FACTS = (
     ("echo_time_ms", "MREchoSequence", "EffectiveEchoTime"),
@@ -146,8 +146,8 @@ def _slice(
 
 
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    value: Any = dataset.get(keyword)
-    return list(value) if value is not None else []
+    value = element(dataset, keyword)
+    return list(value) if isinstance(value, Sequence) else []
 
 
 def _macro(groups: list[Dataset], keyword: str) -> Dataset:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -22,6 +21,7 @@ class SeriesWriter:
     def __init__(self, folder: Path, study_uid: str) -> None:
         self.folder = folder
         self.study_uid = study_uid
+        self.frame_uid = generate_uid()
 
     def write(
         self,
@@ -64,7 +64,7 @@ class SeriesWriter:
         dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
         dataset.StudyInstanceUID = self.study_uid
         dataset.SeriesInstanceUID = uid
-        dataset.FrameOfReferenceUID = self.study_uid + ".1"
+        dataset.FrameOfReferenceUID = self.frame_uid
         dataset.SeriesNumber = number
         dataset.InstanceNumber = k + 1
         dataset.Modality = "MR"
@@ -96,6 +96,3 @@ def smooth_volume() -> NDArray[np.uint16]:
     """Return (5, 120, 100) = (slices, rows, columns), every pixel its own value, smooth within a slice."""
     k, j, i = np.meshgrid(np.arange(5), np.arange(120), np.arange(100), indexing="ij")
     return (k * 700 + j * 5 + i % 7).astype(np.uint16)
-
-
-assert pydicom.__version__ >= "3"

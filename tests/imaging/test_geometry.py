@@ -19,7 +19,9 @@ DISPLAY = {
     Plane.AXIAL: ((-1, 0, 0), (0, -1, 0)),
 }
 SIGNED_PERMUTATIONS = [
-    np.diag(signs) @ np.eye(3)[list(order)] for order in permutations(range(3)) for signs in product((1, -1), repeat=3)
+    np.diag(signs) @ np.eye(3)[list(order)]
+    for order in permutations(range(3))
+    for signs in product((1, -1), repeat=3)
 ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 from scipy.spatial.transform import Rotation
 
 from imaging import limits, load_study, write_label_map
@@ -60,11 +60,11 @@ def test_label_map_goes_back_to_the_grid_of_an_oblique_file(tmp_path: Path, orde
     np.testing.assert_array_equal(np.asarray(written.dataobj), array % 250)
 
     # Another library finds both files on one grid.
-    source, labelled = sitk.ReadImage(str(tmp_path / "scan.nii.gz")), sitk.ReadImage(str(path))
+    source, labelled = SimpleITK.ReadImage(str(tmp_path / "scan.nii.gz")), SimpleITK.ReadImage(str(path))
     assert source.GetSize() == labelled.GetSize()
     np.testing.assert_allclose(source.GetOrigin(), labelled.GetOrigin(), atol=1e-3)
     np.testing.assert_allclose(source.GetDirection(), labelled.GetDirection(), atol=1e-4)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(source) % 250, sitk.GetArrayFromImage(labelled))
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(source) % 250, SimpleITK.GetArrayFromImage(labelled))
 
 
 def test_label_map_of_a_sheared_grid_keeps_its_affine(tmp_path: Path) -> None:
@@ -99,7 +99,9 @@ def test_world_positions_survive_reading(tmp_path: Path) -> None:
 def test_the_coarsest_axis_tells_the_plane(
     tmp_path: Path, sizes: tuple[float, ...], plane: Plane, shape: tuple[int, int, int]
 ) -> None:
-    file_shape = {Plane.AXIAL: (100, 110, 30), Plane.CORONAL: (100, 30, 110), Plane.SAGITTAL: (100, 110, 30)}[plane]
+    file_shape = {Plane.AXIAL: (100, 110, 30), Plane.CORONAL: (100, 30, 110), Plane.SAGITTAL: (100, 110, 30)}[
+        plane
+    ]
     study = load_study(write(tmp_path / "t2.nii", numbered(file_shape), np.diag([*sizes, 1])))
     assert study.series[0].plane is plane
     if plane is not Plane.SAGITTAL:

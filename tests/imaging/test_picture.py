@@ -126,7 +126,7 @@ def test_a_small_coloured_overlay_and_an_even_tint_are_refused(tmp_path: Path) -
     overlay[50:60, 40:50] = (255, 0, 0)
     with pytest.raises(StudyError, match="coloured"):
         read(tmp_path, Image.fromarray(overlay))
-    tinted = np.clip(np.dstack([GREY] * 3).astype(int) + (20, 5, 0), 0, 255).astype(np.uint8)
+    tinted = np.clip(np.dstack([GREY] * 3) + np.array([20, 5, 0]), 0, 255).astype(np.uint8)
     with pytest.raises(StudyError, match="coloured"):
         read(tmp_path, Image.fromarray(tinted))
 

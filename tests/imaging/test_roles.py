@@ -31,7 +31,9 @@ def candidate(
 
 
 def roles(*candidates: Candidate) -> list[str | None]:
-    numbered = [replace(item, series=replace(item.series, id=f"S{n}")) for n, item in enumerate(candidates, start=1)]
+    numbered = [
+        replace(item, series=replace(item.series, id=f"S{n}")) for n, item in enumerate(candidates, start=1)
+    ]
     return [series.role for series in assign_roles(numbered, LUMBAR)[0]]
 
 
@@ -65,7 +67,9 @@ def test_the_plainer_and_finer_series_takes_the_role(worse: dict[str, bool], bet
 
 def test_tilted_blocks_of_one_series_share_the_role() -> None:
     blocks = [candidate(Plane.AXIAL, Sequence.T2, uid="1.2") for _ in range(3)]
-    assert roles(*blocks, candidate(Plane.AXIAL, Sequence.T2, uid="1.3", pixel_mm=0.9)) == ["axial_t2"] * 3 + [None]
+    assert roles(*blocks, candidate(Plane.AXIAL, Sequence.T2, uid="1.3", pixel_mm=0.9)) == ["axial_t2"] * 3 + [
+        None
+    ]
 
 
 def test_an_unknown_sequence_is_assumed_only_when_nothing_known_has_the_role() -> None:
