@@ -57,7 +57,11 @@ def save_adapter(adapted: nn.Module, folder: Path, *, dtype: torch.dtype) -> Non
         adapted: What ``attach_adapter`` returned.
         folder: Created when missing.
         dtype: How the numbers are stored.
+
+    Raises:
+        TypeError: If the model carries no adapter of peft.
     """
+    allow_torchvision_on_cpu()
     from peft import PeftModel
 
     if not isinstance(adapted, PeftModel):

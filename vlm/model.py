@@ -4,7 +4,7 @@ Shapes. B slots, L tokens of a sequence (prompt, then text), R region embeddings
 H the decoder's width. Prompts are padded on the left, so that the next token of every slot is at the same place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -36,6 +36,11 @@ class Slots:
     region_kinds: Tensor
     region_mask: Tensor
     labels: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Slots":
+        """Return the batch on another device."""
+        moved = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Slots(**{name: None if value is None else value.to(device) for name, value in moved.items()})
 
 
 class ReportWriter(nn.Module):

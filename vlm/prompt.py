@@ -86,18 +86,19 @@ class SlotPrompt:
     target: str | None = None
 
 
-def level_prompt(layout: PromptLayout, facts: str | None, *, style: str, region_tokens: int) -> str:
-    """Return the prompt of one level.
+def level_prompt(layout: PromptLayout, facts: str | None, *, level: str, style: str, region_tokens: int) -> str:
+    """Return the prompt of one level, or of several unremarkable ones.
 
     Args:
         layout: Prompt layout.
         facts: Serialised findings of the level; None when they are withheld.
+        level: Name of the level; stands in the prompt where the findings are withheld.
         style: ``structured``, ``telegraphic`` or ``narrative``.
         region_tokens: K, places for region tokens.
     """
     places = REGION * region_tokens
     if facts is None:
-        return layout.level_without_facts.format(style=style_token(style), regions=places)
+        return layout.level_without_facts.format(style=style_token(style), level=level, regions=places)
     return layout.level.format(style=style_token(style), facts=facts, regions=places)
 
 

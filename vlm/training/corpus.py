@@ -6,7 +6,7 @@ what an uninterrupted one would.
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -18,6 +18,7 @@ from reporting.grammar import compose_level
 from reporting.serialise import graded_levels, serialise_level
 from runtime.errors import StudyError
 from vlm.prompt import PromptLayout
+from vlm.tokenizer import TEXT
 from vlm.training.synthetic_findings import draw_findings
 
 STYLES = ("structured", "telegraphic", "narrative")
@@ -34,7 +35,7 @@ class CorpusMix:
     text: float
     """Grammar text of one to three levels, without its findings."""
     pairs: float
-    """Serialised findings of one level, then its text, in a style that is not told."""
+    """Serialised findings of one level (some or all of them), then their text, in a style that is not told."""
 
 
 def load_notes(data_dir: Path, *, validation: bool) -> tuple[str, ...]:
@@ -53,11 +54,15 @@ def load_notes(data_dir: Path, *, validation: bool) -> tuple[str, ...]:
 
 def draw_document(
     rng: np.random.Generator, mix: CorpusMix, notes: Sequence[str], layout: PromptLayout, protocol: Protocol
-) -> str:
-    """Draw one document, special tokens written out."""
+) -> tuple[str, str]:
+    """Draw one document, special tokens written out.
+
+    Returns:
+        What is given (the findings of a pair; else empty) and what is learnt.
+    """
     kind = rng.choice(3, p=[mix.notes, mix.text, mix.pairs])
     if kind == 0:
-        return layout.note.format(text=notes[int(rng.integers(len(notes)))])
+        return "", layout.note.format(text=notes[int(rng.integers(len(notes)))])
     findings = draw_findings(rng, protocol)
     levels = graded_levels(findings)
     style = STYLES[int(rng.integers(len(STYLES)))]
@@ -65,11 +70,24 @@ def draw_document(
         first = int(rng.integers(len(levels)))
         count = int(rng.integers(1, 4))
         texts = [level_text(findings, level, style, rng) for level in levels[first : first + count]]
-        return layout.text.format(text=" ".join(texts))
+        return "", layout.text.format(text=" ".join(texts))
     level = levels[int(rng.integers(len(levels)))]
-    return layout.pair.format(
-        facts=serialise_level(findings, level), text=level_text(findings, level, style, rng)
-    )
+    some = _some_grades(findings, level, rng)
+    pair = layout.pair.format(facts=serialise_level(some, level), text=level_text(some, level, style, rng))
+    given, learnt = pair.split(TEXT, 1)
+    return given + TEXT, learnt
+
+
+def _some_grades(findings: Findings, level: str | None, rng: np.random.Generator) -> Findings:
+    """Return findings with a random part of one level's grades, sometimes in another order.
+
+    Short lists make it plain which word of the text comes from which finding; any order occurs in impressions.
+    """
+    grades = findings.grades_at(level)
+    chosen = rng.permutation(len(grades))[: int(rng.integers(1, len(grades) + 1))]
+    if rng.random() < 0.7:
+        chosen = np.sort(chosen)
+    return replace(findings, grades=tuple(grades[int(index)] for index in chosen))
 
 
 def level_text(findings: Findings, level: str | None, style: str, rng: np.random.Generator | None) -> str:
@@ -85,4 +103,4 @@ def tokenizer_corpus(
     yield from notes
     rng = np.random.default_rng(seed)
     for _ in range(documents):
-        yield draw_document(rng, mix, notes, layout, protocol)
+        yield "".join(draw_document(rng, mix, notes, layout, protocol))

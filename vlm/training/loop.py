@@ -107,9 +107,7 @@ def _build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) ->
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95))
 
 
-def _evaluate(
-    model: nn.Module, evaluate: Callable[[int], dict[str, float]] | None, step: int
-) -> dict[str, float]:
+def _evaluate(model: nn.Module, evaluate: Callable[[int], dict[str, float]] | None, step: int) -> dict[str, float]:
     if evaluate is None:
         return {}
     model.eval()
@@ -129,9 +127,7 @@ def _save_checkpoint(
     part.replace(folder / "checkpoint.pt")
 
 
-def _load_checkpoint(
-    folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
-) -> int:
+def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
     file = folder / "checkpoint.pt"
     if not file.is_file():
         return 0
@@ -145,9 +141,7 @@ def _load_checkpoint(
     return step
 
 
-def _log(
-    folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]
-) -> None:
+def _log(folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]) -> None:
     row = {"step": step, "loss": f"{loss:.4f}", "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.0f}"}
     row |= {name: f"{value:.4f}" for name, value in figures.items()}
     _logger.info("%s", row)

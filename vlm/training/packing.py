@@ -14,13 +14,26 @@ from vlm.model import IGNORED
 
 
 @dataclass(frozen=True)
+class Document:
+    """One document to learn from.
+
+    Attributes:
+        ids: Its tokens.
+        first_label: Index of the first token that a loss is taken at; what stands before is given, not learnt.
+    """
+
+    ids: list[int]
+    first_label: int = 1
+
+
+@dataclass(frozen=True)
 class PackedRows:
     """A pre-training batch.
 
     Attributes:
         input_ids: (B, L) int.
         position_ids: (B, L) int, counting from 0 in each document.
-        labels: (B, L) int, ``IGNORED`` at padding and at the first token of each document.
+        labels: (B, L) int, ``IGNORED`` at padding and before each document's ``first_label``.
     """
 
     input_ids: Tensor
@@ -28,37 +41,39 @@ class PackedRows:
     labels: Tensor
 
 
-def pack_rows(draw: Callable[[], list[int]], *, rows: int, length: int, pad_id: int) -> PackedRows:
+def pack_rows(draw: Callable[[], Document], *, rows: int, length: int, pad_id: int) -> PackedRows:
     """Fill rows with documents, first row that has room; stop when a document fits nowhere.
 
     Args:
-        draw: Gives the ids of the next document.
+        draw: Gives the next document.
         rows: B.
         length: L.
         pad_id: Fills the rest of a row.
     """
-    batch: list[list[list[int]]] = [[] for _ in range(rows)]
+    batch: list[list[Document]] = [[] for _ in range(rows)]
     room = [length] * rows
     while True:
-        document = draw()[:length]
-        target = next((row for row in range(rows) if room[row] >= len(document)), None)
+        drawn = draw()
+        document = Document(drawn.ids[:length], drawn.first_label)
+        target = next((row for row in range(rows) if room[row] >= len(document.ids)), None)
         if target is None:
             return _to_tensors(batch, length, pad_id)
         batch[target].append(document)
-        room[target] -= len(document)
+        room[target] -= len(document.ids)
 
 
-def _to_tensors(batch: list[list[list[int]]], length: int, pad_id: int) -> PackedRows:
+def _to_tensors(batch: list[list[Document]], length: int, pad_id: int) -> PackedRows:
     ids = torch.full((len(batch), length), pad_id)
     labels = torch.full((len(batch), length), IGNORED)
     positions = torch.zeros((len(batch), length), dtype=torch.long)
     for row, documents in enumerate(batch):
         place = 0
         for document in documents:
-            end = place + len(document)
-            ids[row, place:end] = torch.tensor(document)
-            positions[row, place:end] = torch.arange(len(document))
-            labels[row, place + 1 : end] = torch.tensor(document[1:])
+            end = place + len(document.ids)
+            ids[row, place:end] = torch.tensor(document.ids)
+            positions[row, place:end] = torch.arange(len(document.ids))
+            learnt = document.ids[document.first_label :]
+            labels[row, end - len(learnt) : end] = torch.tensor(learnt)
             place = end
         positions[row, place:] = torch.arange(length - place)
     return PackedRows(ids, positions, labels)

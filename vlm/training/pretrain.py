@@ -25,7 +25,7 @@ from vlm.prompt import load_layout
 from vlm.tokenizer import ReportTokenizer, load_tokenizer, train_tokenizer
 from vlm.training.corpus import CorpusMix, draw_document, load_notes, tokenizer_corpus
 from vlm.training.loop import LoopConfig, run_steps
-from vlm.training.packing import PackedRows, pack_rows
+from vlm.training.packing import Document, PackedRows, pack_rows
 
 _logger = logging.getLogger(__name__)
 DECODER_NAME = "decoder.safetensors"
@@ -141,18 +141,18 @@ def _document_drawer(
     notes: tuple[str, ...],
     protocol: Protocol,
     tokenizer: ReportTokenizer,
-) -> Callable[[int], Callable[[], list[int]]]:
-    """Return step -> a source of the ids of that step's documents."""
+) -> Callable[[int], Callable[[], Document]]:
+    """Return step -> a source of that step's documents."""
     layout = load_layout(model_config.prompt)
 
-    def of_step(step: int) -> Callable[[], list[int]]:
+    def of_step(step: int) -> Callable[[], Document]:
         rng = np.random.default_rng([config.loop.seed, step])
-        return lambda: tokenizer.encode(draw_document(rng, config.mix, notes, layout, protocol))
+        return lambda: _encode(draw_document(rng, config.mix, notes, layout, protocol), tokenizer)
 
     return of_step
 
 
-def _rows(config: PretrainConfig, draw: Callable[[], list[int]], tokenizer: ReportTokenizer) -> PackedRows:
+def _rows(config: PretrainConfig, draw: Callable[[], Document], tokenizer: ReportTokenizer) -> PackedRows:
     return pack_rows(draw, rows=config.rows, length=config.row_length, pad_id=tokenizer.pad_id)
 
 
@@ -168,9 +168,12 @@ def _validation_rows(
     layout = load_layout(model_config.prompt)
     only = CorpusMix(notes=float(kind == "notes"), text=0.0, pairs=float(kind == "pairs"))
     rng = np.random.default_rng([config.loop.seed, 0, 1])
-    return _rows(
-        config, lambda: tokenizer.encode(draw_document(rng, only, notes, layout, protocol)), tokenizer
-    )
+    return _rows(config, lambda: _encode(draw_document(rng, only, notes, layout, protocol), tokenizer), tokenizer)
+
+
+def _encode(document: tuple[str, str], tokenizer: ReportTokenizer) -> Document:
+    given = tokenizer.encode(document[0])
+    return Document(given + tokenizer.encode(document[1]), first_label=max(1, len(given)))
 
 
 def _loss(decoder: nn.Module, rows: PackedRows) -> Tensor:

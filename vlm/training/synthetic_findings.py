@@ -1,10 +1,11 @@
 """Made-up but plausible findings to learn report language from; never shown to anyone as a reading.
 
-Half of the discs are drawn by prevalence (``prevalence.yaml``), the other half with every step equally likely, so
-that rare grades, odd combinations, wide prediction sets and not-assessable grades are all practised.
+Some discs are normal, some drawn by prevalence (``prevalence.yaml``), the rest with every step equally likely, so
+that unremarkable levels, rare grades, odd combinations, wide prediction sets and not-assessable grades are all
+practised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from anatomy import CONDITIONS, SCALES, Condition, Protocol, Side
 from grading.types import Burden, Findings, Grade, GradeStatus
 from segmentation.types import Level, Measurement
 
-UNIFORM_SHARE = 0.5
-"""Share of discs whose grades are drawn evenly over all steps."""
+UNIFORM_SHARE = 0.4
+"""Share of the discs that are not drawn as normal whose grades are drawn evenly over all steps."""
 
 MEASURED = {
     Condition.SPINAL_CANAL_STENOSIS: ("canal_ap_diameter", (6.0, 19.0)),
@@ -38,10 +39,12 @@ class Practice:
     Attributes:
         set_share: Share of grades whose prediction set holds more than one step.
         has_measurements: False draws a study without known pixel spacing.
+        normal_share: Share of discs with every grade at its normal step.
     """
 
     set_share: float
     has_measurements: bool
+    normal_share: float
 
 
 @cache
@@ -52,17 +55,23 @@ def prevalence() -> dict[str, Any]:
     return table
 
 
-def draw_findings(rng: np.random.Generator, protocol: Protocol) -> Findings:
+def draw_findings(
+    rng: np.random.Generator, protocol: Protocol, *, levels: tuple[str, ...] | None = None
+) -> Findings:
     """Draw the findings of one made-up study.
 
     Args:
         rng: Source of chance; the same state gives the same findings.
         protocol: Levels and conditions of the study.
+        levels: Levels of the study; None draws how many there are, from the lowest upward.
     """
-    lowest = len(protocol.levels)
-    first = int(rng.integers(0, max(1, lowest - protocol.min_levels)))
-    names = protocol.levels[first:lowest]
-    practice = Practice(set_share=float(rng.choice([0.0, 0.3, 0.6])), has_measurements=bool(rng.random() < 0.7))
+    first = int(rng.integers(0, max(1, len(protocol.levels) - protocol.min_levels)))
+    names = protocol.levels[first:] if levels is None else levels
+    practice = Practice(
+        set_share=float(rng.choice([0.0, 0.3, 0.6])),
+        has_measurements=bool(rng.random() < 0.7),
+        normal_share=float(rng.choice([0.0, 0.2, 0.7], p=[0.4, 0.4, 0.2])),
+    )
     doubt = "numbering is uncertain" if rng.random() < 0.1 else None
     grades: list[Grade] = []
     measurements: list[Measurement] = []
@@ -79,6 +88,20 @@ def draw_findings(rng: np.random.Generator, protocol: Protocol) -> Findings:
     )
 
 
+def widen_sets(findings: Findings, rng: np.random.Generator) -> Findings:
+    """Return findings in which some grades have a prediction set of several steps around their step."""
+    share = float(rng.choice([0.0, 0.3, 0.6]))
+    return replace(findings, grades=tuple(_widened(grade, rng, share) for grade in findings.grades))
+
+
+def _widened(grade: Grade, rng: np.random.Generator, share: float) -> Grade:
+    if grade.grade is None or rng.random() >= share:
+        return grade
+    steps = SCALES[grade.scale].grades
+    chosen = _widen(rng, steps.index(grade.grade), len(steps))
+    return replace(grade, prediction_set=tuple(steps[index] for index in chosen))
+
+
 def _add_level(
     rng: np.random.Generator,
     level: str,
@@ -88,13 +111,17 @@ def _add_level(
     measurements: list[Measurement],
 ) -> None:
     """Append the grades and measurements of one level."""
-    is_uniform = bool(rng.random() < UNIFORM_SHARE)
+    is_normal = bool(rng.random() < practice.normal_share)
+    is_uniform = not is_normal and bool(rng.random() < UNIFORM_SHARE)
     disc = int(rng.choice(5, p=_shares(_row(_DISC_KEY, level))))
     for condition in conditions:
         for side in (Side.LEFT, Side.RIGHT) if CONDITIONS[condition].is_sided else (None,):
             ids = _measure(rng, condition, level, practice, measurements)
             odds = None if is_uniform else _odds(condition, level, disc)
-            grades.append(_grade(rng, f"g{len(grades) + 1}", level, side, condition, ids, odds, practice))
+            if is_normal:
+                odds = [float(not step.is_abnormal) for step in SCALES[CONDITIONS[condition].scales[0]].steps]
+            widened = replace(practice, set_share=0.0) if is_normal else practice
+            grades.append(_grade(rng, f"g{len(grades) + 1}", level, side, condition, ids, odds, widened))
 
 
 def _odds(condition: Condition, level: str, disc: int) -> list[float] | None:

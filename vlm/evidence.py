@@ -1,0 +1,46 @@
+"""Which findings a written sentence states, told by reading it back with the report parser."""
+
+from collections.abc import Sequence
+
+from grading.types import Findings, Grade
+from reporting import parse_report
+from reporting.types import DraftSentence, Fact, SentenceSource
+from vlm.plan import Slot
+
+
+def attach_evidence(texts: Sequence[str], slot: Slot, findings: Findings) -> tuple[DraftSentence, ...]:
+    """Return the sentences written for a slot with the ids of the findings they state.
+
+    A sentence states the grades of the slot's levels whose condition (and side, where it names one) it mentions,
+    and their measurements that the slot states. A sentence that mentions none of them gets what the others leave:
+    that is what it was meant to say, and what the verifier puts in its place when it says something else.
+
+    Args:
+        texts: Sentences in order; the first names the level, the others follow on.
+        slot: What they were written for.
+        findings: The findings graph.
+    """
+    claimed = [_claimed_ids(text, slot, findings) for text in texts]
+    taken = {key for ids in claimed for key in ids}
+    left = tuple(key for key in slot.finding_ids if key not in taken)
+    return tuple(
+        DraftSentence(text, ids or left, SentenceSource.VLM) for text, ids in zip(texts, claimed, strict=True)
+    )
+
+
+def _claimed_ids(text: str, slot: Slot, findings: Findings) -> tuple[str, ...]:
+    allowed = set(slot.finding_ids)
+    facts = parse_report(text)
+    grades = [
+        grade for key in slot.finding_ids if (grade := findings.grade(key)) is not None and _mentions(facts, grade)
+    ]
+    values = [key for grade in grades for key in grade.measurement_ids if key in allowed]
+    return tuple(dict.fromkeys([*(grade.id for grade in grades), *values]))
+
+
+def _mentions(facts: Sequence[Fact], grade: Grade) -> bool:
+    """Tell whether a fact is on a grade's condition; its level is the slot's, right or wrong (the verifier asks)."""
+    return any(
+        fact.condition is grade.condition and (fact.side is None or grade.side is None or fact.side is grade.side)
+        for fact in facts
+    )

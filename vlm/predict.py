@@ -1,0 +1,176 @@
+"""The drafter: findings and regions in, a draft with evidence out.
+
+It owns prompts, batching and the way back from tokens to sentences. The same findings and regions give the same
+text: greedy, float32, slots of a report always batched in the same order.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from anatomy import Protocol
+from grading.types import Findings
+from reporting import split_sentences
+from reporting.types import Draft, DraftSection, DraftSentence
+from runtime.device import pick_device
+from runtime.errors import ReportError
+from runtime.settings import load_settings
+from runtime.weights import open_weights
+from segmentation.types import Region
+from vlm.build import LoadedWriter, load_writer
+from vlm.evidence import attach_evidence
+from vlm.plan import FINDINGS, Slot, plan_report, slots_of
+from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
+
+_logger = logging.getLogger(__name__)
+_WHOLE = re.compile(r"[.!?](?=\s)|(?<!\d)[.!?]$")
+
+
+class Drafter:
+    """Writes drafts with one loaded model.
+
+    Args:
+        loaded: Network, tokenizer and configuration.
+        checksum: Checksum of the weights folder, for the provenance.
+        device: Where the network computes.
+        segmentation_checksum: Checksum of the segmentation weights whose region embeddings the projector was
+            trained on; None when it never saw any.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedWriter,
+        *,
+        checksum: str,
+        device: torch.device,
+        segmentation_checksum: str | None = None,
+    ) -> None:
+        self.checksum = checksum
+        self.segmentation_checksum = segmentation_checksum
+        self._loaded = loaded
+        self._layout = load_layout(loaded.config.prompt)
+        self._device = device
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        weights_root: Path | None = None,
+        name: str = "spine-tiny",
+        device: str = "auto",
+        use_adapter: bool = True,
+    ) -> "Drafter":
+        """Load a model folder.
+
+        Args:
+            weights_root: Folder of all weights; None takes the configured one.
+            name: Model folder in it.
+            device: ``auto``, ``cpu``, ``cuda`` ...
+            use_adapter: False leaves the bare decoder, for comparison only.
+
+        Raises:
+            WeightsError: If files are missing, differ from their checksums or do not fit together.
+        """
+        folder = open_weights(name, weights_root or load_settings().weights_dir)
+        target = pick_device(device)
+        return cls(
+            load_writer(folder.path, device=target, use_adapter=use_adapter),
+            checksum=folder.checksum,
+            device=target,
+            segmentation_checksum=folder.config.get("segmentation_checksum"),
+        )
+
+    @property
+    def prompt_id(self) -> str:
+        """Return the id of the prompt layout, for the provenance."""
+        return self._layout.id
+
+    def write_draft(
+        self, findings: Findings, regions: tuple[Region, ...], protocol: Protocol, *, style: str = "structured"
+    ) -> Draft:
+        """Write a report's draft, not yet verified.
+
+        Args:
+            findings: The only source of facts.
+            regions: Region embeddings of the levels; may be empty.
+            protocol: Gives the order of the sections.
+            style: ``structured``, ``telegraphic`` or ``narrative``.
+
+        Raises:
+            ReportError: If the protocol is not the one of the findings.
+        """
+        if protocol.name != findings.protocol:
+            raise ReportError(
+                f"draft: findings are of protocol {findings.protocol!r}, but {protocol.name!r} was asked for"
+            )
+        plan = plan_report(findings)
+        slots = slots_of(plan)
+        texts = self.write_slots([self.prompt_of(slot, regions, style=style) for slot in slots])
+        written = {id(slot): _sentences(text, slot, findings) for slot, text in zip(slots, texts, strict=True)}
+        sections = [
+            DraftSection(
+                section.name,
+                tuple(
+                    sentence
+                    for part in section.parts
+                    for sentence in (written[id(part)] if isinstance(part, Slot) else (part,))
+                ),
+            )
+            for section in plan
+        ]
+        return Draft(tuple(sorted(sections, key=lambda item: _place(item.name, protocol.sections))))
+
+    def prompt_of(self, slot: Slot, regions: Iterable[Region], *, style: str) -> SlotPrompt:
+        """Return the prompt of a slot with the regions of its levels."""
+        if slot.section != FINDINGS:
+            return SlotPrompt(impression_prompt(self._layout, slot.facts, style=style))
+        text = level_prompt(
+            self._layout,
+            slot.facts,
+            level=",".join(slot.levels),
+            style=style,
+            region_tokens=self._loaded.config.projector.tokens,
+        )
+        return SlotPrompt(text, tuple(item.embedding for item in regions if item.level in slot.levels))
+
+    def write_slots(self, prompts: Sequence[SlotPrompt]) -> list[str]:
+        """Write the text of some prompts, a batch at a time; a text cut off by its length keeps whole sentences."""
+        settings = self._loaded.config.generation
+        texts: list[str] = []
+        for start in range(0, len(prompts), settings.batch_size):
+            texts += self._write_batch(prompts[start : start + settings.batch_size], settings.max_new_tokens)
+        return texts
+
+    def _write_batch(self, prompts: Sequence[SlotPrompt], max_new_tokens: int) -> list[str]:
+        tokenizer = self._loaded.tokenizer
+        slots = collate(prompts, tokenizer, region_dim=self._loaded.config.projector.region_dim)
+        written = self._loaded.writer.generate(
+            slots.to(self._device), eos_id=tokenizer.eos_id, pad_id=tokenizer.pad_id, max_new_tokens=max_new_tokens
+        )
+        texts = []
+        for ids in written:
+            text = tokenizer.decode(ids).strip()
+            texts.append(_whole_sentences(text) if len(ids) == max_new_tokens else text)
+        return texts
+
+
+def _sentences(text: str, slot: Slot, findings: Findings) -> tuple[DraftSentence, ...]:
+    """Return the sentences of a slot; the composer's where nothing was written."""
+    parts = split_sentences(text)
+    if not parts:
+        _logger.warning("nothing usable was written for %s; the composer's words stand", "/".join(slot.levels))
+        return slot.composed
+    return attach_evidence(parts, slot, findings)
+
+
+def _whole_sentences(text: str) -> str:
+    """Drop a sentence that was cut off; a closing ``9.`` may be half a number and counts as cut off."""
+    ends = [match.end() for match in _WHOLE.finditer(text)]
+    return text[: ends[-1]] if ends else ""
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
