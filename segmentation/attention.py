@@ -45,13 +45,18 @@ class Attention(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Attend (B, P, D) queries to (B, T, D) keys; return (B, P, D) and the map (B, P, T), mean over heads."""
-        q, k, v = self._split(self.to_query(query)), self._split(self.to_key(key)), self._split(self.to_value(value))
+        q, k, v = (
+            self._split(self.to_query(query)),
+            self._split(self.to_key(key)),
+            self._split(self.to_value(value)),
+        )
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)  # (B, H, P, T)
         mixed = (weights @ v).transpose(1, 2).flatten(2)
         return self.out(mixed), weights.mean(dim=1)
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        batch, count, dim = tokens.shape
+        return tokens.reshape(batch, count, self.heads, dim // self.heads).transpose(1, 2)
 
 
 class FeedForward(nn.Sequential):

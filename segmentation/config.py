@@ -55,7 +55,9 @@ class NetworkConfig:
         if len(self.widths) != 4:
             raise ConfigError(f"widths: expected 4 numbers (strides 2, 4, 8, 16), got {self.widths!r}")
         if self.token_dim % self.heads or self.token_dim % 4:
-            raise ConfigError(f"token_dim: expected a multiple of heads ({self.heads}) and of 4, got {self.token_dim}")
+            raise ConfigError(
+                f"token_dim: expected a multiple of heads ({self.heads}) and of 4, got {self.token_dim}"
+            )
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -74,10 +76,10 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     Raises:
         ConfigError: If a key is unknown or a value has the wrong type.
     """
-    kinds = {field.name: field.type for field in fields(NetworkConfig)}
-    if unknown := sorted(set(values) - set(kinds)):
+    kinds = {field.name for field in fields(NetworkConfig)}
+    if unknown := sorted(set(values) - kinds):
         raise ConfigError(f"network: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
-    ready = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    ready: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in ready.items():
         default = getattr(NetworkConfig, key)
         if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):

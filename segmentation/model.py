@@ -6,10 +6,11 @@ embeddings leave through a pixel shuffle at full size: a 512-pixel slice costs w
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from segmentation.attention import PatchMixer, SpatialPatchCrossAttention, position_code
 
@@ -48,8 +49,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features of the same shape."""
-        inner = F.relu(self.norm_in(self.conv_in(x)))
-        return F.relu(x + self.norm_out(self.conv_out(inner)))
+        inner = functional.relu(self.norm_in(self.conv_in(x)))
+        return functional.relu(x + self.norm_out(self.conv_out(inner)))
 
 
 class Encoder(nn.Module):
@@ -63,9 +64,7 @@ class Encoder(nn.Module):
     def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...] = (1, 2, 2, 2)) -> None:
         super().__init__()
         self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(before, after, 2, stride=2) for before, after in zip(widths, widths[1:], strict=False)
-        )
+        self.downs = nn.ModuleList(nn.Conv2d(before, after, 2, stride=2) for before, after in pairwise(widths))
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
             for width, count in zip(widths, blocks, strict=True)
@@ -73,7 +72,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Encode (B, 1, H, W) images, finest features first."""
-        x = self.stages[0](self.stem(F.pixel_unshuffle(images, 2)))
+        x = self.stages[0](self.stem(functional.pixel_unshuffle(images, 2)))
         features = [x]
         for down, stage in zip(self.downs, list(self.stages)[1:], strict=True):
             x = stage(down(x))
@@ -86,7 +85,7 @@ class Decoder(nn.Module):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        steps = list(zip(widths[:-1], widths[1:], strict=True))[::-1]
+        steps = list(pairwise(widths))[::-1]
         self.reduce = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in steps)
         self.blocks = nn.ModuleList(ResidualBlock(fine) for fine, _ in steps)
 
@@ -94,7 +93,7 @@ class Decoder(nn.Module):
         """Return features at strides 2, 4 and 8, finest first."""
         x, outputs = features[-1], []
         for reduce, block, skip in zip(self.reduce, self.blocks, features[-2::-1], strict=True):
-            x = block(F.interpolate(reduce(x), scale_factor=2, mode="nearest") + skip)
+            x = block(functional.interpolate(reduce(x), scale_factor=2, mode="nearest") + skip)
             outputs.append(x)
         return outputs[::-1]
 
@@ -140,7 +139,10 @@ class PromptSegmenter(nn.Module):
         self.level_embedding = nn.Conv2d(widths[1], level_dim, 1)
         self.mask_query = _query(token_dim, mask_dim)
         self.level_query = _query(token_dim, level_dim)
-        self.level_query[-1].bias.data[-1] = -4.0  # a level map is nearly everywhere near zero
+        with torch.no_grad():  # dot products of two small vectors learn slowly at first: begin with larger ones
+            self.pixel_embedding.weight.mul_(2)
+            list(self.mask_query.parameters())[-2][:-1].mul_(4)
+            list(self.level_query.parameters())[-1][-1] = -4.0  # a level map is nearly everywhere near zero
 
     def forward(self, images: Tensor, prompts: Tensor, structures: int | None = None) -> NetworkOutput:
         """Segment images.
@@ -155,15 +157,15 @@ class PromptSegmenter(nn.Module):
         rows, columns = features[-1].shape[-2:]
         code = position_code(rows, columns, prompts.shape[-1]).to(images)
         tokens = self.mixer(self.to_tokens(features[-1].flatten(2).transpose(1, 2)), code)
-        grid = self.from_tokens(tokens).transpose(1, 2).unflatten(2, (rows, columns))
+        grid = self.from_tokens(tokens).transpose(1, 2).reshape(features[-1].shape)
         fine, middle, *_ = self.decoder([*features[:-1], features[-1] + grid])
         attended, maps = self._attend(prompts.expand(len(images), -1, -1), tokens, code)
-        pixels = F.pixel_shuffle(self.pixel_embedding(fine), 2)
+        pixels = functional.pixel_shuffle(self.pixel_embedding(fine), 2)
         return NetworkOutput(
             mask_logits=_dot(self.mask_query(attended[:, :split]), pixels),
             level_logits=_dot(self.level_query(attended[:, split:]), self.level_embedding(middle)),
             prompt_tokens=attended,
-            attention=maps.unflatten(2, (rows, columns)),
+            attention=maps.reshape(*maps.shape[:2], rows, columns),
         )
 
     def _attend(self, prompts: Tensor, tokens: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,11 +177,12 @@ class PromptSegmenter(nn.Module):
 
 def _query(token_dim: int, pixel_dim: int) -> nn.Sequential:
     """Prompt to a vector that is dotted with pixels, and a last number that is added (the bias)."""
-    return nn.Sequential(nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, pixel_dim + 1))
+    return nn.Sequential(
+        nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, pixel_dim + 1)
+    )
 
 
 def _dot(queries: Tensor, pixels: Tensor) -> Tensor:
     """(B, P, E + 1) queries with (B, E, h, w) pixels -> (B, P, h, w) logits."""
-    size = pixels.shape[-2:]
     logits = torch.baddbmm(queries[..., -1:], queries[..., :-1], pixels.flatten(2))
-    return logits.unflatten(2, size)
+    return logits.reshape(*logits.shape[:2], *pixels.shape[-2:])

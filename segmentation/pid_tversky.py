@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class ErrorKind(StrEnum):
@@ -144,8 +144,8 @@ class PIDTverskyLoss(nn.Module):
         integral = self.integral + error
         raw = self._beta_of(error, integral, derivative)
         is_winding = ((raw > gains.beta_high) & (error > 0)) | ((raw < gains.beta_low) & (error < 0))
+        beta = raw.clamp(gains.beta_low, gains.beta_high)
         integral = torch.where(is_winding, self.integral, integral)
-        beta = self._beta_of(error, integral, derivative).clamp(gains.beta_low, gains.beta_high)
         if gains.proportional == gains.integral == gains.derivative == 0.0:
             beta = self.beta_start  # zero gains: exactly the Tversky loss, whatever the limits
         for buffer, value in (
@@ -178,7 +178,7 @@ def level_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         weight: (B,), 0 where the image has no points.
     """
     samples = weight.sum().clamp_min(1)
-    binary = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + 20 * target)
+    binary = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + 20 * target)
     binary_term = (binary.flatten(1).mean(1) * weight).sum() / samples
     mass = target.flatten(2).sum(2)  # (B, L)
     place = -(target.flatten(2) * logits.flatten(2).log_softmax(2)).sum(2) / mass.clamp_min(1e-6)

@@ -106,7 +106,9 @@ class SliceSegmenter:
         if images.ndim != 3 or not len(images):
             raise ValueError(f"images: expected (N, H, W) with N of at least 1, got shape {images.shape!r}")
         row_column = _row_column(spacing)
-        groups = [self._segment(images[start : start + _GROUP], row_column) for start in range(0, len(images), _GROUP)]
+        groups = [
+            self._segment(images[start : start + _GROUP], row_column) for start in range(0, len(images), _GROUP)
+        ]
         probabilities, level_maps, tokens = (np.concatenate(column) for column in zip(*groups, strict=True))
         rows, columns = images.shape[1:]
         grid = canonical_size(rows, columns, row_column, self.config.long_side_px)
@@ -125,7 +127,9 @@ class SliceSegmenter:
         rows, columns = images.shape[1:]
         output, grid = self._forward(images, _row_column(spacing))
         maps = _crop_and_resize(output.attention, grid, STRIDE, (rows, columns))
-        return np.asarray((maps / maps.amax((2, 3), keepdim=True).clamp_min(1e-12)).cpu().numpy(), dtype=np.float32)
+        return np.asarray(
+            (maps / maps.amax((2, 3), keepdim=True).clamp_min(1e-12)).cpu().numpy(), dtype=np.float32
+        )
 
     def segment_phrases(
         self, images: NDArray[np.floating], spacing: Spacing | None, phrases: Sequence[str]
@@ -154,7 +158,9 @@ class SliceSegmenter:
         """
         prompts = build_prompts(self.config)
         if self._weights_file is None or not isinstance(prompts, TextPrompts):
-            raise WeightsError("segmentation: these weights hold no text tower; only their own prompts can be asked")
+            raise WeightsError(
+                "segmentation: these weights hold no text tower; only their own prompts can be asked"
+            )
         _load_strictly(prompts, load_file(self._weights_file), _PROMPTS, "segmentation")
         return prompts.eval().to(self.device)
 
@@ -187,14 +193,14 @@ class SliceSegmenter:
         return to_network_range(pad_to_multiple(batch, STRIDE)).to(self.device), grid
 
 
-def save_model(
-    folder: Path, network: dict[str, Tensor], prompts: dict[str, Tensor], embeddings: Tensor
-) -> None:
-    """Write ``model.safetensors``: network, prompt maker (text tower) and the embeddings of the default prompts."""
+def save_model(folder: Path, network: dict[str, Tensor], prompts: dict[str, Tensor], embeddings: Tensor) -> None:
+    """Write ``model.safetensors``: network, maker of prompts (text tower) and the default prompts' embeddings."""
     state = {_NETWORK + key: value for key, value in network.items()}
     state |= {_PROMPTS + key: value for key, value in prompts.items()}
     state[_EMBEDDINGS] = embeddings
-    save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, folder / "model.safetensors")
+    save_file(
+        {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}, folder / "model.safetensors"
+    )
 
 
 def _load_strictly(module: nn.Module, state: dict[str, Tensor], prefix: str, name: str) -> None:

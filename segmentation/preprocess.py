@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def canonical_size(
@@ -35,18 +35,19 @@ def scale_grey(image: NDArray[np.floating], low_percentile: float, high_percenti
         low, high = float(image.min()), float(image.max())
     if high <= low:
         return np.zeros(image.shape, dtype=np.float32)
-    return np.clip((image - low) / (high - low), 0, 1).astype(np.float32)
+    scaled: NDArray[np.float32] = np.clip((image - low) / (high - low), 0, 1).astype(np.float32)
+    return scaled
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize (N, C, H, W) images, smoothing first where they shrink."""
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+    return functional.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Pad (N, C, H, W) with zeros at the bottom and the right up to multiples of ``multiple``."""
     rows, columns = images.shape[-2:]
-    return F.pad(images, (0, -columns % multiple, 0, -rows % multiple))
+    return functional.pad(images, (0, -columns % multiple, 0, -rows % multiple))
 
 
 def to_network_range(images: Tensor) -> Tensor:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from segmentation.model import LEVEL_STRIDE
 from segmentation.training.data import UNKNOWN, TrainingSlice
@@ -55,9 +56,10 @@ def _view(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generato
     labels = _sample(torch.from_numpy(item.labels).float()[None], to_source, crop_px, "nearest")[0].round()
     masks = torch.stack([labels == value for value in (1, 2, 3)]).float()
     weight = (labels != UNKNOWN).float() * torch.tensor(item.known).float()[:, None, None] * item.weight
-    if all(item.known) and item.weight == 1.0 and rng.random() < 0.6:
+    if all(item.known) and item.weight == 1.0 and rng.random() < 0.4:
         image = recolour_structures(image, masks, rng)
-    image = vary_contrast(image, rng)
+    if rng.random() < 0.8:
+        image = vary_contrast(image, rng)
     levels = _draw_points(item.points, to_source, crop_px)
     return image, masks, weight, levels, torch.tensor(float(item.has_points))
 
@@ -80,10 +82,11 @@ def _draw_affine(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.G
     return torch.from_numpy(np.column_stack([linear, centre - linear @ middle])).float()
 
 
-def _focus(item: TrainingSlice) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _focus(item: TrainingSlice) -> NDArray[np.float64]:
     """Return where the spine is: the middle of the points, of the mask, or of the slice."""
     if item.has_points:
-        return item.points.mean(axis=0).astype(np.float64)
+        middle: NDArray[np.float64] = item.points.astype(np.float64).mean(axis=0)
+        return middle
     y, x = np.nonzero((item.labels > 0) & (item.labels != UNKNOWN))
     if len(x):
         return np.array([x.mean(), y.mean()])
@@ -96,10 +99,12 @@ def _sample(planes: Tensor, to_source: Tensor, crop_px: tuple[int, int], mode: s
     y, x = torch.meshgrid(torch.arange(crop_px[0]), torch.arange(crop_px[1]), indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], dim=-1).float() @ to_source.T  # source pixels
     grid = (places + 0.5) * 2 / torch.tensor([columns, rows]) - 1
-    return F.grid_sample(planes[None], grid[None], mode=mode, padding_mode="zeros", align_corners=False)[0]
+    return functional.grid_sample(planes[None], grid[None], mode=mode, padding_mode="zeros", align_corners=False)[
+        0
+    ]
 
 
-def _draw_points(points: np.ndarray, to_source: Tensor, crop_px: tuple[int, int]) -> Tensor:  # type: ignore[type-arg]
+def _draw_points(points: NDArray[np.float32], to_source: Tensor, crop_px: tuple[int, int]) -> Tensor:
     """Draw a Gaussian per point on the grid of the level maps; nothing for a point out of view or unknown."""
     rows, columns = crop_px[0] // LEVEL_STRIDE, crop_px[1] // LEVEL_STRIDE
     source = torch.from_numpy(points)
@@ -120,7 +125,7 @@ def recolour_structures(image: Tensor, masks: Tensor, rng: np.random.Generator) 
         masks: (3, H, W), 0 or 1.
         rng: Draws.
     """
-    soft = F.avg_pool2d(masks[None], 3, stride=1, padding=1)[0]
+    soft = functional.avg_pool2d(masks[None], 3, stride=1, padding=1)[0]
     for index in range(len(masks)):
         if masks[index].sum() < 1 or rng.random() < 0.25:
             continue
@@ -138,7 +143,9 @@ def vary_contrast(image: Tensor, rng: np.random.Generator) -> Tensor:
         image = _curve(image, rng, is_monotone=bool(draw[1] < 0.75))
     if draw[2] < 0.4:
         field = torch.from_numpy(rng.normal(0, 0.35, (1, 1, 4, 3))).float()
-        image = image * F.interpolate(field, image.shape[-2:], mode="bicubic", align_corners=True)[0].exp()
+        image = (
+            image * functional.interpolate(field, image.shape[-2:], mode="bicubic", align_corners=True)[0].exp()
+        )
     if draw[3] < 0.3:
         image = _blur(image, rng)
     if draw[4] < 0.4:
@@ -166,5 +173,5 @@ def _blur(image: Tensor, rng: np.random.Generator) -> Tensor:
     rows, columns = image.shape[-2:]
     factors = rng.uniform(0.4, 1.0, 2)
     small = (max(8, int(rows * factors[0])), max(8, int(columns * factors[1])))
-    down = F.interpolate(image[None], small, mode="area")
-    return F.interpolate(down, (rows, columns), mode="bilinear", align_corners=False)[0]
+    down = functional.interpolate(image[None], small, mode="area")
+    return functional.interpolate(down, (rows, columns), mode="bilinear", align_corners=False)[0]

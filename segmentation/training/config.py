@@ -41,8 +41,8 @@ class PidConfig:
 class PseudoConfig:
     """Self-training: the model's own confident masks on T2 slices teach it T2, and T1 of equal geometry."""
 
-    from_step: int = 400
-    """Step at which the masks are made, once; 0 leaves self-training out."""
+    at_steps: tuple[int, ...] = (350, 700)
+    """Steps at which the masks are drawn (anew); none leaves self-training out."""
     weight: float = 0.5
     """Weight of a pseudo-labelled pixel against a drawn one."""
     confidence: float = 0.85
@@ -53,14 +53,16 @@ class PseudoConfig:
 class TrainingConfig:
     """One run."""
 
-    steps: int = 900
+    steps: int = 1400
     """Optimiser steps."""
-    batch: int = 6
+    cycles: int = 2
+    """The rate rises and falls this many times; the model is stored at the end of each."""
+    batch: int = 4
     """Crops a step."""
     crop_px: tuple[int, ...] = (448, 320)
     """Rows and columns of a crop, multiples of 16, in pixels of the canonical grid."""
     learning_rate: float = 0.002
-    """Peak of the one-cycle schedule."""
+    """Peak of the first cycle; each later one peaks at 0.7 of the one before."""
     weight_decay: float = 0.01
     """AdamW."""
     clip_norm: float = 1.0
@@ -79,9 +81,7 @@ class TrainingConfig:
         default_factory=lambda: {"space": 0.5, "t2": 0.2, "t1": 0.2, "vertebrae": 0.1}
     )
     """Chance of each kind of slice in a batch."""
-    loss: Mapping[str, float] = field(
-        default_factory=lambda: {"tversky": 1.0, "cross_entropy": 1.0, "level": 0.5}
-    )
+    loss: Mapping[str, float] = field(default_factory=lambda: {"tversky": 1.0, "cross_entropy": 1.0, "level": 0.5})
     """Weights of the three terms."""
     pid: PidConfig = PidConfig()
     """The controller."""
@@ -111,8 +111,6 @@ def load_run_config(path: Path) -> RunConfig:
     training = dict(values.get("training") or {})
     training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
     training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
-    if isinstance(training.get("crop_px"), list):
-        training["crop_px"] = tuple(training["crop_px"])
     run = RunConfig(
         network=network_config(values.get("network") or {}),
         training=_record(TrainingConfig, training, f"{path.name}: training"),
@@ -125,7 +123,7 @@ def _record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
     names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - names):
         raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(names)!r}")
-    return kind(**values)
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _check(training: TrainingConfig, name: str) -> None:
@@ -136,5 +134,8 @@ def _check(training: TrainingConfig, name: str) -> None:
         raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, got {sorted(training.mix)!r}")
     if set(training.loss) != {"tversky", "cross_entropy", "level"}:
         raise ConfigError(f"{name}: loss: expected tversky, cross_entropy, level, got {sorted(training.loss)!r}")
-    if training.steps < 1 or training.batch < 1:
-        raise ConfigError(f"{name}: steps and batch: expected at least 1, got {training.steps}, {training.batch}")
+    if min(training.steps, training.batch, training.cycles) < 1 or training.steps % training.cycles:
+        raise ConfigError(
+            f"{name}: steps, batch, cycles: expected at least 1 each and whole cycles, "
+            f"got {training.steps}, {training.batch}, {training.cycles}"
+        )

@@ -64,7 +64,11 @@ def load_slices(data_dir: Path, cache_dir: Path, long_side_px: int) -> list[Trai
     if cache.is_file():
         return _read_cache(cache)
     spider = data_dir / "spider"
-    slices = [*_space(spider, long_side_px), *_midsagittal(spider, long_side_px), *_vertebrae(spider, long_side_px)]
+    slices = [
+        *_space(spider, long_side_px),
+        *_midsagittal(spider, long_side_px),
+        *_vertebrae(spider, long_side_px),
+    ]
     cache_dir.mkdir(parents=True, exist_ok=True)
     _write_cache(cache, slices)
     return slices
@@ -109,7 +113,13 @@ def _midsagittal(spider: Path, side: int) -> Iterable[TrainingSlice]:
         places = np.array([points[partner][level] for level in LEVELS]) * size - 0.5
         labels = np.full(image.shape, UNKNOWN, dtype=np.uint8)
         yield TrainingSlice(
-            f"midsagittal/{name}", int(row["patient"]), kind, image, labels, (False,) * 3, places.astype(np.float32)
+            f"midsagittal/{name}",
+            int(row["patient"]),
+            kind,
+            image,
+            labels,
+            (False,) * 3,
+            places.astype(np.float32),
         )
 
 

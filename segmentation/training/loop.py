@@ -6,6 +6,7 @@ A single process; the loss sums its counts over ranks where torch.distributed is
 import csv
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from segmentation.predict import save_model
 from segmentation.preprocess import to_network_range
 from segmentation.training.augment import make_batch
 from segmentation.training.checkpoint import Average, load_checkpoint, save_checkpoint
-from segmentation.training.config import RunConfig, load_run_config
+from segmentation.training.config import RunConfig, TrainingConfig, load_run_config
 from segmentation.training.data import TrainingSlice, load_slices
 from segmentation.training.losses import Objective
 from segmentation.training.pseudo import make_pseudo_labels, with_pseudo_labels
@@ -73,9 +74,25 @@ def train(
     trainer = Trainer(run, slices, folder.with_name(folder.name + ".work"))
     if resume:
         trainer.restore()
-    trainer.run(steps or run.training.steps, on_progress)
-    store_model(trainer, folder, fold)
+    cycle = run.training.steps // run.training.cycles
+    last = min(steps or run.training.steps, run.training.steps)
+    for end in sorted({*range(cycle, last, cycle), last}):
+        if end > trainer.step:
+            trainer.run(end, on_progress)
+            store_model(trainer, folder, fold)
     return folder
+
+
+def rate_at(step: int, training: TrainingConfig) -> float:
+    """Return the learning rate of a step: in each cycle a linear rise over 15 %, then half a cosine to 1 %."""
+    length = training.steps // training.cycles
+    cycle, place = divmod(min(step, training.steps - 1), length)
+    rise = max(1, round(0.15 * length))
+    if place < rise:
+        share = (place + 1) / rise
+    else:
+        share = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (place - rise) / max(1, length - rise)))
+    return training.learning_rate * 0.7**cycle * share
 
 
 @dataclass
@@ -112,9 +129,6 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.training.learning_rate, weight_decay=self.training.weight_decay
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, self.training.learning_rate, total_steps=self.training.steps, pct_start=0.15
-        )
         self.step = 0
         self.slices = slices
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +138,7 @@ class Trainer:
         self._start_log()
         self.model.train()
         while self.step < min(until, self.training.steps):
-            if self.step == self.training.pseudo.from_step > 0:
+            if self.step in self.training.pseudo.at_steps:
                 self._begin_self_training()
             terms = self._take_step()
             if self.step % self.training.epoch_steps == 0:
@@ -141,12 +155,13 @@ class Trainer:
         crop = (training.crop_px[0], training.crop_px[1])
         batch = make_batch(self._draw_slices(), crop, self.rng)
         output = self.modules.network(to_network_range(batch.images), self.modules.prompts())
-        loss, terms = self.modules.objective(output, batch)
+        loss, terms = self.modules.objective.measure(output, batch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(self.step, training)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
         self.optimizer.step()
-        self.schedule.step()
         self.average.update(self.model)
         self.step += 1
         return terms
@@ -183,7 +198,6 @@ class Trainer:
             "average": self.average.values,
             "average_updates": self.average.updates,
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "objective": self.modules.objective.state_dict(),
         }
         save_checkpoint(self.folder, state, self.rng)
@@ -197,20 +211,27 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.values, self.average.updates = state["average"], state["average_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
         self.modules.objective.load_state_dict(state["objective"])
-        if 0 < self.training.pseudo.from_step < self.step:
+        if any(step < self.step for step in self.training.pseudo.at_steps):
             self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
         return True
 
     def _start_log(self) -> None:
         if self.step == 0:
-            names = [f"{what}_{name}" for what in ("recall", "precision", "beta") for name in self.config.structures]
+            names = [
+                f"{what}_{name}" for what in ("recall", "precision", "beta") for name in self.config.structures
+            ]
             _append(self.folder / LOG, ["step", "rate", *_TERMS, *names], mode="w")
 
     def _write_log(self, terms: dict[str, float], course: dict[str, list[float]]) -> None:
         rate = self.optimizer.param_groups[0]["lr"]
-        numbers = [rate, *(terms[name] for name in _TERMS), *course["recall"], *course["precision"], *course["beta"]]
+        numbers = [
+            rate,
+            *(terms[name] for name in _TERMS),
+            *course["recall"],
+            *course["precision"],
+            *course["beta"],
+        ]
         _append(self.folder / LOG, [str(self.step), *(f"{number:.5f}" for number in numbers)])
         logger.info("step %d: %s, beta %s", self.step, terms, course["beta"])
 
@@ -220,9 +241,7 @@ def store_model(trainer: Trainer, folder: Path, fold: int | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network, embeddings = trainer.averaged()
     values = trainer.average.values
-    prompts = {
-        key.removeprefix("prompts."): value for key, value in values.items() if key.startswith("prompts.")
-    }
+    prompts = {key.removeprefix("prompts."): value for key, value in values.items() if key.startswith("prompts.")}
     save_model(folder, network.state_dict(), prompts, embeddings)
     record = {
         "network": trainer.config.to_dict(),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from segmentation.model import NetworkOutput
 from segmentation.pid_tversky import ErrorKind, PidGains, PIDTverskyLoss, level_loss
@@ -36,7 +36,7 @@ class Objective(nn.Module):
             over_batch=True,
         )
 
-    def forward(self, output: NetworkOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def measure(self, output: NetworkOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Return the loss and its terms."""
         terms = {
             "tversky": self.tversky(output.mask_logits, batch.masks, batch.mask_weight),
@@ -49,5 +49,5 @@ class Objective(nn.Module):
 
 def masked_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return binary cross-entropy over known pixels, a scalar; zero when nothing is known."""
-    cost = F.binary_cross_entropy_with_logits(logits, target, weight=weight, reduction="sum")
+    cost = functional.binary_cross_entropy_with_logits(logits, target, weight=weight, reduction="sum")
     return cost / weight.sum().clamp_min(1)

@@ -1,0 +1,271 @@
+"""Training: views and contrast, kinds of slices, resume, and that a batch can be learnt at all."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from runtime.errors import ConfigError
+from runtime.folds import spider_folds
+from segmentation.config import NetworkConfig
+from segmentation.preprocess import to_network_range
+from segmentation.training.augment import _draw_points, make_batch, recolour_structures, vary_contrast
+from segmentation.training.config import PidConfig, PseudoConfig, RunConfig, TrainingConfig, load_run_config
+from segmentation.training.data import UNKNOWN, TrainingSlice, load_slices, points_from_labels
+from segmentation.training.loop import Trainer, store_model, train
+from segmentation.training.pseudo import confident_labels, make_pseudo_labels, with_pseudo_labels
+
+NETWORK = NetworkConfig(
+    widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, mask_dim=8, long_side_px=128
+)
+TRAINING = TrainingConfig(
+    steps=6,
+    batch=2,
+    crop_px=(64, 64),
+    epoch_steps=2,
+    checkpoint_steps=3,
+    mix={"space": 0.6, "t2": 0.4},
+    pseudo=PseudoConfig(at_steps=(4,), confidence=0.5),
+)
+CONFIGS = Path(__file__).parents[2] / "configs" / "segmentation"
+
+
+def spine_labels() -> NDArray[np.uint8]:
+    """A schematic spine, 128 x 96: six discs between seven vertebrae, the canal behind (to the right)."""
+    labels = np.zeros((128, 96), dtype=np.uint8)
+    for index in range(7):
+        labels[2 + 18 * index : 14 + 18 * index, 30:56] = 2
+        if index < 6:
+            labels[14 + 18 * index : 20 + 18 * index, 30:56] = 1
+    labels[:, 58:64] = 3
+    return labels
+
+
+def schematic_slice(kind: str = "space", patient: int = 1) -> TrainingSlice:
+    labels = spine_labels()
+    image = np.array([20, 60, 140, 220], dtype=np.uint8)[labels]
+    points = np.array([[55, 34 + 18 * index] for index in range(5)], dtype=np.float32)
+    known = (True, True, True) if kind == "space" else (False, False, False)
+    if kind != "space":
+        labels = np.full_like(labels, UNKNOWN)
+    return TrainingSlice(f"{kind}/{patient}", patient, kind, image, labels, known, points)
+
+
+SLICES = [
+    schematic_slice("space", 1),
+    schematic_slice("space", 2),
+    schematic_slice("t2", 3),
+    schematic_slice("t1", 3),
+]
+
+
+def trainer(folder: Path) -> Trainer:
+    return Trainer(RunConfig(NETWORK, TRAINING), SLICES, folder)
+
+
+def test_batch_shapes_and_what_is_known() -> None:
+    batch = make_batch(SLICES[:3], (64, 48), np.random.default_rng(0))
+    assert batch.images.shape == (3, 1, 64, 48)
+    assert batch.masks.shape == batch.mask_weight.shape == (3, 3, 64, 48)
+    assert batch.levels.shape == (3, 5, 16, 12)
+    assert 0 <= float(batch.images.min()) <= float(batch.images.max()) <= 1
+    assert float(batch.mask_weight[2].sum()) == 0  # a T2 slice has no masks
+    assert batch.level_weight.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_masks_and_points_move_with_the_image() -> None:
+    rng = np.random.default_rng(1)
+    checked = 0
+    for _ in range(30):
+        batch = make_batch([schematic_slice()], (128, 96), rng)
+        for level in batch.levels[0]:
+            if float(level.max()) < 0.9:
+                continue
+            row, column = divmod(int(level.argmax()), level.shape[1])
+            top, left = max(0, row * 4 - 4), max(0, column * 4 - 4)
+            near = batch.masks[0, 0, top : top + 12, left : left + 12]
+            assert float(near.max()) == 1.0  # the point lies at a disc, whatever the view
+            checked += 1
+    assert checked > 40
+
+
+def test_level_map_peaks_where_the_point_is() -> None:
+    points = np.array([[50.0, 20.0]] * 4 + [[400.0, 20.0]], dtype=np.float32)
+    identity = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    maps = _draw_points(points, identity, (128, 96))
+    row, column = divmod(int(maps[0].argmax()), 24)
+    assert (column * 4 + 1.5, row * 4 + 1.5) == pytest.approx((50, 20), abs=2)
+    assert float(maps[4].max()) == 0.0  # out of view
+
+
+def test_recolouring_changes_structures_only() -> None:
+    masks = torch.stack([torch.from_numpy(spine_labels() == value).float() for value in (1, 2, 3)])
+    image = torch.from_numpy(schematic_slice().image).float()[None] / 255
+    changed = recolour_structures(image, masks, np.random.default_rng(3))
+    away = masks.sum(0)[None, :, 70:]
+    assert float(away.sum()) == 0
+    assert torch.equal(changed[:, :, 70:], image[:, :, 70:])
+    assert not torch.allclose(changed, image)
+
+
+def test_contrast_stays_in_range_and_is_repeatable() -> None:
+    image = torch.rand(1, 64, 48)
+    for seed in range(20):
+        once, again = (vary_contrast(image.clone(), np.random.default_rng(seed)) for _ in range(2))
+        assert torch.equal(once, again)
+        assert 0 <= float(once.min()) <= float(once.max()) <= 1
+
+
+def test_points_from_labels_count_from_the_lowest_disc() -> None:
+    points = points_from_labels(spine_labels())
+    assert points.shape == (5, 2)
+    assert points[:, 1] == pytest.approx([34.5, 52.5, 70.5, 88.5, 106.5], abs=1.5)
+    assert points[:, 0] == pytest.approx([54.5] * 5, abs=1.5)
+
+
+@pytest.mark.parametrize("fault", ["no canal", "disc missing", "four discs"])
+def test_points_are_unknown_when_not_certain(fault: str) -> None:
+    labels = spine_labels()
+    if fault == "no canal":
+        labels[labels == 3] = 0
+    elif fault == "disc missing":
+        labels[68:74][labels[68:74] == 1] = 2
+    else:
+        labels[:40][labels[:40] == 1] = 2
+    assert bool(np.isnan(points_from_labels(labels)).all())
+
+
+def test_confident_labels_by_hand() -> None:
+    probability = torch.tensor([[[0.95, 0.05, 0.6]], [[0.01, 0.05, 0.5]], [[0.02, 0.05, 0.1]]])
+    assert confident_labels(probability, 0.9).tolist() == [[1, 0, UNKNOWN]]
+
+
+def test_pseudo_labels_reach_t2_and_the_t1_of_equal_grid(tmp_path: Path) -> None:
+    other_grid = replace(schematic_slice("t1", 3), image=np.zeros((64, 64), np.uint8))
+    run = trainer(tmp_path)
+    network, embeddings = run.averaged()
+    make_pseudo_labels(network, embeddings, SLICES, NETWORK, TRAINING.pseudo, tmp_path)
+    space, _, t2, t1, odd = with_pseudo_labels([*SLICES, other_grid], tmp_path, 0.5)
+    assert space is SLICES[0]
+    assert t2.known == t1.known == (True, True, True)
+    assert t2.weight == t1.weight == 0.5
+    assert np.array_equal(t2.labels, t1.labels)
+    assert odd.known == (False, False, False)
+
+
+def test_one_batch_can_be_learnt(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    optimizer = torch.optim.AdamW(run.model.parameters(), lr=5e-3)
+    batch = make_batch(SLICES[:2], (64, 64), np.random.default_rng(0))
+    losses = []
+    for _ in range(120):
+        output = run.modules.network(to_network_range(batch.images), run.modules.prompts())
+        loss, terms = run.modules.objective.measure(output, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(terms["tversky"])
+    predicted = output.mask_logits.sigmoid() > 0.5
+    dice = 2 * (predicted * batch.masks).sum() / (predicted.sum() + batch.masks.sum())
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.15
+    assert float(dice) > 0.9
+
+
+def test_resumed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
+    whole = trainer(tmp_path / "whole")
+    whole.run(6)
+    broken = trainer(tmp_path / "broken")
+    broken.run(5)  # past the start of self-training
+    again = trainer(tmp_path / "broken")
+    assert again.restore()
+    assert again.step == 5
+    again.run(6)
+    assert whole.average.values.keys() == again.average.values.keys()
+    for name, value in whole.average.values.items():
+        assert torch.equal(value, again.average.values[name]), name
+    assert torch.equal(whole.modules.objective.tversky.beta, again.modules.objective.tversky.beta)
+
+
+def test_log_keeps_the_course_of_beta(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(6)
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert lines[0].split(",")[-1] == "beta_spinal_canal"
+    assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
+
+
+def test_nothing_to_restore(tmp_path: Path) -> None:
+    assert not trainer(tmp_path).restore()
+
+
+def test_stored_model_is_sealed_and_says_what_was_held_out(tmp_path: Path) -> None:
+    from runtime.weights import open_weights
+
+    run = trainer(tmp_path / "model.work")
+    run.run(2)
+    store_model(run, tmp_path / "model", 3)
+    folder = open_weights("model", tmp_path)
+    assert folder.config["training"]["held_out_fold"] == 3
+    assert folder.config["training"]["steps_taken"] == 2
+    assert folder.config["network"]["heads"] == 4
+
+
+@pytest.mark.parametrize("name", ["train_default.yaml", "train_no_cross_attention.yaml"])
+def test_training_files_load(name: str) -> None:
+    run = load_run_config(CONFIGS / name)
+    assert run.network.use_cross_attention == (name == "train_default.yaml")
+    assert run.training.steps > 100
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training: {step: 3}", "unknown keys"),
+        ("training: {crop_px: [100, 100]}", "multiples of 16"),
+        ("training: {mix: {axial: 1.0}}", "mix: expected"),
+        ("training: {loss: {level: 1.0}}", "loss: expected"),
+        ("training: {steps: 0}", "at least 1"),
+        ("training: {pid: {gain: 1}}", "training.pid: unknown keys"),
+        ("[1, 2]", "expected the keys network and training"),
+    ],
+)
+def test_bad_training_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        load_run_config(file)
+
+
+def test_missing_training_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="found nothing"):
+        load_run_config(tmp_path / "none.yaml")
+
+
+def test_no_such_fold() -> None:
+    with pytest.raises(ConfigError, match="fold: expected 0 to 4"):
+        train(CONFIGS / "train_default.yaml", fold=5)
+
+
+def test_pid_of_the_shipped_file_steers_recall() -> None:
+    assert load_run_config(CONFIGS / "train_default.yaml").training.pid.error == PidConfig().error
+
+
+@pytest.mark.data
+def test_real_slices(data_dir: Path, tmp_path: Path) -> None:
+    slices = load_slices(data_dir, tmp_path, 64)  # small: decoding is what is tested
+    again = load_slices(data_dir, tmp_path, 64)
+    kinds = {kind: [item for item in slices if item.kind == kind] for kind in ("space", "t2", "t1", "vertebrae")}
+    assert {kind: len(items) for kind, items in kinds.items()} == {
+        "space": 320,
+        "t2": 172,
+        "t1": 106,
+        "vertebrae": 25,
+    }
+    assert all(max(item.image.shape) == 64 and item.image.shape == item.labels.shape for item in slices)
+    assert all(item.has_points for item in (*kinds["t2"], *kinds["t1"]))
+    assert {item.patient for item in slices} <= set(spider_folds())
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(slices, again, strict=True))
