@@ -6,6 +6,7 @@ Nothing here knows medicine; each step belongs to its room.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from runtime.progress import Progress
 from runtime.provenance import Provenance, collect_provenance
 from runtime.settings import load_settings
 from segmentation.types import SegmentedStudy
+
+_log = logging.getLogger(__name__)
 
 PRIOR_NOTICE = "A prior reading was given; a comparison with it is not written yet."
 
@@ -111,6 +114,9 @@ class Reader:
             notices=_notices(study, segmented, findings, drafted, options),
             prior_study_key=options.prior_study_key,
             timings_s=clock.seconds,
+        )
+        _log.debug(
+            "study %s: %s", study.key, {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
         )
         yield Progress("done", 1.0, f"{len(findings.grades)} grades at {len(findings.levels)} levels")
         yield reading

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from runtime.errors import NotEligibleError
+from runtime.device import pick_device, use_threads
+from runtime.errors import ConfigError, NotEligibleError
+from runtime.settings import load_settings
 
 if TYPE_CHECKING:
     import anatomy
@@ -144,6 +146,7 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
     Raises:
         NotEligibleError: If the protocol's segmentation or grading weights are not installed.
         WeightsError: If weights are there but damaged.
+        ConfigError: If there is no such device.
     """
     for stage in ("segmentation", "grading"):
         if not is_installed(protocol, stage, weights_root):
@@ -152,6 +155,8 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
                 "installed, so this body region cannot be read yet",
                 code="weights_not_installed",
             )
+    check_device(device)
+    use_threads(load_settings().threads)
     from grading import Grader
     from segmentation import Segmenter
 
@@ -166,6 +171,22 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
         grader=Grader.load(weights_root=weights_root, name=names["grading"], device=device),
         drafter=drafter,
     )
+
+
+def check_device(name: str) -> None:
+    """Make sure that networks can run on a device.
+
+    Raises:
+        ConfigError: If torch knows no such device, or finds no GPU where one was asked for.
+    """
+    import torch
+
+    try:
+        device = pick_device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: {name!r} was asked for, but torch finds no GPU; use auto or cpu")
 
 
 def is_installed(protocol: anatomy.Protocol, stage: str, weights_root: Path) -> bool:

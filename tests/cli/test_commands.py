@@ -119,6 +119,31 @@ class TestOthers:
         assert main([*words, "--out", str(tmp_path)]) == 2
         assert message in capsys.readouterr().err
 
+    def test_phantom_writes_one_folder_a_seed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written: list[tuple[object, Path]] = []
+        monkeypatch.setattr("imaging.phantom.build_phantom", lambda protocol, *, seed: (protocol, seed))
+        monkeypatch.setattr(
+            "imaging.phantom.write_phantom_study", lambda phantom, folder: written.append((phantom, folder))
+        )
+        assert main(["phantom", "--count", "3", "--seed", "9", "--out", str(tmp_path)]) == 0
+        assert written == [(("lumbar", seed), tmp_path / f"phantom_{seed:04d}") for seed in (9, 10, 11)]
+        assert capsys.readouterr().out.splitlines() == [str(folder) for _, folder in written]
+
+    def test_demo_makes_reads_and_prints(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imaging.phantom.build_phantom", lambda protocol, *, seed: (protocol, seed))
+        monkeypatch.setattr("imaging.phantom.write_phantom_study", lambda phantom, folder: None)
+        monkeypatch.setattr("cli.demo.open_reader", lambda device: fake_reader())
+        assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+        said = capsys.readouterr().out
+        assert "study.zip: 5 levels, 20 grades" in said
+        assert "Disc bulge at L4-L5." in said
+        assert str(tmp_path / "demo" / "phantom" / "truth.json") in said
+        assert (tmp_path / "demo" / "reading" / "reading.json").is_file()
+
     def test_evaluate_names_a_missing_input(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["evaluate", "grading", "--predictions", str(tmp_path / "a.csv"), "--references", str(tmp_path)]
         assert main([*words, "--out", str(tmp_path / "out")]) == 2

@@ -10,7 +10,7 @@ from imaging.types import Spacing
 from pipeline import Reader, Reading, ReadOptions, Writer
 from pipeline.drafting import FAILED, NOT_INSTALLED, TOO_SLOW
 from pipeline.run import PRIOR_NOTICE
-from pipeline.stages import Models, is_installed, load_models
+from pipeline.stages import Models, check_device, is_installed, load_models
 from reporting.types import SentenceSource
 from runtime.errors import ConfigError, NotEligibleError, StudyError
 from runtime.progress import Progress
@@ -192,6 +192,14 @@ def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
     assert is_installed(lumbar, "segmentation", tmp_path)
     with pytest.raises(NotEligibleError, match="its grading weights"):
         load_models(lumbar, weights_root=tmp_path)
+
+
+@pytest.mark.parametrize(("device", "words"), [("toaster", "expected auto, cpu"), ("cuda", "finds no GPU")])
+def test_a_device_that_is_not_there_is_refused(device: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=words):
+        check_device(device)
+    check_device("auto")
 
 
 @pytest.mark.parametrize(

@@ -88,12 +88,19 @@ def _naming_confidence(question: Question, facts: Facts) -> Answer:
     items = [item for item in facts.reading["levels"] if not question.levels or item["name"] in question.levels]
     if not items:
         return Answer("No level of that name was found on these images.")
-    texts = [
-        f"{item['name']} {item['confidence']:.2f}{f' (in doubt: {doubt})' if (doubt := item['doubt']) else ''}"
-        for item in items
-    ]
+    sure = ", ".join(f"{item['name']} {item['confidence']:.2f}" for item in items)
     rows = facts.select(levels=[item["name"] for item in items]) if question.levels else []
-    return Answer(f"Confidence that the level is named right: {'; '.join(texts)}.", ids_of(rows))
+    return Answer(f"Confidence that the level is named right: {sure}.{say_doubts(items)}", ids_of(rows))
+
+
+def say_doubts(levels: Sequence[Row]) -> str:
+    """Return `` In doubt: L4-L5 and L5-S1 (reason).``, or nothing."""
+    doubted = [item for item in levels if item["doubt"]]
+    reasons = dict.fromkeys(item["doubt"] for item in doubted)
+    texts = [
+        f"{join_words([i['name'] for i in doubted if i['doubt'] == reason])} ({reason})" for reason in reasons
+    ]
+    return f" In doubt: {'; '.join(texts)}." if texts else ""
 
 
 def answer_not_assessed(question: Question, facts: Facts) -> Answer:
@@ -112,13 +119,19 @@ def answer_not_assessed(question: Question, facts: Facts) -> Answer:
 
 
 def _gap_texts(gaps: Sequence[tuple[str, str | None, str]]) -> list[str]:
-    """Return ``name at levels (reason)``, one text for each name and reason."""
-    texts = []
-    for name, reason in dict.fromkeys((name, reason) for name, _, reason in gaps):
-        places = [level for other, level, why in gaps if (other, why) == (name, reason) and level is not None]
-        where = f" at {join_words(list(dict.fromkeys(places)))}" if places else ""
-        texts.append(f"{name}{where} ({reason})")
-    return texts
+    """Return ``names at levels (reason)``, one text for all names that miss at the same levels for one reason."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, level, reason in gaps:
+        found = places.setdefault((name, reason), [])
+        if level is not None and level not in found:
+            found.append(level)
+    names: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (name, reason), levels in places.items():
+        names.setdefault((tuple(levels), reason), []).append(name)
+    return [
+        f"{join_words(found)}{f' at {join_words(levels)}' if levels else ''} ({reason})"
+        for (levels, reason), found in names.items()
+    ]
 
 
 def answer_evidence(question: Question, facts: Facts) -> Answer:
@@ -161,9 +174,8 @@ def answer_summary(facts: Facts) -> Answer | None:
 
 def answer_coverage(facts: Facts) -> Answer:
     """Say which levels were read, and doubts about their names."""
-    doubts = [f"{item['name']} ({item['doubt']})" for item in facts.reading["levels"] if item["doubt"]]
     text = f"{len(facts.levels)} levels were read: {join_words(facts.levels)}."
-    return Answer(f"{text} In doubt: {join_words(doubts)}." if doubts else text)
+    return Answer(text + say_doubts(facts.reading["levels"]))
 
 
 def answer_sequences(facts: Facts) -> Answer:
