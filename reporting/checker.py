@@ -1,9 +1,10 @@
 """Does a sentence say what Findings say, all of it, and nothing else?
 
-A sentence is supported in one of two ways. Either it is, word for word, one of the composer's sentences on technique,
-limits, doubts or the burden score of these very findings. Or it is read to facts and values that all agree, and every
-word of it is accounted for: by a fact, by the report vocabulary (``templates/``), or by glue such as ``is seen``. Free
-text that claims something else (a fracture, a tumour, a shape, a comparison) has words that nothing accounts for.
+A sentence is supported in one of two ways. Either it is, word for word, one of the composer's sentences on
+technique, limits, doubts or the burden score of these very findings. Or it is read to facts and values that all
+agree, and every word of it is accounted for: by a fact, by the report vocabulary (``templates/``), or by glue such as
+``is seen``. Free text that claims something else (a fracture, a tumour, a shape, a comparison) has words that nothing
+accounts for.
 
 A sentence that names no level is read as a reader would: with the level last named in the text before it.
 """
@@ -93,23 +94,38 @@ class Checker:
 
     def _check_fact(self, fact: Fact, context: SentenceContext, notes: _Notes) -> None:
         grades = grades_for(fact, self.findings)
-        label = _label(fact)
         if not grades:
-            notes.unsupported.append(f"nothing was graded for {label}")
+            notes.unsupported.append(f"nothing was graded for {_label(fact)}")
             notes.facts.append(fact)
             return
+        if fact.side is None and not fact.negated and len(grades) > 1:
+            self._check_without_side(fact, grades, notes)
+            return
         for grade in grades:
-            agreement = compare_fact(fact, grade)
-            if agreement is Agreement.CONTRADICTS:
-                notes.contradicted.append(f"{label}: {_grade_label(grade)} was found")
-            elif agreement is Agreement.DIFFERS:
-                notes.unsupported.append(f"{label}: {_grade_label(grade)} was found")
-            elif context.finding_ids and grade.id not in context.finding_ids:
-                notes.unsupported.append(f"{label}: the evidence given is not about it")
-            else:
-                notes.ids.append(grade.id)
-                continue
-            notes.facts.append(fact)
+            self._check_grade(fact, grade, context, notes)
+
+    def _check_grade(self, fact: Fact, grade: Grade, context: SentenceContext, notes: _Notes) -> None:
+        agreement = compare_fact(fact, grade)
+        found = f"{_label(fact)}: {_grade_label(grade)} was found"
+        if agreement is Agreement.CONTRADICTS:
+            notes.contradicted.append(found)
+        elif agreement is Agreement.DIFFERS:
+            notes.unsupported.append(found)
+        elif context.finding_ids and grade.id not in context.finding_ids:
+            notes.unsupported.append(f"{_label(fact)}: the evidence given is not about it")
+        else:
+            notes.ids.append(grade.id)
+            return
+        notes.facts.append(fact)
+
+    def _check_without_side(self, fact: Fact, grades: list[Grade], notes: _Notes) -> None:
+        """Positive words on a paired place need the side: none is contradicted only when neither side has it."""
+        agreements = [compare_fact(fact, grade) for grade in grades]
+        notes.facts.append(fact)
+        if all(agreement is Agreement.CONTRADICTS for agreement in agreements):
+            notes.contradicted.append(f"{_label(fact)}: found on neither side")
+        else:
+            notes.unsupported.append(f"{_label(fact)}: the side is missing")
 
     def _check_value(
         self,
@@ -155,7 +171,7 @@ def check_sentence(text: str, findings: Findings, context: SentenceContext | Non
 
 
 def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
-    """Return the composer's sentences that are no graded statements, with their ids: technique, limits, doubts, score."""
+    """Return the composer's sentences on technique, limits, doubts and the score, with their ids."""
     table = read_template("composer.yaml")
     frames = ("lesser", "nothing_abnormal", "doubt", "burden", "no_burden")
     openings = tuple(_PLACEHOLDER.split(table[name])[0] for name in frames)
@@ -167,7 +183,7 @@ def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
 
 
 def unaccounted_words(reading: SentenceReading) -> list[str]:
-    """Return the words of a sentence that neither a fact, a value, a level, the vocabulary nor glue accounts for."""
+    """Return the words of a sentence that neither a fact, a value, a level, vocabulary nor glue accounts for."""
     extra = []
     for word, is_covered in zip(reading.words, reading.covered, strict=True):
         if word in words("glue") or word in words("negators") or word in words("hedges") or word == MEASURE:
@@ -180,7 +196,7 @@ def unaccounted_words(reading: SentenceReading) -> list[str]:
 @cache
 def _vocabulary() -> frozenset[str]:
     """Return the canonical words of the phrase files, with the words of grades, sides, steps and levels."""
-    found = {"<level>", "significant", "significantly", "definite", "cannot", "excluded", "be", *"0123"}
+    found = {"<level>", "significant", "significantly", "definite", *"0123"}
     found |= {
         "i",
         "ii",
@@ -194,6 +210,19 @@ def _vocabulary() -> frozenset[str]:
         "early",
         "advanced",
         "side",
+    }
+    found |= {
+        "cannot",
+        "can",
+        "could",
+        "not",
+        "be",
+        "excluded",
+        "exclude",
+        "ruled",
+        "out",
+        "assessed",
+        "assessable",
     }
     found |= set(word_values("sides")) | words("hedges") | words("negators") | {"grade", "type"}
     for name in ("phrases.yaml", "styles.yaml"):

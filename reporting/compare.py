@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from anatomy import SCALES
 from grading.types import Findings, Grade, GradeStatus
-from reporting.parsing.modifiers import GRADE_ORDER
 from reporting.statements import abnormal_steps, steps_of
 from reporting.types import Fact
 from segmentation.types import Measurement
@@ -28,8 +27,8 @@ def compare_fact(fact: Fact, grade: Grade) -> Agreement:
     """Compare a fact with a grade of the same level, side and condition.
 
     Returns:
-        ``agrees``; ``contradicts`` when the set rules out what is said; ``differs`` when the fact says more, less or
-        something else than Findings hold, or the grade is not assessable.
+        ``agrees``; ``contradicts`` when the set rules out what is said; ``differs`` when the fact says more, less
+        or something else than Findings hold, or the grade is not assessable.
     """
     if grade.status is GradeStatus.NOT_ASSESSABLE:
         return Agreement.DIFFERS
@@ -44,8 +43,11 @@ def compare_fact(fact: Fact, grade: Grade) -> Agreement:
     said = frozenset(stated) | (normal if fact.uncertain else frozenset())
     if None not in stated and said == open_steps:
         return Agreement.AGREES
-    ruled_out = not (said & open_steps) and not _near_mild(fact.grade, open_steps)
-    return Agreement.CONTRADICTS if ruled_out else Agreement.DIFFERS
+    return (
+        Agreement.CONTRADICTS
+        if not (_roughly(stated, fact.grade, said, grade.scale) & open_steps)
+        else Agreement.DIFFERS
+    )
 
 
 def grades_for(fact: Fact, findings: Findings) -> list[Grade]:
@@ -97,6 +99,14 @@ def _stated_steps(text: str, scale: str) -> Sequence[str | None]:
     return [part if part in names else None for part in text.split("|")]
 
 
-def _near_mild(text: str, open_steps: frozenset[str]) -> bool:
-    """Tell whether ``mild`` was said where the class is "normal or mild": unsupported, but not ruled out."""
-    return "normal_mild" in open_steps and bool({"mild", "normal"} & set(text.split("|")) & set(GRADE_ORDER))
+def _roughly(stated: Sequence[str | None], text: str, said: frozenset[str | None], scale: str) -> frozenset[str]:
+    """Return the steps that a text may mean: ``mild`` lies in "normal or mild"; an unknown one rules nothing out."""
+    steps = {step for step in said if step is not None}
+    rough = {"normal_mild" for part in text.split("|") if part in {"mild", "normal"} and part not in stated}
+    rough &= set(SCALES[scale].grades)
+    if None in stated and not rough:
+        return _ANY
+    return frozenset(steps | rough)
+
+
+_ANY = frozenset(step for scale in SCALES.values() for step in scale.grades)

@@ -1,7 +1,7 @@
 """A report as Markdown or HTML: the notice at both ends, sentences, grades, measurements, burden, provenance.
 
-Everything that comes from outside (reasons, methods, drafted text, keys) is escaped: it is shown, never run. HTML is
-one file without any outside resource, fit to print.
+Everything that comes from outside (reasons, methods, drafted text, keys) is escaped: it is shown, never run. HTML
+is one file without any outside resource, fit to print.
 """
 
 import base64

@@ -120,8 +120,8 @@ class Verdict:
     """A sentence compared with Findings.
 
     Attributes:
-        status: ``supported``; ``contradicted`` when Findings rule out what it says; ``unsupported`` when Findings do
-            not hold what it says, or the words say more than the facts that were read.
+        status: ``supported``; ``contradicted`` when Findings rule out what it says; ``unsupported`` when Findings
+            do not hold what it says, or the words say more than the facts that were read.
         facts: Facts that did not agree.
         reasons: Why, one short phrase each, for people.
         finding_ids: Grades and measurements that the sentence states and that agree.

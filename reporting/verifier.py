@@ -1,8 +1,8 @@
 """Draft to Report: every sentence is checked, what does not hold is written anew, what was left out is added.
 
 Sentences are checked in order, each in the context of the text that the reader will see before it (repairs
-included). A sentence that is contradicted or unsupported is replaced by the composer's words for the findings it was
-meant to state; with no such finding it is replaced by a plain remark, and in both cases its text is kept. Positive
+included). A sentence that is contradicted or unsupported is replaced by the composer's words for the findings it
+was meant to state; with no such finding it is replaced by a plain remark, and in both cases its text is kept. Positive
 findings that the draft never mentions are added. The result is checked again; should it not hold, the whole report
 is the composer's.
 """
@@ -115,7 +115,7 @@ def _verify_section(section: DraftSection, checker: Checker, has_prior: bool) ->
 def _repair(
     sentence: DraftSentence, checker: Checker, before: Sequence[str], levels: tuple[str, ...]
 ) -> list[_Checked]:
-    """Return the composer's sentences for the findings a sentence was meant to state, or a remark that it is gone."""
+    """Return the composer's sentences for the findings a sentence was meant to state, or a remark."""
     meant = [grade for key in sentence.finding_ids if (grade := checker.findings.grade(key)) is not None]
     written = [item for item in _compose(meant, checker.findings) if item.text not in before]
     if not written:
@@ -131,7 +131,7 @@ def _repair(
 
 
 def _compose(grades: Iterable[Grade], findings: Findings) -> list[DraftSentence]:
-    """Return the composer's sentences for some grades, level by level in the order of Findings, each naming its level."""
+    """Return the composer's sentences for some grades, in the order of Findings, each naming its level."""
     wanted = {grade.id for grade in grades}
     written: list[DraftSentence] = []
     for level in graded_levels(findings):
@@ -151,7 +151,7 @@ def _with_all_sections(sections: list[ReportSection], findings: Findings) -> lis
 
 
 def _with_omitted(section: ReportSection, checker: Checker) -> ReportSection:
-    """Add the positive findings that a findings section never mentions, each after its own level's last sentence."""
+    """Add the positive findings that a findings section never mentions, each behind its own level."""
     stated = {key for item in section.sentences for key in item.finding_ids}
     missing = [grade for grade in positive_grades(checker.findings) if grade.id not in stated]
     sentences = list(section.sentences)

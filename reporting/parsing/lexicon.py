@@ -1,4 +1,4 @@
-"""The lexicon compiled: one pass over a sentence's canonical words gives heads, objects, actions and steps of scales."""
+"""The lexicon compiled: one pass over a sentence's canonical words gives heads, objects, actions and steps."""
 
 import re
 from dataclasses import dataclass

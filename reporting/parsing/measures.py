@@ -1,4 +1,4 @@
-"""Numbers with a name and a unit: ``canal AP diameter 9.8 mm``. Read first, then hidden from the reading of facts."""
+"""Numbers with a name and a unit: ``canal AP diameter 9.8 mm``. Read first, then hidden from what reads facts."""
 
 import re
 from dataclasses import dataclass

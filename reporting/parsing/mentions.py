@@ -96,7 +96,7 @@ def _range(tokens: Sequence[Token], start: int, item: Item) -> list[tuple[int, T
 
 
 def _lets_go(tokens: Sequence[Token], index: int, item: Item) -> bool:
-    """Tell whether a joining word ends the reach of a verb; ``canal with Lt S1 nerve root`` still belongs to it."""
+    """Tell whether a joining word ends the reach of a verb; ``canal with S1 nerve root`` stays."""
     return not (tokens[index].text == "with" and item.tag == "object" and item.name in _ROOTS)
 
 
@@ -245,7 +245,7 @@ def _may_stand_between(text: str) -> bool:
 
 
 def _action_before(tokens: Sequence[Token], item: Item, near: Modifiers, owners: Owners) -> Item | None:
-    """Return the adjective before an object (``narrow spinal canal``) or the noun of ``narrowing of the canal``."""
+    """Return the adjective before an object (``narrow spinal canal``) or the noun of ``narrowing of it``."""
     place = near.start - 1
     while place >= 0 and owners[place] is None and tokens[place].text in _DETERMINERS:
         place -= 1
@@ -324,7 +324,7 @@ def _absorb_steps(tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[
     kept: list[Mention] = []
     for mention in mentions:
         last = kept[-1] if kept else None
-        is_apart = mention.is_positive_anyway and _is_normal(mention)
+        is_apart = mention.is_positive_anyway and states_normal_steps(mention)
         if last is not None and mention.is_step and last.condition is mention.condition and not is_apart:
             gap = {token.text for token in tokens[last.stop : mention.start]}
             if gap <= {"(", ","} and mention.start >= last.stop:
@@ -337,7 +337,8 @@ def _absorb_steps(tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[
     return kept
 
 
-def _is_normal(mention: Mention) -> bool:
+def states_normal_steps(mention: Mention) -> bool:
+    """Tell whether only normal Pfirrmann steps are written."""
     return all(set((grade or "").split("|")) <= {"I", "II"} for grade, _ in mention.pairs)
 
 

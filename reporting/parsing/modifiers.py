@@ -97,7 +97,7 @@ def grade_after(
 def sides_after(
     tokens: Sequence[Token], stop: int, owners: Sequence[Item | None]
 ) -> tuple[tuple[Side, ...], bool, set[int]]:
-    """Return the sides that follow a mention, whether they are only leaned to (``more to``), and the tokens read."""
+    """Return the sides that follow a mention, whether they are only leaned to (``more to``), and tokens read."""
     place = stop
     while place < len(tokens) and place < stop + 5 and tokens[place].text in _SIDE_LEADS:
         place += 1
@@ -253,7 +253,7 @@ def _sides_of(text: str) -> tuple[Side, ...]:
 
 
 def _leaning(texts: Sequence[str]) -> tuple[Side, ...]:
-    """Return the side after ``more``: ``diffuse disc bulge, more to the left`` leans, it is not a side of the bulge."""
+    """Return the side after ``more``: a bulge that is more to the left leans, it has no side."""
     if "more" not in texts:
         return ()
     return _sides(texts[texts.index("more") :])

@@ -23,7 +23,7 @@ class LevelGroup:
         start: First token.
         stop: One past the last.
         levels: As written, ranges filled.
-        is_header: Opens the sentence and is followed by a colon or dash: everything after it is about these levels.
+        is_header: Opens a clause, with a colon or dash behind it: what follows is about these levels.
         is_emphasis: Only singles out levels (``noticeably at L4-L5``).
         is_led: A preposition ties it to what stands before.
     """

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from anatomy import Condition, Side
 from reporting.parsing.measures import Measure, hide_measures
-from reporting.parsing.mentions import Mention, find_mentions
+from reporting.parsing.mentions import Mention, find_mentions, states_normal_steps
 from reporting.parsing.places import LevelGroup, Span, level_groups, levels_for, names_no_level
-from reporting.parsing.scope import Scopes, read_scopes
+from reporting.parsing.scope import Scopes, read_scopes, scope_tokens
 from reporting.parsing.tokens import Token, tokenise
 from reporting.types import Fact, MeasuredFact
 
@@ -69,7 +69,7 @@ def read_sentence(sentence: str, carried: tuple[str, ...] = ()) -> SentenceReadi
         decimals=tuple(item.decimals for item in measures),
         not_assessed=tuple(merge_facts(unassessed)),
         words=tuple(token.text for token in tokens),
-        covered=_coverage(tokens, mentions),
+        covered=_coverage(tokens, mentions, scopes),
         levels=_carry(tokens, groups, carried),
     )
 
@@ -129,21 +129,16 @@ def _with_leaning(fact: Fact, mention: Mention, mentions: Sequence[Mention]) -> 
 
 
 def _is_negated(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, tokens: Sequence[Token]) -> bool:
-    if mention.is_positive_anyway and _in_brackets(mention, tokens) and _is_normal_grade(mention):
+    if mention.is_positive_anyway and _in_brackets(mention, tokens) and states_normal_steps(mention):
         return False
     if any(_reaches_back(mention, mentions, span, tokens) for span in scopes.back_negators):
         return True
-    denied = scopes.negated[mention.anchor]
+    denied = scopes.negated[mention.anchor] or scopes.negated[mention.start]
     return denied != mention.is_fine
 
 
 def _in_brackets(mention: Mention, tokens: Sequence[Token]) -> bool:
     return mention.start > 0 and tokens[mention.start - 1].text == "("
-
-
-def _is_normal_grade(mention: Mention) -> bool:
-    """Tell whether only normal Pfirrmann steps are written: ``no disc degeneration (Pfirrmann grade I)``."""
-    return all(set((grade or "").split("|")) <= {"I", "II"} for grade, _ in mention.pairs)
 
 
 def _is_hedged(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, tokens: Sequence[Token]) -> bool:
@@ -153,7 +148,7 @@ def _is_hedged(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, to
 
 
 def _is_unassessed(mention: Mention, mentions: Sequence[Mention], scopes: Scopes, tokens: Sequence[Token]) -> bool:
-    """Tell whether the sentence says that this was not assessable, before it (``Not assessable: ...``) or after."""
+    """Tell whether the sentence says, before or after the mention, that it was not assessable."""
     opens = any(span[0] <= 1 and span[1] <= mention.start for span in scopes.not_assessed)
     return opens or any(_reaches_back(mention, mentions, span, tokens) for span in scopes.not_assessed)
 
@@ -189,8 +184,8 @@ def _measured(
     return MeasuredFact(measure.name, level, measure.value, measure.unit, sentence)
 
 
-def _coverage(tokens: Sequence[Token], mentions: Sequence[Mention]) -> tuple[bool, ...]:
-    used: set[int] = set()
+def _coverage(tokens: Sequence[Token], mentions: Sequence[Mention], scopes: Scopes) -> tuple[bool, ...]:
+    used = scope_tokens(scopes)
     for mention in mentions:
         if mention.condition is not None or mention.object_name:
             used |= mention.used

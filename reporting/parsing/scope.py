@@ -22,6 +22,7 @@ class Scopes:
         back_negators: Spans that deny what stands before them (``is not seen``).
         back_hedges: Spans that doubt what stands before them (``cannot be excluded``).
         not_assessed: Spans that say that something was not assessable.
+        pre_hedges: Spans that doubt what follows (``cannot exclude``).
     """
 
     negated: list[bool]
@@ -29,6 +30,7 @@ class Scopes:
     back_negators: list[tuple[int, int]]
     back_hedges: list[tuple[int, int]]
     not_assessed: list[tuple[int, int]]
+    pre_hedges: list[tuple[int, int]]
 
 
 def read_scopes(tokens: list[Token]) -> Scopes:
@@ -48,14 +50,20 @@ def read_scopes(tokens: list[Token]) -> Scopes:
             _mark(hedged, index + 1, _hedge_end(tokens, index + 1))
     for _, stop in pre_hedges:
         _mark(hedged, stop, _negation_end(tokens, stop))
-    return Scopes(negated, hedged, back_negators, back_hedges, not_assessed)
+    return Scopes(negated, hedged, back_negators, back_hedges, not_assessed, pre_hedges)
+
+
+def scope_tokens(scopes: Scopes) -> set[int]:
+    """Return the tokens of all spans that deny, doubt or say that something was not assessable."""
+    spans = [*scopes.back_negators, *scopes.back_hedges, *scopes.not_assessed, *scopes.pre_hedges]
+    return {index for start, stop in spans for index in range(start, stop)}
 
 
 def _is_negator(tokens: Sequence[Token], index: int) -> bool:
     text = tokens[index].text
     pair = f"{text} {tokens[index + 1].text}" if index + 1 < len(tokens) else text
-    if pair in words("not_negators"):
-        return False
+    if pair in words("not_negators"):  # "no change of the endplates" denies; "no change since" compares
+        return any(token.text.startswith("endplate") for token in tokens[index + 2 : index + 7])
     return text in words("negators") or pair in words("negator_phrases")
 
 

@@ -1,4 +1,4 @@
-"""Steps of numbered scales in text: ``Pfirrmann grade III or IV``, ``Modic type II``, ``grade 1 spondylolisthesis``."""
+"""Steps of numbered scales in text: ``Pfirrmann grade III or IV``, ``Modic type II``, ``grade 1 listhesis``."""
 
 from anatomy import Condition
 from reporting.parsing.tokens import Token
@@ -14,7 +14,7 @@ STEP_PATTERN = (
     rf"|schizas(?: grades?)? (?:{_LETTER}|{_LETTER} [1-4])"
     rf"|(?:grades?|types?) {_NUMBER}(?:{_JOIN}{_NUMBER}){{0,4}}(?! (?:mm|%|cm))"
 )
-"""Read on canonical words; the scale's word is left out where the sentence tells it (``grade I spondylolisthesis``)."""
+"""Read on canonical words; the scale's word may be left out (``grade I spondylolisthesis``)."""
 
 SCALE_CONDITIONS = {
     "pfirrmann": Condition.DISC_DEGENERATION,
@@ -51,7 +51,7 @@ def step_numbers(tokens: list[Token]) -> tuple[int | str, ...]:
 
 
 def grade_text(numbers: tuple[int | str, ...], condition: Condition) -> str:
-    """Return steps as facts write them: Roman for Pfirrmann and Meyerding, Arabic for the others; ``|`` between."""
+    """Return steps as facts write them: Roman for Pfirrmann and Meyerding, else Arabic; ``|`` between."""
     if condition in _ARABIC or any(isinstance(number, str) for number in numbers):
         return "|".join(str(number).upper() for number in sorted(numbers, key=str))
     if any(number == 0 for number in numbers):

@@ -74,7 +74,7 @@ def tokenise(sentence: str) -> list[Token]:
 
 
 def expand(first: str, last: str) -> tuple[str, ...]:
-    """Return the disc levels from one to another, both included; empty when the order is wrong or one is unknown."""
+    """Return the disc levels from one to another, both included; empty in the wrong order or with unknown names."""
     if first not in DISC_LEVELS or last not in DISC_LEVELS:
         return ()
     start, stop = DISC_LEVELS.index(first), DISC_LEVELS.index(last)
