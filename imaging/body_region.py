@@ -7,19 +7,20 @@ from runtime.errors import NotEligibleError
 DEFAULT_PROTOCOL = "lumbar"
 
 
-def choose_protocol(asked: str, words: str) -> tuple[str, tuple[str, ...]]:
+def choose_protocol(asked: str, words: str, *, is_file_name: bool = False) -> tuple[str, tuple[str, ...]]:
     """Return the protocol's name, and notices about the choice.
 
     Args:
         asked: ``auto`` or the name of a protocol; a name is followed whatever the words say.
         words: Plain text (``imaging.words.plain_text``) of body part, study and series descriptions, or of a file
             name; may be empty.
+        is_file_name: The words are a file's name, where ``head`` or ``foot`` is no evidence.
 
     Raises:
         NotEligibleError: With ``auto``, when the words name a part of the body that no installed protocol reads
             (code ``wrong_body_part``).
     """
-    named = region_words(words)
+    named = tuple(region for region in region_words(words) if region != "not_spine" or not is_file_name)
     protocols = [region for region in named if region in protocol_names()]
     if asked != "auto":
         return asked, _disagreement(asked, protocols)
@@ -29,8 +30,8 @@ def choose_protocol(asked: str, words: str) -> tuple[str, tuple[str, ...]]:
     if not protocols:
         part = "the thoracic spine" if "thoracic" in named else "a part of the body that is not the spine"
         raise NotEligibleError(
-            f"The header says that the study shows {part}; expected one of {', '.join(protocol_names())}. "
-            "Name the protocol if the header is wrong.",
+            f"Header or file name says that the study shows {part}; expected one of {', '.join(protocol_names())}. "
+            "Name the protocol if that is wrong.",
             code="wrong_body_part",
         )
     return protocols[0], _disagreement(protocols[0], protocols[1:])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from anatomy import Protocol, load_protocol
 from imaging.intensity import normalise_slice
+from imaging.roles import spoken_role
 from imaging.types import Eligibility, Series, Study
 
 MIN_SIDE_PX = 96
@@ -113,7 +114,7 @@ def _no_series(study: Study, protocol: Protocol, planes: set[str]) -> str:
 
 def _missing_roles(study: Study, protocol: Protocol) -> list[str]:
     return [
-        f"No {_spoken(role.name)} series: what needs it is not assessable."
+        f"No {spoken_role(role.name)} series: what needs it is not assessable."
         for role in protocol.roles
         if role.is_required and study.series_by_role(role.name) is None
     ]
@@ -121,9 +122,3 @@ def _missing_roles(study: Study, protocol: Protocol) -> list[str]:
 
 def _refused(code: str, reason: str) -> Eligibility:
     return Eligibility(is_eligible=False, reasons=(reason,), code=code)
-
-
-def _spoken(role: str) -> str:
-    """Return a role in words: ``sagittal_t2`` as ``sagittal T2``."""
-    plane, _, sequence = role.partition("_")
-    return f"{plane} {sequence.upper()}"

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from anatomy import load_protocol
 from imaging import limits
 from imaging.body_region import choose_protocol
 from imaging.picture import read_picture
-from imaging.roles import Candidate, assign_roles
+from imaging.roles import assign_roles
 from imaging.sniff import PICTURES, FileKind, sniff
-from imaging.types import Series, SourceKind, Spacing, Study
+from imaging.types import Plane, Series, SourceKind, Spacing, Study
 from imaging.words import plain_text
 from runtime.errors import StudyError
 
@@ -49,14 +50,8 @@ def load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | None = 
     limits.check_file_size(path.name, path.stat().st_size)
     with path.open("rb") as stream:
         kind = sniff(stream)
-        if kind in PICTURES:
-            return _single(read_picture(stream, path.name, spacing=spacing), path, SourceKind.PICTURE, protocol)
-        if kind is FileKind.NIFTI:
-            # nibabel pulls in pydicom; neither is loaded for a picture.
-            from imaging.nifti import read_nifti
-
-            study = _single(read_nifti(stream, path.name), path, SourceKind.NIFTI, protocol)
-            return _without_given_spacing(study, spacing)
+        if kind in PICTURES or kind is FileKind.NIFTI:
+            return _load_single(stream, path.name, kind, protocol, spacing)
     if kind in (FileKind.DICOM, FileKind.ZIP):
         return _load_dicom(path, protocol, spacing)
     raise StudyError(f"{path.name}: expected {_EXPECTED}; found {kind.value}{_advice(kind)}")
@@ -75,17 +70,22 @@ def _pixel_hash(series: Series) -> str:
     return digest.hexdigest()
 
 
-def _single(candidate: Candidate, path: Path, source: SourceKind, asked: str) -> Study:
-    """Make a study of one series whose file has no header words."""
-    name, region_notices = choose_protocol(asked, plain_text(path.name.split(".")[0]))
-    series, role_notices = assign_roles((candidate,), load_protocol(name))
-    return Study(
-        key=study_key(series),
-        source=source,
-        protocol=name,
-        series=series,
-        notices=(*region_notices, *role_notices),
-    )
+def _load_single(stream: BinaryIO, name: str, kind: FileKind, asked: str, spacing: Spacing | None) -> Study:
+    """Read a study of one series whose file has no header words."""
+    chosen, region_notices = choose_protocol(asked, plain_text(name.split(".")[0]), is_file_name=True)
+    protocol = load_protocol(chosen)
+    if kind is FileKind.NIFTI:
+        # nibabel pulls in pydicom; neither is loaded for a picture.
+        from imaging.nifti import read_nifti
+
+        candidate, source = read_nifti(stream, name), SourceKind.NIFTI
+    else:
+        plane = Plane(protocol.roles[0].plane)
+        candidate, source = read_picture(stream, name, plane=plane, spacing=spacing), SourceKind.PICTURE
+    series, role_notices = assign_roles((candidate,), protocol)
+    notices = (*region_notices, *role_notices)
+    study = Study(key=study_key(series), source=source, protocol=chosen, series=series, notices=notices)
+    return study if source is SourceKind.PICTURE else _without_given_spacing(study, spacing)
 
 
 def _load_dicom(path: Path, asked: str, spacing: Spacing | None) -> Study:

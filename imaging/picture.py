@@ -1,7 +1,7 @@
-"""Reads a PNG, JPEG or TIFF picture as one sagittal slice.
+"""Reads a PNG, JPEG or TIFF picture as one slice.
 
-A picture tells no position, no spacing (dots per inch are about paper) and no weighting. It is taken as a sagittal
-slice as it is usually shown: front of the body on the left, head on top.
+A picture tells no plane, no position, no spacing (dots per inch are about paper) and no weighting. It is taken as a
+slice of the protocol's first plane as usually shown; sagittal: front of the body on the left, head on top.
 """
 
 import struct
@@ -43,7 +43,7 @@ _EXIF_AXES: dict[int, tuple[tuple[int, bool], tuple[int, bool]]] = {
 }
 
 
-def read_picture(stream: BinaryIO, name: str, *, spacing: Spacing | None) -> Candidate:
+def read_picture(stream: BinaryIO, name: str, *, plane: Plane, spacing: Spacing | None) -> Candidate:
     """Read one grey picture.
 
     Grey stored as RGB, RGBA, palette, CMYK or YCbCr is read; 16-bit and float grey keep their values.
@@ -51,12 +51,16 @@ def read_picture(stream: BinaryIO, name: str, *, spacing: Spacing | None) -> Can
     Args:
         stream: The file's bytes.
         name: File name, for messages and the sequence hint.
+        plane: Plane to assume: that of the protocol's first role.
         spacing: Pixel spacing of the upright picture, when the user knows it.
 
     Raises:
         StudyError: If the picture is damaged, too large, coloured, two-level, or has several pages.
     """
     try:
+        with Image.open(stream, formats=_FORMATS) as image:
+            image.verify()  # the checksums of PNG, which decoding alone passes over; the image is spent then
+        stream.seek(0)
         with Image.open(stream, formats=_FORMATS) as image:
             _check_pages_and_size(image, name)
             image.load()
@@ -70,10 +74,12 @@ def read_picture(stream: BinaryIO, name: str, *, spacing: Spacing | None) -> Can
         raise StudyError(f"{name}: the picture is damaged or cut short ({error}); export it again") from error
     if not np.isfinite(grey).all():
         raise StudyError(f"{name}: expected finite pixel values, found NaN or infinity")
-    return _series(grey, axes, Path(name).stem, spacing)
+    return _candidate(grey, axes, Path(name).stem, plane, spacing)
 
 
-def _series(grey: NDArray[np.float32], axes: SourceAxes, stem: str, spacing: Spacing | None) -> Candidate:
+def _candidate(
+    grey: NDArray[np.float32], axes: SourceAxes, stem: str, plane: Plane, spacing: Spacing | None
+) -> Candidate:
     stored = grey.T[:, :, np.newaxis]
     columns, rows, _ = stored.shape
     finding = sequence_from_name(stem)
@@ -87,11 +93,11 @@ def _series(grey: NDArray[np.float32], axes: SourceAxes, stem: str, spacing: Spa
     series = Series(
         id="S1",
         role=None,
-        plane=Plane.SAGITTAL,
+        plane=plane,
         sequence=finding.sequence,
         volume=volume,
         reasons=(
-            "plane sagittal: assumed, a picture does not tell its plane",
+            f"plane {plane.value}: assumed, a picture does not tell its plane",
             *finding.reasons,
             "no spacing given: nothing is measured in mm" if spacing is None else "spacing: as given by the user",
         ),

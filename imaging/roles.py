@@ -54,7 +54,7 @@ def _assume(candidates: Sequences[Candidate], protocol: Protocol, roles: dict[in
             continue
         roles[index] = (in_plane[0], f"role {in_plane[0]}: assumed, the sequence is not known")
         notices.append(
-            f"Series {item.series.id} is read as {in_plane[0].replace('_', ' ')}; this is an assumption, its "
+            f"Series {item.series.id} is read as {spoken_role(in_plane[0])}; this is an assumption, its "
             "sequence is not known."
         )
     return notices
@@ -97,3 +97,9 @@ def _with_role(series: Series, role: tuple[str, str] | None) -> Series:
         )
     name, reason = role
     return replace(series, role=name, reasons=(*series.reasons, reason))
+
+
+def spoken_role(role: str) -> str:
+    """Return a role in words: ``sagittal_t2`` as ``sagittal T2``."""
+    plane, _, sequence = role.partition("_")
+    return f"{plane} {sequence.upper()}"

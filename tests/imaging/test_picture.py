@@ -115,6 +115,12 @@ def test_the_name_hints_at_the_sequence_and_an_assumption_is_told(
     assert any("plane sagittal: assumed" in reason for reason in series.reasons)
 
 
+def test_a_sacroiliac_picture_is_taken_as_coronal(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "stir.png")
+    series = load_study(tmp_path / "stir.png", protocol="sacroiliac").series[0]
+    assert (series.plane, series.role) == (Plane.CORONAL, "coronal_stir")
+
+
 def test_coloured_pictures_are_refused(tmp_path: Path) -> None:
     coloured = np.dstack([GREY, GREY[::-1], 255 - GREY])
     with pytest.raises(StudyError, match=r"slice\.png: expected a grey MR slice, found a coloured picture"):

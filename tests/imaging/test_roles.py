@@ -108,10 +108,16 @@ def test_words_choose_the_protocol(words: str, protocol: str) -> None:
 
 @pytest.mark.parametrize("words", ["knee", "brain mri head", "tspine", "mri thoracic spine"])
 def test_another_part_of_the_body_is_not_eligible(words: str) -> None:
-    with pytest.raises(NotEligibleError, match="header says") as caught:
+    with pytest.raises(NotEligibleError, match="says that the study shows") as caught:
         choose_protocol("auto", words)
     assert caught.value.code == "wrong_body_part"
     assert choose_protocol("lumbar", words)[0] == "lumbar"
+
+
+def test_a_file_name_is_no_evidence_of_another_part() -> None:
+    assert choose_protocol("auto", "head foot 12", is_file_name=True) == ("lumbar", ())
+    with pytest.raises(NotEligibleError, match="thoracic"):
+        choose_protocol("auto", "bws t2", is_file_name=True)
 
 
 def test_two_regions_are_told() -> None:
