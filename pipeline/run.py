@@ -171,6 +171,9 @@ class _Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
+    def __str__(self) -> str:
+        return ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in self.seconds.items())
+
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
