@@ -101,10 +101,10 @@ def _slot(series: Series, cut: Sequence[LevelCrop], config: GraderConfig) -> tup
         return (name if name in config.network.sequences else None), None
     guess = guess_weighting(cut, config.crops)
     if guess.weighting is not Weighting.UNKNOWN:
-        side = "brighter" if guess.weighting is Weighting.T2 else "darker"
+        amount = "much" if guess.weighting is Weighting.T2 else "not much"
         return guess.weighting.value, (
             f"The weighting of series {series.id} is not stated; it was read as {guess.weighting.value.upper()}, "
-            f"because the canal is {side} than marrow (ratio {guess.ratio:.2f})."
+            f"because its canal is {amount} brighter than its discs (ratio {guess.ratio:.1f})."
         )
     assumed = next((name for name, role in _ROLE_OF.items() if role == series.role), None)
     if assumed is None or assumed not in config.network.sequences:

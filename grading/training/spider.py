@@ -67,28 +67,33 @@ class Case:
     labels: NDArray[np.int64]
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as dicts."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def read_labels(data_dir: Path, config: GraderConfig) -> dict[int, NDArray[np.int64]]:
     """Read gradings.csv: patient -> steps (L, heads), -1 where a level is not graded."""
     heads, levels = load_heads(), config.network.levels
     labels: dict[int, NDArray[np.int64]] = {}
-    with (data_dir / "spider" / "gradings.csv").open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            level = DISC_LEVELS[-int(row["IVD label"])]  # 1 is L5-S1, counting upward
-            if level not in levels:
-                continue
-            table = labels.setdefault(int(row["Patient"]), np.full((len(levels), len(heads)), -1, dtype=np.int64))
-            for column, head in enumerate(heads):
-                value = int(row[_COLUMNS[head.condition.value]])
-                table[levels.index(level), column] = value - 1 if head.scale == "pfirrmann" else value
+    for row in read_rows(data_dir / "spider" / "gradings.csv"):
+        level = DISC_LEVELS[-int(row["IVD label"])]  # 1 is L5-S1, counting upward
+        if level not in levels:
+            continue
+        table = labels.setdefault(int(row["Patient"]), np.full((len(levels), len(heads)), -1, dtype=np.int64))
+        for column, head in enumerate(heads):
+            value = int(row[_COLUMNS[head.condition.value]])
+            table[levels.index(level), column] = value - 1 if head.scale == "pfirrmann" else value
     return labels
 
 
 def read_reference_points(data_dir: Path) -> dict[str, Points]:
     """Read disc_points.csv: file -> points in pixels; T1 slices of the same grid get those of their T2 slice."""
-    rows = _rows(data_dir / "spider" / "midsagittal.csv")
+    rows = read_rows(data_dir / "spider" / "midsagittal.csv")
     by_file = {row["file"]: row for row in rows}
     points: dict[str, Points] = defaultdict(dict)
-    for row in _rows(data_dir / "spider" / "disc_points.csv"):
+    for row in read_rows(data_dir / "spider" / "disc_points.csv"):
         size = by_file[row["file"]]
         x = float(row["relative_x"]) * int(size["cols"]) - 0.5
         y = float(row["relative_y"]) * int(size["rows"]) - 0.5
@@ -100,11 +105,17 @@ def read_reference_points(data_dir: Path) -> dict[str, Points]:
     return dict(points)
 
 
-def read_found_points(path: Path) -> dict[str, Points]:
-    """Read points found by segmentation: file -> level -> (x, y) in pixels."""
+def read_found_points(path: Path, *, teaching_only: bool) -> dict[str, Points]:
+    """Read points found by segmentation (``found_points``): file -> level -> (x, y) in pixels.
+
+    Args:
+        path: The CSV.
+        teaching_only: Leave out slices that must not be trained on.
+    """
     points: dict[str, Points] = defaultdict(dict)
-    for row in _rows(path):
-        points[row["file"]][row["level"]] = (float(row["x"]), float(row["y"]))
+    for row in read_rows(path):
+        if row["level"] and (row["teaches"] == "yes" or not teaching_only):
+            points[row["file"]][row["level"]] = (float(row["x"]), float(row["y"]))
     return dict(points)
 
 
@@ -117,7 +128,7 @@ def read_cases(data_dir: Path, config: GraderConfig, points: dict[str, Points]) 
     """Read every patient with gradings and at least one slice with two points or more."""
     labels = read_labels(data_dir, config)
     slices: dict[int, list[CaseSlice]] = defaultdict(list)
-    for row in _rows(data_dir / "spider" / "midsagittal.csv"):
+    for row in read_rows(data_dir / "spider" / "midsagittal.csv"):
         chain = {
             level: point for level, point in points.get(row["file"], {}).items() if level in config.network.levels
         }
@@ -152,8 +163,3 @@ def _same_grid(first: dict[str, str], second: dict[str, str]) -> bool:
         abs(float(first[key]) - float(second[key])) < 1e-3 for key in ("row_spacing_mm", "col_spacing_mm")
     )
     return sizes and spacings
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))

@@ -18,7 +18,7 @@ from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.settings import load_settings
 
 logger = logging.getLogger(__name__)
-FOUND_POINTS = "points.csv"
+TRAINING_POINTS = "training_points.csv"
 
 
 def train(config_path: Path, *, fold: int | None = None, resume: bool = False, out: Path | None = None) -> Path:
@@ -68,13 +68,13 @@ def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
         )
     points = read_reference_points(data_dir)
     if config.training.use_found_points:
-        file = folder / FOUND_POINTS
+        file = folder / TRAINING_POINTS
         if not file.is_file():
             raise ConfigError(
                 f"training.use_found_points: expected {file}; write it with "
-                "`python -m grading.training.found_points` after the folds of the segmentation are trained"
+                "`python -m grading.training.found_points --model fold0` after a fold of the segmentation is trained"
             )
-        points = merge_points(points, read_found_points(file))
+        points = merge_points(points, read_found_points(file, teaching_only=True))
     return read_cases(data_dir, config.grader, points)
 
 

@@ -169,7 +169,7 @@ def test_unknown_weighting_is_told_by_the_picture(grader: Grader, canal: float, 
 
 def test_undecided_weighting_is_assumed_and_said_so(grader: Grader) -> None:
     points = chain()
-    series = series_of(draw_spine(points, canal=0.55), sequence=Sequence.UNKNOWN)
+    series = series_of(draw_spine(points, canal=0.48), sequence=Sequence.UNKNOWN)
     findings = grader.grade(study_of(series), segmented_of({"S1": levels_of(points)}), LUMBAR)
     assert any("the picture does not tell it; T2 was assumed" in text for text in findings.notices)
 

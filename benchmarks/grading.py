@@ -1,0 +1,309 @@
+"""How well discs are graded on patients the network did not see.
+
+    python -m benchmarks.grading [--runs runs/grading] [--config configs/grading/train_default.yaml]
+
+Data: SPIDER's gradings of 179 patients (one expert), middle slices. Needs the five fold networks
+(``spinescribe train grading --config configs/grading/train_default.yaml``) and, for the end-to-end figures, the
+points found by the segmentation models that held each patient out (``python -m grading.training.found_points``).
+
+Each disc is graded by the network of the fold that held its patient out, calibrated on the other folds; with the
+sequences at hand, as in use. Prints Markdown tables and writes ``runs/benchmarks/grading.json``. Intervals are
+95 % bootstrap intervals over patients.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.bootstrap import bootstrap_by_patient
+from evaluation.grading import area_under_curve, quadratic_kappa
+from grading.calibration import expected_calibration_error
+from grading.conformal import prediction_set
+from grading.heads import HeadInfo, HeadKind, load_heads
+from grading.probabilities import likeliest_step, step_probabilities
+from grading.training.assemble import fit_tuning
+from grading.training.config import RunConfig, load_run_config
+from grading.training.held_out import HeldOut, join, score_held_out
+from grading.training.spider import (
+    Points,
+    read_cases,
+    read_found_points,
+    read_labels,
+    read_reference_points,
+    read_rows,
+)
+from grading.training.train import load_member
+from runtime.folds import FOLD_COUNT, spider_folds
+from runtime.settings import load_settings
+
+REFERENCE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Discs with their held-out grades of one condition.
+
+    Attributes:
+        patients: (N,).
+        levels: (N,) index of the level.
+        truth: (N,) true step.
+        probabilities: (N, K), calibrated on other folds.
+        named: (N,) named step.
+        sets: Prediction set of each disc.
+    """
+
+    patients: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    named: NDArray[np.int64]
+    sets: list[tuple[int, ...]]
+
+    def at(self, rows: NDArray[np.bool_]) -> "Graded":
+        """Return some of the discs."""
+        kept = [item for item, keep in zip(self.sets, rows, strict=True) if keep]
+        parts = (self.patients, self.levels, self.truth, self.probabilities, self.named)
+        return Graded(*(part[rows] for part in parts), kept)
+
+
+def score_folds(config: RunConfig, runs: Path, points: dict[str, Points]) -> list[dict[str, HeldOut]]:
+    """Score each fold's held-out patients at the given points."""
+    cases = read_cases(load_settings().data_dir, config.grader, points)
+    fold_of = spider_folds()
+    return [
+        score_held_out(
+            load_member(config, runs / f"fold{fold}"),
+            [case for case in cases if fold_of[case.patient] == fold],
+            config.grader,
+        )
+        for fold in range(FOLD_COUNT)
+    ]
+
+
+def grade_folds(
+    folds: Sequence[Mapping[str, HeldOut]], tuned_on: Sequence[Mapping[str, HeldOut]], head: HeadInfo, at_hand: str
+) -> Graded:
+    """Grade one condition with calibration and sets fitted on the other folds.
+
+    Args:
+        folds: Scores to be judged, per fold.
+        tuned_on: Scores at reference points, per fold, to fit on.
+        head: Condition.
+        at_hand: Sequences at hand.
+    """
+    column = load_heads().index(head)
+    parts = []
+    for number, fold in enumerate(folds):
+        others = [other[at_hand] for index, other in enumerate(tuned_on) if index != number]
+        tuning = fit_tuning({at_hand: join(others)})[at_hand][head.condition.value]
+        part = fold[at_hand]
+        known = part.labels[:, column] >= 0
+        logits = tuning.calibration.apply(part.logits[head.condition.value][known])
+        probabilities = step_probabilities(logits, head.kind)
+        named = likeliest_step(probabilities, head.kind)
+        sets = [
+            prediction_set(row.tolist(), int(step), tuning.thresholds, head.kind)
+            for row, step in zip(probabilities, named, strict=True)
+        ]
+        truth = part.labels[known, column]
+        parts.append(Graded(part.patients[known], part.levels[known], truth, probabilities, named, sets))
+    return _join(parts)
+
+
+def grade_as_in_use(
+    folds: Sequence[Mapping[str, HeldOut]], tuned_on: Sequence[Mapping[str, HeldOut]], head: HeadInfo
+) -> Graded:
+    """Grade each disc with all sequences it has; discs without a sequence the condition needs are left out."""
+    chosen: list[Graded] = []
+    seen: set[tuple[int, int]] = set()
+    for at_hand in sorted(folds[0], key=len, reverse=True):
+        if not set(head.needs) <= set(at_hand.split("+")):
+            continue
+        graded = grade_folds(folds, tuned_on, head, at_hand)
+        places = list(zip(graded.patients.tolist(), graded.levels.tolist(), strict=True))
+        chosen.append(graded.at(np.array([place not in seen for place in places], dtype=bool)))
+        seen.update(places)
+    return _join(chosen)
+
+
+def _join(parts: Sequence[Graded]) -> Graded:
+    names = ("patients", "levels", "truth", "probabilities", "named")
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Graded(*arrays, [item for part in parts for item in part.sets])
+
+
+def judge(graded: Graded, head: HeadInfo) -> Figures:
+    """Return the figures of one condition."""
+    truth, named, probabilities = graded.truth, graded.named, graded.probabilities
+    positive, score = truth > 0, 1 - probabilities[:, 0]
+    figures: Figures = {"discs": len(truth), "patients": len(np.unique(graded.patients))}
+    figures["steps"] = dict(zip(head.grades, np.bincount(truth, minlength=len(head.grades)).tolist(), strict=True))
+
+    def interval(statistic: Callable[[NDArray[np.intp]], float]) -> Figures:
+        found = bootstrap_by_patient(graded.patients.tolist(), statistic)
+        return {"value": found.value, "low": found.low, "high": found.high}
+
+    if head.kind is HeadKind.ORDINAL:
+        steps = len(head.grades)
+        figures["quadratic_kappa"] = interval(lambda r: quadratic_kappa(truth[r], named[r], steps=steps))
+        figures["accuracy"] = interval(lambda r: float((truth[r] == named[r]).mean()))
+        figures["within_one"] = interval(lambda r: float((np.abs(truth[r] - named[r]) <= 1).mean()))
+    else:
+        figures["auc"] = interval(lambda r: area_under_curve(positive[r].astype(np.int64), score[r]))
+        figures["sensitivity"] = interval(lambda r: _share(named[r][positive[r]] > 0))
+        figures["specificity"] = interval(lambda r: _share(named[r][~positive[r]] == 0))
+        figures["calibration_error"] = expected_calibration_error(score, positive)
+    figures["confusion"] = _confusion(truth, named, len(head.grades))
+    figures["coverage"] = {
+        grade: _share(np.array([step in kept for kept in graded.at(truth == step).sets]))
+        for step, grade in enumerate(head.grades)
+    }
+    figures["mean_set_size"] = float(np.mean([len(kept) for kept in graded.sets]))
+    return figures
+
+
+def _share(hits: NDArray[np.bool_]) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")
+
+
+def _confusion(truth: NDArray[np.int64], named: NDArray[np.int64], steps: int) -> list[list[int]]:
+    table = np.zeros((steps, steps), dtype=int)
+    np.add.at(table, (truth, named), 1)
+    return [[int(count) for count in row] for row in table]
+
+
+def judge_all(
+    folds: Sequence[Mapping[str, HeldOut]],
+    tuned_on: Sequence[Mapping[str, HeldOut]],
+    config: RunConfig,
+    *,
+    levels: Sequence[str] | None = None,
+) -> dict[str, Figures]:
+    """Judge every condition as in use, on some levels or all."""
+    results = {}
+    for head in load_heads():
+        graded = grade_as_in_use(folds, tuned_on, head)
+        if levels is not None:
+            kept = [config.grader.network.levels.index(level) for level in levels]
+            graded = graded.at(np.isin(graded.levels, kept))
+        results[head.condition.value] = judge(graded, head)
+    return results
+
+
+def compare_sequences(folds: Sequence[Mapping[str, HeldOut]]) -> dict[str, dict[str, Figures]]:
+    """Judge the discs that have T1 and T2 with both, with T2 alone and with T1 alone."""
+    pairs = join([fold["t2+t1"] for fold in folds])
+    wanted = set(zip(pairs.patients.tolist(), pairs.levels.tolist(), strict=True))
+    results: dict[str, dict[str, Figures]] = {}
+    for at_hand in ("t2+t1", "t2", "t1"):
+        results[at_hand] = {}
+        for head in load_heads():
+            graded = grade_folds(folds, folds, head, at_hand)
+            places = zip(graded.patients.tolist(), graded.levels.tolist(), strict=True)
+            both = graded.at(np.array([place in wanted for place in places], dtype=bool))
+            results[at_hand][head.condition.value] = judge(both, head)
+    return results
+
+
+def count_not_found(config: RunConfig, found: dict[str, Points]) -> Figures:
+    """Count graded discs at the reference levels that no slice of the patient shows at a found point."""
+    data_dir = load_settings().data_dir
+    rows = read_rows(data_dir / "spider" / "midsagittal.csv")
+    seen = {(int(row["patient"]), level) for row in rows for level in found.get(row["file"], {})}
+    levels = config.grader.network.levels
+    graded = [
+        (patient, level)
+        for patient, table in read_labels(data_dir, config.grader).items()
+        for level in REFERENCE_LEVELS
+        if table[levels.index(level), 0] >= 0
+    ]
+    return {"graded": len(graded), "not_found": sum(place not in seen for place in graded)}
+
+
+def figure_text(figure: Mapping[str, float]) -> str:
+    """Return a figure with its interval."""
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def table_text(title: str, results: Mapping[str, Figures]) -> str:
+    """Return one Markdown table of all conditions."""
+    lines = [f"### {title}", "", "| condition | discs | patients | positive | kappa or AUC | sensitivity | "]
+    lines[-1] += "specificity | coverage, lowest step with 10 or more | set size |"
+    lines.append("|" + "---|" * 9)
+    for name, row in results.items():
+        main = row.get("quadratic_kappa") or row["auc"]
+        kind = "kappa" if "quadratic_kappa" in row else "AUC"
+        rates = [figure_text(row[key]) if key in row else "-" for key in ("sensitivity", "specificity")]
+        positive = sum(list(row["steps"].values())[1:])
+        covered = min(row["coverage"][grade] for grade, count in row["steps"].items() if count >= 10)
+        cells = [name, row["discs"], row["patients"], positive, f"{kind} {figure_text(main)}", *rates]
+        lines.append("| " + " | ".join(str(cell) for cell in [*cells, f"{covered:.2f}"]) + " | ")
+        lines[-1] += f"{row['mean_set_size']:.2f} |"
+    return "\n".join(lines)
+
+
+def confusion_text(title: str, row: Figures) -> str:
+    """Return the confusion matrix of one condition as Markdown (rows: truth)."""
+    grades = list(row["steps"])
+    lines = [f"### {title} (rows: expert, columns: ours)", "", "| | " + " | ".join(grades) + " | covered |"]
+    lines.append("|" + "---|" * (len(grades) + 2))
+    for grade, counts in zip(grades, row["confusion"], strict=True):
+        lines.append(f"| {grade} | " + " | ".join(map(str, counts)) + f" | {row['coverage'][grade]:.2f} |")
+    return "\n".join(lines)
+
+
+def sequence_text(results: Mapping[str, Mapping[str, Figures]]) -> str:
+    """Return the comparison of sequences on the same discs as Markdown."""
+    lines = [
+        "### The same discs with both sequences or one",
+        "",
+        "| condition | T2 and T1 | T2 alone | T1 alone |",
+    ]
+    lines.append("|---|---|---|---|")
+    for head in load_heads():
+        rows = [results[name][head.condition.value] for name in ("t2+t1", "t2", "t1")]
+        cells = [figure_text(row.get("quadratic_kappa") or row["auc"]) for row in rows]
+        lines.append(f"| {head.condition.value} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Judge, print and write."""
+    parser = argparse.ArgumentParser(description="Held-out grading figures on SPIDER")
+    parser.add_argument("--runs", type=Path, default=Path("runs/grading"))
+    parser.add_argument("--config", type=Path, default=Path("configs/grading/train_default.yaml"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/grading.json"))
+    options = parser.parse_args()
+    config = load_run_config(options.config)
+    at_reference = score_folds(config, options.runs, read_reference_points(load_settings().data_dir))
+    report: Figures = {"at_reference_points": judge_all(at_reference, at_reference, config)}
+    report["sequences_at_reference_points"] = compare_sequences(at_reference)
+    print(table_text("At reference points, L1-L2 to L5-S1", report["at_reference_points"]), end="\n\n")
+    print(confusion_text("Pfirrmann", report["at_reference_points"]["disc_degeneration"]), end="\n\n")
+    print(confusion_text("Modic", report["at_reference_points"]["modic"]), end="\n\n")
+    print(sequence_text(report["sequences_at_reference_points"]), end="\n\n")
+    file = options.runs / "points.csv"
+    if file.is_file():
+        found = read_found_points(file, teaching_only=False)
+        at_found = score_folds(config, options.runs, found)
+        report["not_found"] = count_not_found(config, found)
+        report["end_to_end"] = judge_all(at_found, at_reference, config, levels=REFERENCE_LEVELS)
+        report["end_to_end_all_levels"] = judge_all(at_found, at_reference, config)
+        print(table_text("End to end, at found levels L1-L2 to L5-S1", report["end_to_end"]), end="\n\n")
+        print(f"Not found: {report['not_found']['not_found']} of {report['not_found']['graded']} graded discs.\n")
+        print(table_text("End to end, all found levels T11-T12 to L5-S1", report["end_to_end_all_levels"]))
+    else:
+        print(f"No end-to-end figures: {file} is not there (python -m grading.training.found_points).")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
