@@ -115,9 +115,7 @@ class Reader:
             prior_study_key=options.prior_study_key,
             timings_s=clock.seconds,
         )
-        _log.debug(
-            "study %s: %s", study.key, {stage: round(seconds, 2) for stage, seconds in clock.seconds.items()}
-        )
+        _log.debug("study %s: seconds by stage: %s", study.key, clock)
         yield Progress("done", 1.0, f"{len(findings.grades)} grades at {len(findings.levels)} levels")
         yield reading
 
