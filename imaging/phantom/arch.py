@@ -25,6 +25,7 @@ class Arch:
         facet_p: Front of the (left, right) superior articular process.
         below_p: Front of the superior articular process of the vertebra below, (left, right).
         spinous: Length of the spinous process.
+        spinous_half: Half its height at its root.
         droop: How steeply it falls.
     """
 
@@ -35,11 +36,18 @@ class Arch:
     facet_p: tuple[float, float]
     below_p: tuple[float, float]
     spinous: float
+    spinous_half: float
     droop: float
 
 
 def build_arch(
-    body: Body, *, above: Disc | None, below: Disc | None, pedicle_t: float, sac_ap: float,
+    body: Body,
+    *,
+    above: Disc | None,
+    below: Disc | None,
+    pedicle_t: float,
+    pedicle_above_t: float,
+    sac_ap: float,
     widths: dict[str, tuple[float, float]],
 ) -> Arch:
     """Return the posterior elements of a vertebra, or the facets of S1.
@@ -49,6 +57,7 @@ def build_arch(
         above: The disc above it; None for the top one.
         below: The disc below it; None for S1.
         pedicle_t: Distance of the pedicles from the midline, mm.
+        pedicle_above_t: The same of the vertebra above, under whose pedicles the foramen above is measured.
         sac_ap: AP diameter of the thecal sac, mm.
         widths: Level -> drawn width of the (left, right) foramen, mm.
     """
@@ -59,9 +68,10 @@ def build_arch(
         pedicle_t=pedicle_t,
         wall_p=-body.depth / 2 + body.hollow,
         lamina_p=-body.depth / 2 - sac_ap - 3.2,
-        facet_p=far if above is None else _facets(body, above, pedicle_t, widths[above.name]),
+        facet_p=far if above is None else _facets(body, above, pedicle_above_t, widths[above.name]),
         below_p=far if below is None else _facets(body, below, pedicle_t, widths[below.name]),
-        spinous=24.0 if is_thoracic else 29.0,
+        spinous=24.0 if is_thoracic else 20.0 if body.name == "L5" else 29.0,
+        spinous_half=4.2 if is_thoracic or body.name == "L5" else 6.2,
         droop=0.75 if is_thoracic else 0.32,
     )
 

@@ -1,6 +1,6 @@
 """Vertebrae and sacrum: bodies, pedicles, articular processes, laminae, spinous and transverse processes.
 
-Every bone is painted twice: grown by the thickness of its cortex, which gives no signal, then its marrow. Sizes of
+Every bone is painted twice: whole as cortex, which gives no signal, then its marrow, smaller by the cortex. Sizes of
 the posterior elements are own choice, to look like a lumbar MRI, except the pedicles: L5 pedicle height 12.9 mm
 (Cook & Baker, IJSS 2021;15:1072).
 """
@@ -22,7 +22,7 @@ _CORTEX_MM = 0.7
 _PEDICLE_HALF_HEIGHT_MM = 6.5
 
 Inside = Callable[[Values, Values, Values, float], NDArray[np.bool_]]
-"""Where local (p, q, t) lies inside a bone grown by some mm."""
+"""Where local (p, q, t) lies inside a bone grown by some mm; a negative growth leaves the cortex out."""
 
 
 class Extent(NamedTuple):
@@ -90,8 +90,8 @@ def _paint_bone(canvas: Canvas, body: Body, inside: Inside, palette: Palette, ex
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
-    view.paint(inside(p, q, t, _CORTEX_MM), palette.number("cortex"), body.label)
-    view.paint(inside(p, q, t, 0.0), palette.number(_marrow(body)), body.label)
+    view.paint(inside(p, q, t, 0.0), palette.number("cortex"), body.label)
+    view.paint(inside(p, q, t, -_CORTEX_MM), palette.number(_marrow(body)), body.label)
 
 
 def _marrow(body: Body) -> str:
@@ -121,13 +121,22 @@ def _paint_vein(canvas: Canvas, body: Body, palette: Palette) -> None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
     depth = p + body.depth / 2 - body.hollow - 1.4
-    vein = (depth > -0.6) & (depth < 7.0) & (np.abs(q) < 2.2 * (1 - depth / 7.5)) & (np.abs(t) < 5.0)
+    vein = (depth > 0.6) & (depth < 7.5) & (np.abs(q) < 1.5 * (1 - depth / 9.0)) & (np.abs(t) < 5.0)
     view.paint(vein, palette.number("vein"))
 
 
 def _near(values: Values, middle: Values | float, half: float, grow: float) -> NDArray[np.bool_]:
     near: NDArray[np.bool_] = np.abs(values - middle) <= half + grow
     return near
+
+
+def _oval(
+    p: Values, q: Values, centre: tuple[Values | float, float], radii: tuple[float, float], grow: float
+) -> NDArray[np.bool_]:
+    along = (p - centre[0]) / (radii[0] + grow)
+    up = (q - centre[1]) / (radii[1] + grow)
+    oval: NDArray[np.bool_] = along**2 + up**2 <= 1.0
+    return oval
 
 
 def _pedicles(arch: Arch) -> Inside:
@@ -148,10 +157,11 @@ def _articular(arch: Arch) -> Inside:
         facet = np.where(t < 0, arch.facet_p[0], arch.facet_p[1])
         below = np.where(t < 0, arch.below_p[0], arch.below_p[1])
         column = _near(np.abs(t), arch.pedicle_t, 4.5, grow)
-        upper = _near(p, facet - 3.5, 3.5, grow) & (q >= -2.0 - grow) & (q <= arch.height / 2 + 9.0 + grow)
-        pars = _near(p, (facet + below) / 2 - 5.0, 3.5, grow) & _near(q, -1.0, 8.0, grow)
-        lower = _near(p, below - 11.0, 2.8, grow) & (q <= 1.0) & (q >= -arch.height / 2 - 13.0 - grow)
-        found: NDArray[np.bool_] = column & (upper | pars | (lower & (p < below - 7.4 + grow)))
+        end = arch.height / 2
+        upper = _oval(p, q, (facet - 3.6, end + 1.0), (3.6, 11.0), grow)
+        pars = _oval(p + 0.25 * q, q, ((facet + below) / 2 - 5.0, -1.0), (4.0, 13.0), grow)
+        lower = _oval(p, q, (below - 11.2, -end - 3.0), (3.2, 13.0), grow)
+        found: NDArray[np.bool_] = column & (upper | pars | (lower & (p < below - 7.8 + grow)))
         return found
 
     return inside
@@ -163,7 +173,7 @@ def _sacral_facet(arch: Arch) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         facet = np.where(t < 0, arch.facet_p[0], arch.facet_p[1])
         column = _near(np.abs(t), arch.pedicle_t, 4.5, grow)
-        found: NDArray[np.bool_] = column & _near(p, facet - 3.5, 3.5, grow) & _near(q, arch.height / 2, 9.0, grow)
+        found: NDArray[np.bool_] = column & _oval(p, q, (facet - 3.6, arch.height / 2 + 1.0), (3.6, 11.0), grow)
         return found
 
     return inside
@@ -188,8 +198,8 @@ def _spinous(arch: Arch) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         behind = arch.lamina_p - 2.0 - p
         middle = -0.32 * arch.height - arch.droop * behind
-        half = 7.0 + 0.10 * np.clip(behind, 0.0, 30.0)
-        corner = 2.5 * np.clip((behind - arch.spinous + 5.0) / 5.0, 0.0, 1.0) ** 2
+        half = arch.spinous_half + 0.07 * np.clip(behind, 0.0, 30.0)
+        corner = 4.0 * np.clip((behind - arch.spinous + 6.0) / 6.0, 0.0, 1.0) ** 2
         found: NDArray[np.bool_] = (
             (behind >= -1.0)
             & (behind <= arch.spinous + grow)
@@ -221,13 +231,17 @@ def _sacral_wing(body: Body) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         side = np.abs(t) / (body.width / 2 + 24.0)
         half = body.height / 2 + 0.5 - 0.30 * np.clip(np.abs(t) - body.width / 2, 0.0, 30.0)
+        # Below the endplate, and lower behind it, where the foramen of L5-S1 lies.
+        brim = half + np.tan(body.wedge / 2) * p - 2.0 - 5.0 * np.clip(-(p + 0.4 * body.depth) / 4.0, 0.0, 1.0)
+        lid = brim if body.name == "S1" else half
         found: NDArray[np.bool_] = (
             (np.abs(t) > 11.0)
             & (side <= 1.0 + grow / 40)
-            & (np.abs(q) <= half + grow)
+            & (q <= lid + grow)
+            & (q >= -half - grow)
             & (p <= 0.36 * body.depth - 0.1 * np.abs(t) + grow)
             & (p >= -0.75 * body.depth - 4.0 - grow)
-            & ~((np.abs(t) < 17.0) & (p < -body.depth / 2 + 3.0))
+            & ~((np.abs(t) < 14.0) & (p < -body.depth / 2 + 3.0))
         )
         return found
 
@@ -239,8 +253,10 @@ def _sacral_back(body: Body, roof: float) -> Inside:
 
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         plate = _near(p, roof + 0.25 * np.abs(t), 2.2, grow) & (np.abs(t) <= 20.0 + grow)
-        crest = (p < roof) & (p > roof - 9.0 - grow) & (np.abs(t) <= 2.6 + grow) & _near(q, -1.0, 6.5, grow)
-        found: NDArray[np.bool_] = (plate & _near(q, 0.0, body.height / 2 - 1.5, grow)) | crest
+        ridge = 6.0 - 0.02 * q * q
+        crest = (p < roof) & (p > roof - ridge - grow) & (np.abs(t) <= 2.6 + grow)
+        crest &= _near(q, 0.0, body.height / 2 + 1.5, grow)
+        found: NDArray[np.bool_] = (plate & _near(q, 0.0, body.height / 2 + 1.5, grow)) | crest
         return found
 
     return inside

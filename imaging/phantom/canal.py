@@ -94,6 +94,6 @@ def build_curve(
         sac_half_ap=0.5 * sac_ap * taper,
         sac_half_width=0.5 * np.interp(node, np.arange(len(nodes)), sac_width) * taper,
         bony_half_width=0.5 * np.interp(node, np.arange(len(nodes)), bony_width),
-        back_gap=1.5 + 3.0 * np.clip(pad, 0.0, 1.0),
+        back_gap=1.0 + 2.6 * np.clip(pad, 0.0, 1.0),
         _tree=cKDTree(position),
     )

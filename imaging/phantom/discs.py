@@ -92,12 +92,16 @@ def _paint_modic(
 def _paint_pit(
     view: View, body: Body, disc: Disc, place: tuple[Values, Values], into: Values, depth: float, palette: Palette
 ) -> None:
-    """Let the disc sink into an endplate: a Schmorl node behind the middle with a thin dark rim."""
+    """Let the disc sink into an endplate: an irregular pit with a thin dark rim."""
     p, t = place
-    centre = -0.22 * body.depth  # clear of the middle third, where the height is measured
-    for grow, tissue, label in ((0.9, "cortex", None), (0.0, f"border_{disc.name}", disc.label)):
-        shape = ((p - centre) / (4.0 + grow)) ** 2 + (t / (7.0 + grow)) ** 2 + (into / (depth + grow)) ** 2
-        view.paint((shape <= 1.0) & (into > -1.0), palette.number(tissue), label)
+    # Clear of the middle third, where the height is measured; in front or at the back.
+    centre = (-0.27 if round(depth * 1000) % 3 else 0.27) * body.depth
+    edge = 1.0 + 0.18 * np.cos(1.7 * p + depth) * np.cos(0.8 * t)
+    for grow, tissue, label in ((0.6, "cortex", None), (0.0, f"border_{disc.name}", disc.label)):
+        shape = ((p - centre) / (4.2 + grow)) ** 2 + (t / (9.0 + grow)) ** 2
+        shape = shape + (into / (depth * edge + grow)) ** 2
+        inside = (shape <= 1.0) & (into > -1.0) & (view.label == body.label)
+        view.paint(inside, palette.number(tissue), label)
 
 
 def _view(canvas: Canvas, disc: Disc, reach: float) -> View | None:

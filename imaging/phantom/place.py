@@ -68,10 +68,11 @@ def place_spine(plan: SpinePlan, tables: Tables) -> Spine:
     bodies: list[Body] = list(sacrum)
     discs: list[Disc] = []
     pedicles = _pedicles(plan, tables)
-    for disc_plan, body_plan in zip(plan.discs, plan.bodies, strict=True):
+    bowls = [_concavity(disc) for disc in plan.discs]
+    for index, (disc_plan, body_plan) in enumerate(zip(plan.discs, plan.bodies, strict=True)):
         below = bodies[-1]
-        concavity = _concavity(disc_plan)
-        body = _stack(below, disc_plan, body_plan, concavity, _sway(plan, len(discs)))
+        around = bowls[index], bowls[min(index + 1, len(bowls) - 1)]
+        body = _stack(below, disc_plan, body_plan, around, _sway(plan, index))
         bodies.append(body)
         discs.append(_disc_between(body, below, disc_plan, tables, plan.sac_ap, pedicles[body.name]))
     curve = _canal(bodies, discs, plan, tables)
@@ -79,7 +80,9 @@ def place_spine(plan: SpinePlan, tables: Tables) -> Spine:
         disc.name: _flavum(disc, disc_plan, plan.sac_ap, tables)
         for disc, disc_plan in zip(discs, plan.discs, strict=True)
     }
-    return Spine(plan, tables, tuple(bodies), tuple(discs), curve, flavum, pedicles, _arches(bodies, discs, pedicles, plan))
+    return Spine(
+        plan, tables, tuple(bodies), tuple(discs), curve, flavum, pedicles, _arches(bodies, discs, pedicles, plan)
+    )
 
 
 def by_node(table: dict[str, float], names: list[str]) -> NDArray[np.float64]:
@@ -96,7 +99,7 @@ def _sway(plan: SpinePlan, index: int) -> float:
 
 def _concavity(disc: DiscPlan) -> float:
     """Return the depth of the bowls around a disc: up to 1.6 mm in a high disc, next to none in a collapsed one."""
-    return float(np.clip(0.16 * disc.height, 0.2, 1.6))
+    return float(np.clip(0.16 * disc.height - 0.3, 0.0, 1.6))
 
 
 def _sacrum(plan: SpinePlan) -> list[Body]:
@@ -127,11 +130,11 @@ def _sacrum(plan: SpinePlan) -> list[Body]:
     return segments[::-1]
 
 
-def _stack(below: Body, disc: DiscPlan, plan: BodyPlan, concavity: float, x: float) -> Body:
-    """Place a body on the disc above another body."""
+def _stack(below: Body, disc: DiscPlan, plan: BodyPlan, bowls: tuple[float, float], x: float) -> Body:
+    """Place a body on the disc above another body; ``bowls`` are those of its lower and upper endplate, mm."""
     _, end_y, end_z = below.frame.world(0.0, below.height / 2)
     end_tilt = below.frame.tilt - below.wedge / 2
-    rim = _rim_height(disc, concavity)
+    rim = _rim_height(disc, bowls[0])
     _, y, z = Frame(x, end_y, end_z, end_tilt - disc.wedge / 2).world(0.0, rim)
     _, y, z = Frame(x, y, z, end_tilt).world(disc.slip, 0.0)
     tilt = end_tilt - disc.wedge - plan.wedge / 2
@@ -144,8 +147,8 @@ def _stack(below: Body, disc: DiscPlan, plan: BodyPlan, concavity: float, x: flo
         width=plan.width,
         height=plan.height,
         wedge=plan.wedge,
-        concavity_top=concavity,
-        concavity_bottom=concavity,
+        concavity_top=bowls[1],
+        concavity_bottom=bowls[0],
     )
 
 
@@ -224,9 +227,7 @@ def _pedicles(plan: SpinePlan, tables: Tables) -> dict[str, float]:
     return {body.name: float(bony[len(names) - 1 - index] / 2 + 3.0) for index, body in enumerate(plan.bodies)}
 
 
-def _arches(
-    bodies: list[Body], discs: list[Disc], pedicles: dict[str, float], plan: SpinePlan
-) -> dict[str, Arch]:
+def _arches(bodies: list[Body], discs: list[Disc], pedicles: dict[str, float], plan: SpinePlan) -> dict[str, Arch]:
     """Return the posterior elements of S1 (its facets) and of every vertebra."""
     widths = {disc.name: disc.foramen_width for disc in plan.discs}
     stack = [body for body in bodies if body.label != SACRUM_LABEL or body.name == "S1"]
@@ -235,8 +236,9 @@ def _arches(
             body,
             above=discs[index] if index < len(discs) else None,
             below=discs[index - 1] if index else None,
-            # The facets of a level stand in one line with the pedicles of the vertebra above it.
+            # S1 has no pedicles of its own: its facets stand in one line with those of L5.
             pedicle_t=pedicles["L5" if body.name == "S1" else body.name],
+            pedicle_above_t=pedicles[stack[min(index + 1, len(stack) - 1)].name],
             sac_ap=plan.sac_ap,
             widths=widths,
         )

@@ -16,7 +16,7 @@ from imaging.phantom.tissues import load_tissues
 _GRADES = ("I", "II", "III", "IV", "V")
 # Share of the healthy height that is gone, by grade (low, high). Grade V is collapsed: above the 60 % of the
 # modified Pfirrmann scale's last step; grade IV normal to moderately low; own choice inside these words.
-_LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.4), "V": (0.63, 0.72)}
+_LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.4), "V": (0.66, 0.75)}
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,15 @@ def _draw_disc(
         bulge=float(rng.uniform(1.8, 3.4)) if bulges else float(rng.uniform(0.0, 0.4)),
         focal=float(rng.uniform(3.5, 6.0)) if herniates else 0.0,
         focal_t=float(rng.choice([-1.0, 0.0, 1.0]) * rng.uniform(4.0, 7.0)) if herniates else 0.0,
-        slip=float(rng.uniform(4.0, 9.0)) if slips else 0.0,
+        slip=float(rng.uniform(4.5, 9.0)) if slips else 0.0,
         canal_ap=_canal_target(tables, name, sac_ap, liability, rng),
         foramen_width=(
             _foramen_target(tables, name, liability, rng),
             _foramen_target(tables, name, liability, rng),
         ),
         modic=_modic(rates.modic, liability, rng),
-        pit_above=float(rng.uniform(2.0, 4.0)) if liability.happens(rates.upper_endplate, rates.n) else 0.0,
-        pit_below=float(rng.uniform(2.0, 4.0)) if liability.happens(rates.lower_endplate, rates.n) else 0.0,
+        pit_above=float(rng.uniform(1.6, 3.2)) if liability.happens(rates.upper_endplate, rates.n) else 0.0,
+        pit_below=float(rng.uniform(1.6, 3.2)) if liability.happens(rates.lower_endplate, rates.n) else 0.0,
     )
 
 

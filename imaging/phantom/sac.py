@@ -111,7 +111,9 @@ def _paint_flava(inside: _CanalView, spine: Spine, palette: Palette) -> None:
         inside.view.paint(there & between, palette.number("ligament"))
 
 
-def flavum_front(spine: Spine, disc: Disc, along: NDArray[np.float32], t: NDArray[np.float32]) -> NDArray[np.float32]:
+def flavum_front(
+    spine: Spine, disc: Disc, along: NDArray[np.float32], t: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Return d of the front of a thickened ligamentum flavum, which pushes into the sac from behind."""
     push = spine.flavum[disc.name] * np.exp(-((along / 7.0) ** 2)) * (1.0 + 0.02 * np.abs(t))
     return np.asarray(-spine.plan.sac_ap / 2 + push, dtype=np.float32)

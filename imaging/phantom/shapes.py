@@ -13,7 +13,7 @@ Values = NDArray[np.float32] | NDArray[np.float64]
 """Coordinates or distances in mm; shapes broadcast."""
 
 _POWER = 2.7  # of the superellipse that outlines bodies and discs: boxier than an ellipse
-_WAIST_MM = 1.2  # how much a body is drawn in at mid-height
+_WAIST_MM = 1.3  # how much a body is drawn in at mid-height
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,11 @@ def _back(spine: Spine, z: Values) -> Values:
     """Return y of the canal at a height, smoothed so that skin and fascia bridge the lordosis."""
     heights = np.arange(-200.0, 420.0, 2.0)
     y = spine.curve.at_height(heights)
+    y = np.minimum(y, y.mean() + 12.0)
     width = np.exp(-0.5 * (np.arange(-60, 61) * 2.0 / 38.0) ** 2)
     padded = np.pad(y, 60, mode="edge")
     smooth = np.convolve(padded, width / width.sum(), mode="valid")
-    return np.interp(z, heights, np.minimum(smooth, smooth.mean() + 14.0)).astype(np.float32)
+    return np.interp(z, heights, smooth).astype(np.float32)
 
 
 def _outline(view: View, back: Values, inset: float) -> NDArray[np.bool_]:
@@ -94,10 +95,10 @@ def _paint_abdomen(canvas: Canvas, spine: Spine, palette: Palette, inner: NDArra
     front = spine.curve.at_height(view.z) + np.float32(10.0 + spine.body("L3").depth + 22.0)
     view.paint(inner & (view.y > front), palette.number("visceral"))
     rng = np.random.default_rng((spine.plan.seed, 2))
-    for _ in range(26):
-        centre = rng.uniform((-90.0, 45.0, -90.0), (90.0, 130.0, 240.0))
-        radii = rng.uniform((10.0, 7.0, 12.0), (26.0, 16.0, 30.0))
-        tissue = palette.number(str(rng.choice(["bowel", "bowel", "organ"])))
+    for _ in range(150):
+        centre = rng.uniform((-95.0, 30.0, -100.0), (95.0, 135.0, 240.0))
+        radii = rng.uniform((6.0, 4.0, 5.0), (20.0, 13.0, 20.0))
+        tissue = palette.number(str(rng.choice(["bowel", "bowel", "organ", "fat", "muscle"])))
         _paint_ellipsoid(canvas, centre, radii, tissue, over=palette.number("visceral"))
     l2, organ = spine.body("L2").frame, palette.number("organ")
     for sign, drop in ((-1.0, 0.0), (1.0, 14.0)):

@@ -87,9 +87,7 @@ def _measure_level(spine: Spine, disc: Disc, palette: Palette) -> list[TruthMeas
     ]
 
 
-def _grade_level(
-    spine: Spine, disc: Disc, palette: Palette, found: list[TruthMeasurement]
-) -> list[TruthGrade]:
+def _grade_level(spine: Spine, disc: Disc, palette: Palette, found: list[TruthMeasurement]) -> list[TruthGrade]:
     value = {(item.name, item.side): item.value for item in found}
     rules, plan = spine.tables.rules, spine.plan.disc(disc.name)
     height = value["disc_height", None]
@@ -110,6 +108,8 @@ def _grade_level(
         (Condition.UPPER_ENDPLATE_CHANGE, "presence", *grade_endplate(plan.pit_above, rules), None),
         (Condition.LOWER_ENDPLATE_CHANGE, "presence", *grade_endplate(plan.pit_below, rules), None),
     ]
+    # The limits of a foramen are those of the lumbar spine: thoracic foramina are measured, not graded.
+    sides = (Side.LEFT, Side.RIGHT) if disc.name in spine.tables.rsna_foramen else ()
     grades += [
         (
             Condition.NEURAL_FORAMINAL_NARROWING,
@@ -117,7 +117,7 @@ def _grade_level(
             *grade_foramen(value["foraminal_width", side], value["foraminal_height", side], rules),
             side,
         )
-        for side in (Side.LEFT, Side.RIGHT)
+        for side in sides
     ]
     return [
         TruthGrade(disc.name, side, condition, scale, grade, rule)
@@ -211,9 +211,7 @@ def _foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> tuple[fl
     t = foramen_t(spine.pedicle_t[above.name]) * (-1.0 if side is Side.LEFT else 1.0)
     forward, up = _axes(disc.frame.tilt)
     edge = disc.margin(t)
-    lines = _patch(
-        spine, palette, disc.frame.world(edge + 2.0, -1.0, t), (-forward, _FINE_MM, 200), (up, 0.25, 9)
-    )
+    lines = _patch(spine, palette, disc.frame.world(edge + 2.0, -1.0, t), (-forward, _FINE_MM, 200), (up, 0.25, 9))
     width = min(_free_run(lines[:, row]) for row in range(lines.shape[1])) * _FINE_MM
     middle = edge - max(width, 1.0) / 2
     column = _patch(
