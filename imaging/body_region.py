@@ -20,18 +20,20 @@ def choose_protocol(asked: str, words: str, *, is_file_name: bool = False) -> tu
         NotEligibleError: With ``auto``, when the words name a part of the body that no installed protocol reads
             (code ``wrong_body_part``).
     """
-    named = tuple(region for region in region_words(words) if region != "not_spine" or not is_file_name)
+    ignored = {"not_spine"} if is_file_name else set()
+    named = tuple(region for region in region_words(words) if region not in ignored)
     protocols = [region for region in named if region in protocol_names()]
     if asked != "auto":
         return asked, _disagreement(asked, protocols)
-    if DEFAULT_PROTOCOL in protocols or (not protocols and "thoracic" not in named and not _is_elsewhere(named)):
+    is_foreign = "thoracic" in named or _is_elsewhere(named)
+    if DEFAULT_PROTOCOL in protocols or not (protocols or is_foreign):
         others = [region for region in protocols if region != DEFAULT_PROTOCOL]
         return DEFAULT_PROTOCOL, _disagreement(DEFAULT_PROTOCOL, others)
     if not protocols:
         part = "the thoracic spine" if "thoracic" in named else "a part of the body that is not the spine"
         raise NotEligibleError(
-            f"Header or file name says that the study shows {part}; expected one of {', '.join(protocol_names())}. "
-            "Name the protocol if that is wrong.",
+            f"Header or file name says that the study shows {part}; expected: {', '.join(protocol_names())}. Name the "
+            "protocol if that is wrong.",
             code="wrong_body_part",
         )
     return protocols[0], _disagreement(protocols[0], protocols[1:])

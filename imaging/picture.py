@@ -1,7 +1,7 @@
 """Reads a PNG, JPEG or TIFF picture as one slice.
 
-A picture tells no plane, no position, no spacing (dots per inch are about paper) and no weighting. It is taken as a
-slice of the protocol's first plane as usually shown; sagittal: front of the body on the left, head on top.
+A picture tells no plane, no position, no spacing (dots per inch are about paper) and no weighting. It is taken as
+a slice of the protocol's first plane as usually shown; if sagittal, front of the body left and head on top.
 """
 
 import struct

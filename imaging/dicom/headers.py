@@ -4,6 +4,8 @@ Of the patient only sex and age are taken; the patient number leaves as a hash, 
 """
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,8 +20,9 @@ from runtime.errors import StudyError
 
 # What pydicom raises on damaged files.
 BROKEN = (
-    pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException, OSError, EOFError, ValueError, KeyError,
-    TypeError, AttributeError, IndexError, RuntimeError, NotImplementedError, OverflowError,
+    pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException, struct.error, zlib.error, OSError,
+    EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, NotImplementedError,
+    OverflowError, MemoryError,
 )  # fmt: skip
 
 # Ages above 89 are one class, as they identify. Source: US HIPAA safe harbour, 45 CFR 164.514(b)(2)(i)(C).
