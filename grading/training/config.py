@@ -43,8 +43,8 @@ class TrainingConfig:
     t2_dropout: float = 0.1
     """Probability that T2 is left out of a patient who has T1."""
     use_found_points: bool = False
-    """Also train on levels and slices without reference points, at points found by a segmentation model
-    (``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``)."""
+    """Also train on levels and slices without reference points, at points found by a segmentation model:
+    ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_patients", "threads", "learning_rate"):

@@ -72,7 +72,7 @@ def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
         if not file.is_file():
             raise ConfigError(
                 f"training.use_found_points: expected {file}; write it with "
-                "`python -m grading.training.found_points --model fold0` after a fold of the segmentation is trained"
+                "`python -m grading.training.found_points --model fold0` (it needs that segmentation fold)"
             )
         points = merge_points(points, read_found_points(file, teaching_only=True))
     return read_cases(data_dir, config.grader, points)

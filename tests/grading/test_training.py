@@ -178,7 +178,7 @@ def test_found_points_must_be_written_first(spider: Path, tmp_path: Path, monkey
     monkeypatch.setenv("SPINESCRIBE_DATA", str(spider))
     file = tmp_path / "found.yaml"
     file.write_text((CONFIG % 1).replace("epochs:", "use_found_points: true, epochs:"))
-    with pytest.raises(ConfigError, match=r"points\.csv; write it with"):
+    with pytest.raises(ConfigError, match=r"training_points\.csv; write it with"):
         train(file, fold=0, out=tmp_path / "runs")
 
 
