@@ -150,10 +150,15 @@ def _with_axes(discs: list[DiscShape], probability: NDArray[np.float32], frame: 
 
 
 def _usual_pitch(steps: tuple[float, ...], guess: float) -> float:
-    """Return the median step, a step over missing discs counted as several."""
+    """Return the usual step, a step over missing discs counted as several.
+
+    From four discs on the median step is a single one; with fewer the shortest is, unless it is far below what the
+    disc length suggests.
+    """
     if not steps:
         return guess
-    return float(np.median([step / max(1, round(step / guess)) for step in steps]))
+    single = float(np.median(steps)) if len(steps) > 2 else max(min(steps), 0.6 * guess)
+    return float(np.median([step / max(1, round(step / single)) for step in steps]))
 
 
 def _sample(mask: NDArray[np.bool_], points: Points, frame: SliceFrame) -> NDArray[np.bool_]:

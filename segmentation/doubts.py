@@ -7,8 +7,9 @@ step concerns everything cranial of it that no level map confirms on its own.
 import numpy as np
 
 from segmentation.chain import DiscChain
-from segmentation.evidence import LUMBOSACRAL, MAP_SEEN, View, expected_step
+from segmentation.evidence import expected_step, map_evidence
 from segmentation.solver import Solution
+from segmentation.view import LUMBOSACRAL, View
 
 SURE = 0.8
 """A name less probable than this is doubtful."""
@@ -16,6 +17,10 @@ IRREGULAR = (0.6, 1.55)
 """A step outside these shares of its usual length is irregular: the shortest step between two expert discs of the
 30 SPIDER SPACE patients is 0.65 of its usual one (a collapsed vertebra); a missing disc makes it about 2."""
 _OWN_SUPPORT = 0.5
+_DISPUTED = 3.0
+"""The maps dispute a numbering when they alone would make another one exp(3), 20 times, as likely."""
+_FULL_SIZE = 0.8
+"""A disc below L5-S1 as long as this share of the usual one is no remnant (0.57 +/- 0.2, ``discs.csv``)."""
 
 
 def find_doubts(
@@ -84,28 +89,28 @@ def _is_supported(disc: int, solution: Solution, view: View, names: tuple[str, .
 
 
 def _is_transitional(chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...]) -> bool:
-    """Return True when a complete view ends at another level than L5-S1, or most level maps dispute the names.
+    """Return True when a complete view ends at another level than L5-S1, or the level maps dispute the names.
 
-    A disc below L5-S1 is the remnant inside the sacrum unless a vertebra stands between the two.
+    A disc below L5-S1 is the remnant inside the sacrum unless it has the size of a lumbar disc.
     """
     if LUMBOSACRAL not in names or not view.is_complete:
         return False
     last = state_name(int(solution.path[-1]), names)
     if last is None:
-        return len(chain.discs) > 1 and chain.vertebra_shares[-1] >= 0.5
+        usual = float(np.median([disc.length for disc in chain.discs]))
+        return chain.discs[-1].length >= _FULL_SIZE * usual
     if last != LUMBOSACRAL:
         return True
-    return _disputed_share(solution, view, names) > 0.5
+    return _dispute(solution, view, names) > _DISPUTED
 
 
-def _disputed_share(solution: Solution, view: View, names: tuple[str, ...]) -> float:
-    """Return the share of discs at which the strongest level map claims another name, of those with a claim."""
-    claims = [
-        (view.level_names[int(np.argmax(answers))], state_name(int(state), names))
-        for answers, state in zip(view.responses, solution.path, strict=True)
-        if answers.max(initial=0.0) >= MAP_SEEN
-    ]
-    return float(np.mean([claimed != given for claimed, given in claims])) if claims else 0.0
+def _dispute(solution: Solution, view: View, names: tuple[str, ...]) -> float:
+    """Return by how much (log-likelihood) the level maps alone prefer all names one level higher or lower."""
+    maps = map_evidence(view, names)
+    discs = np.arange(len(solution.path))
+    given = maps[discs, solution.path].sum()
+    shifted = [maps[discs, np.clip(solution.path + shift, 0, len(names) + 1)].sum() - given for shift in (-1, 1)]
+    return float(max(shifted))
 
 
 def _numbering_reason(solution: Solution, view: View, names: tuple[str, ...]) -> str:

@@ -12,7 +12,6 @@ from runtime.errors import ConfigError
 from segmentation.chain import DiscChain
 from segmentation.doubts import find_doubts, state_name
 from segmentation.evidence import (
-    View,
     anchor_evidence,
     expected_step,
     node_evidence,
@@ -23,6 +22,7 @@ from segmentation.peaks import Peak, find_peaks
 from segmentation.shapes import DiscShape
 from segmentation.solver import Solution, solve
 from segmentation.types import SliceMaps
+from segmentation.view import View
 
 PEAK_CLEAR = 0.5
 """A level map's peak from here on stands for a disc that the mask missed."""
@@ -99,7 +99,7 @@ def locate_levels(
     Raises:
         ConfigError: If the anchor's name cannot be given, lies on no disc or contradicts the chain.
     """
-    nodes = node_evidence(view, names, len(chain.discs))
+    nodes = node_evidence(chain, view, names)
     if anchor is not None:
         nodes = _anchored(nodes, anchor, chain, names, frame)
     try:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from anatomy import Protocol
 from imaging.types import Series
 from segmentation.chain import DiscChain
-from segmentation.evidence import look_around
 from segmentation.frame import SliceFrame
 from segmentation.gate import refuse_no_spine
 from segmentation.instances import VERTEBRA, SliceClasses, chain_discs, classify
 from segmentation.levels import Anchor, NamedChain, NamedDisc, locate_levels
 from segmentation.types import Level, SliceMaps
+from segmentation.view import look_around
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +61,7 @@ def read_middle(
     classes = classify(maps.structures, maps.probabilities[0])
     chain = chain_discs(classes, frame)
     refuse_no_spine(chain, protocol.min_levels)
-    view = look_around(
-        chain,
-        content_box(image),
-        classes.classes == VERTEBRA,
-        frame,
-        maps.level_maps[0],
-        maps.level_stride,
-        maps.level_names,
-    )
+    view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps)
     named = locate_levels(chain, view, maps, protocol.named_levels, frame, anchor=anchor)
     return MiddleSlice(slice_index, classes, chain, named, frame)
 

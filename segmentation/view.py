@@ -1,0 +1,137 @@
+"""What one slice shows around a chain of discs: level-map responses, what lies below, how much image is left.
+
+Facts only; what they say about names is ``segmentation.evidence``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentation.chain import DiscChain
+from segmentation.frame import Points, SliceFrame
+from segmentation.peaks import Peak, find_peaks
+from segmentation.shapes import DiscShape
+from segmentation.solver import FloatArray
+from segmentation.types import SliceMaps
+
+LUMBOSACRAL = "L5-S1"
+"""The level that a sacrum in view identifies."""
+MAP_SEEN = 0.3
+"""A map response at a disc from here on is a landmark in view."""
+_ROOM_PITCHES = 1.1
+"""With this much image below the lowest disc, a further disc would be in view."""
+_AT_DISC = 0.22
+"""A map answers for a disc within this many pitches of its posterior end."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one slice shows of the chain's surroundings.
+
+    Attributes:
+        room_below: Image left below the lowest disc along the spine, in pitches.
+        vertebra_below: Share of vertebra right below the lowest disc; None when that lies outside the image.
+        responses: (n, L) level-map responses at the discs, 0 to 1.
+        level_names: Names of the L maps.
+        has_peak_below: True when the map of L5-S1 peaks about one pitch below the lowest disc.
+    """
+
+    room_below: float
+    vertebra_below: float | None
+    responses: FloatArray
+    level_names: tuple[str, ...]
+    has_peak_below: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True when a further disc below the lowest one would be in view."""
+        return self.room_below >= _ROOM_PITCHES
+
+    @property
+    def has_landmark(self) -> bool:
+        """Return True when some level map answers at some disc."""
+        return bool(self.responses.size and self.responses.max() >= MAP_SEEN)
+
+
+def look_around(
+    chain: DiscChain,
+    content: tuple[int, int, int, int],
+    vertebra: NDArray[np.bool_],
+    frame: SliceFrame,
+    maps: SliceMaps,
+) -> View:
+    """Gather the surroundings of a chain.
+
+    Args:
+        chain: At least one disc.
+        content: (x0, y0, x1, y1) of the part of the slice that holds an image, black margins left out.
+        vertebra: Vertebra pixels, (rows, columns).
+        frame: The slice's plane.
+        maps: The network's output for this one slice (N = 1).
+    """
+    last = chain.discs[-1]
+    below = last.centre + np.linspace(0.3, 0.7, 9)[:, None] * chain.pitch * last.normal
+    return View(
+        room_below=_room(last, chain, content, frame),
+        vertebra_below=_share_inside(vertebra, below, content, frame),
+        responses=np.array(
+            [
+                respond(maps.level_maps[0], maps.level_stride, disc.posterior, _AT_DISC * chain.pitch, frame)
+                for disc in chain.discs
+            ]
+        ).reshape(len(chain.discs), len(maps.level_names)),
+        level_names=maps.level_names,
+        has_peak_below=_peaks_below(last, chain.pitch, find_peaks(maps, frame).get(LUMBOSACRAL)),
+    )
+
+
+def respond(
+    maps: NDArray[np.float32],
+    stride: tuple[float, float],
+    point: Points,
+    radius: float,
+    frame: SliceFrame,
+) -> FloatArray:
+    """Return each map's largest value within a radius of a plane point, (L,); 0 outside the image."""
+    _, height, width = maps.shape
+    column, row = (frame.to_px(point) - (np.array(stride)[::-1] - 1) / 2) / np.array(stride)[::-1]
+    reach_x = max(1.0, radius / frame.col / stride[1])
+    reach_y = max(1.0, radius / frame.row / stride[0])
+    x0, x1 = max(0, int(np.ceil(column - reach_x))), min(width, int(np.floor(column + reach_x)) + 1)
+    y0, y1 = max(0, int(np.ceil(row - reach_y))), min(height, int(np.floor(row + reach_y)) + 1)
+    if x0 >= x1 or y0 >= y1 or len(maps) == 0:
+        return np.zeros(len(maps))
+    return np.asarray(maps[:, y0:y1, x0:x1].max(axis=(1, 2)), dtype=np.float64)
+
+
+def _peaks_below(last: DiscShape, pitch: float, peak: Peak | None) -> bool:
+    """Return True when a peak lies below a disc, where the next disc is to be expected."""
+    if peak is None or peak.value < MAP_SEEN:
+        return False
+    offset = (peak.point - last.posterior) / pitch
+    return bool(0.45 <= offset @ last.normal <= 1.3 and abs(offset @ last.axis) <= 0.7)
+
+
+def _room(last: DiscShape, chain: DiscChain, content: tuple[int, int, int, int], frame: SliceFrame) -> float:
+    """Return how far the image goes on below the lowest disc, in pitches.
+
+    The sacrum turns to the back, so the way goes along the mean of the disc's normal and straight down.
+    """
+    direction = last.normal + np.array([0.0, 1.0])
+    direction = direction / np.linalg.norm(direction)
+    reach = np.linspace(0.0, 4.0, 81)
+    px = frame.to_px(last.centre + reach[:, None] * chain.pitch * direction)
+    inside = (px[:, 0] >= content[0]) & (px[:, 0] <= content[2]) & (px[:, 1] <= content[3])
+    return float(reach[inside].max(initial=0.0))
+
+
+def _share_inside(
+    mask: NDArray[np.bool_], points: Points, content: tuple[int, int, int, int], frame: SliceFrame
+) -> float | None:
+    """Return the share of mask pixels at plane points inside the content; None when less than half lie in it."""
+    x, y = np.round(frame.to_px(points)).astype(int).T
+    inside = (x >= content[0]) & (x <= content[2]) & (y >= content[1]) & (y <= content[3])
+    if inside.mean() < 0.5:
+        return None
+    return float(mask[y[inside], x[inside]].mean())
