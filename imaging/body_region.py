@@ -32,8 +32,8 @@ def choose_protocol(asked: str, words: str, *, is_file_name: bool = False) -> tu
     if not protocols:
         part = "the thoracic spine" if "thoracic" in named else "a part of the body that is not the spine"
         raise NotEligibleError(
-            f"Header or file name says that the study shows {part}; expected: {', '.join(protocol_names())}. Name the "
-            "protocol if that is wrong.",
+            f"Header or file name says that the study shows {part}; expected: {', '.join(protocol_names())}. "
+            "Name the protocol if that is wrong.",
             code="wrong_body_part",
         )
     return protocols[0], _disagreement(protocols[0], protocols[1:])
