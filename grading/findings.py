@@ -1,6 +1,6 @@
 """Put grades, measurements, levels and doubts of a study together as the Findings graph. No torch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from anatomy import SCALES, Condition, Protocol
@@ -78,6 +78,7 @@ def build_findings(
     grades: Iterable[Grade],
     *,
     notices: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
 ) -> Findings:
     """Order and number the grades, score the burden and gather the doubts a report must state.
 
@@ -87,6 +88,7 @@ def build_findings(
         protocol: Order of levels and conditions.
         grades: Grades without ids, at most one per level, side and condition.
         notices: What the grading itself wants stated.
+        roles: Series id -> role, where the grading knows better than the series (weighting told by the picture).
 
     Raises:
         ValueError: If two grades claim the same level, side, condition and scale.
@@ -101,13 +103,20 @@ def build_findings(
     return Findings(
         study_key=study.key,
         protocol=protocol.name,
-        sequences=tuple(series.role for series in study.series if series.role is not None),
+        sequences=_roles_read(study, segmented, roles or {}),
         levels=segmented.levels,
         measurements=segmented.measurements,
         grades=numbered,
         burden=measure_burden(numbered),
         notices=tuple(dict.fromkeys(stated)),
     )
+
+
+def _roles_read(study: Study, segmented: SegmentedStudy, roles: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the roles of the series that levels were found on: only those were read."""
+    read = [series for series in study.series if segmented.series_levels.get(series.id)]
+    named = [roles.get(series.id, series.role) for series in read]
+    return tuple(dict.fromkeys(role for role in named if role is not None))
 
 
 def find_box(segmented: SegmentedStudy, level: str, series_id: str) -> Evidence | None:

@@ -15,7 +15,7 @@ from imaging.types import Sequence as Weighting
 from segmentation.types import Level, SegmentedStudy
 
 _MIN_INSIDE = 0.9  # ours: share of the disc's part of a crop that must lie in the slice
-_ROLE_OF = {"t2": "sagittal_t2", "t1": "sagittal_t1"}
+ROLE_OF: dict[str, str] = {"t2": "sagittal_t2", "t1": "sagittal_t1"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ def gather_crops(
             continue
         cut = _cut_levels(series, levels, config)
         sequence, notice = _slot(series, cut, config)
-        if sequence is None or sequence in slots:
+        if sequence is None:
+            continue
+        if sequence in slots:
+            notices.append(f"Series {series.id}, another sagittal {sequence.upper()}, was not graded.")
             continue
         if notice is not None:
             notices.append(notice)
@@ -106,7 +109,7 @@ def _slot(series: Series, cut: Sequence[LevelCrop], config: GraderConfig) -> tup
             f"The weighting of series {series.id} is not stated; it was read as {guess.weighting.value.upper()}, "
             f"because its canal is {amount} brighter than its discs (ratio {guess.ratio:.1f})."
         )
-    assumed = next((name for name, role in _ROLE_OF.items() if role == series.role), None)
+    assumed = next((name for name, role in ROLE_OF.items() if role == series.role), None)
     if assumed is None or assumed not in config.network.sequences:
         return None, None
     return assumed, (

@@ -18,7 +18,7 @@ from grading.config import GraderConfig
 from grading.conformal import prediction_set
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
 from grading.heads import HeadInfo, load_heads
-from grading.inputs import SequenceCrops, gather_crops
+from grading.inputs import ROLE_OF, SequenceCrops, gather_crops
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.types import Evidence, Findings, Grade, GradeStatus
@@ -102,7 +102,8 @@ class Grader:
                 else:
                     grades.append(_ungraded(level.name, condition))
         notices = [*notices, *_modic_notices(grades)]
-        return build_findings(study, segmented, protocol, grades, notices=notices)
+        roles = {item.series_id: ROLE_OF[item.sequence] for item in inputs}
+        return build_findings(study, segmented, protocol, grades, notices=notices, roles=roles)
 
     def _predict(self, inputs: Sequence[SequenceCrops]) -> dict[tuple[str, Condition], _HeadResult]:
         """Run the members on every level that has a crop."""

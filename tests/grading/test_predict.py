@@ -163,6 +163,7 @@ def test_unknown_weighting_is_told_by_the_picture(grader: Grader, canal: float, 
     findings = grader.grade(study_of(series), segmented_of({"S1": levels_of(points)}), LUMBAR)
     notice = next(text for text in findings.notices if "weighting" in text)
     assert f"it was read as {word}" in notice
+    assert findings.sequences == (f"sagittal_{word.lower()}",)
     is_graded = _of(findings, "L4-L5", Condition.DISC_DEGENERATION).status is GradeStatus.GRADED
     assert is_graded == (word == "T2")
 
@@ -172,6 +173,24 @@ def test_undecided_weighting_is_assumed_and_said_so(grader: Grader) -> None:
     series = series_of(draw_spine(points, canal=0.48), sequence=Sequence.UNKNOWN)
     findings = grader.grade(study_of(series), segmented_of({"S1": levels_of(points)}), LUMBAR)
     assert any("the picture does not tell it; T2 was assumed" in text for text in findings.notices)
+
+
+def test_a_second_t2_is_said_to_be_left_out(grader: Grader) -> None:
+    points = chain()
+    first, second = (series_of(draw_spine(points), series_id=name) for name in ("S1", "S2"))
+    levels = {name: levels_of(points, series_id=name) for name in ("S1", "S2")}
+    findings = grader.grade(study_of(first, second), segmented_of(levels), LUMBAR)
+    assert "Series S2, another sagittal T2, was not graded." in findings.notices
+    assert findings.sequences == ("sagittal_t2",)
+
+
+def test_series_without_levels_were_not_read(grader: Grader) -> None:
+    points = chain()
+    axial = series_of(draw_spine(points), series_id="S9", role="axial_t2")
+    findings = grader.grade(
+        study_of(series_of(draw_spine(points)), axial), segmented_of({"S1": levels_of(points)}), LUMBAR
+    )
+    assert findings.sequences == ("sagittal_t2",)
 
 
 def test_stir_is_not_read_as_t2(grader: Grader) -> None:
