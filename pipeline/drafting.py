@@ -15,7 +15,7 @@ from segmentation.types import Region
 
 _log = logging.getLogger(__name__)
 
-NOT_INSTALLED = "The language model is not installed; the report was composed from the findings by rule."
+NO_MODEL = "No language model is available; the report was composed from the findings by rule."
 FAILED = "The language model could not write a draft; the report was composed from the findings by rule."
 TOO_SLOW = "The language model took too long; the report was composed from the findings by rule."
 
@@ -77,7 +77,7 @@ class DraftWriter:
             seconds: Longest time the language model may take.
         """
         if drafter is None:
-            return DraftOutcome(self._compose(findings), NOT_INSTALLED)
+            return DraftOutcome(self._compose(findings), NO_MODEL)
         if self._overrun is not None and not self._overrun.done.is_set():
             return DraftOutcome(self._compose(findings), TOO_SLOW)
         attempt = _Attempt()

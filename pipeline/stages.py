@@ -5,13 +5,14 @@ A test, or another way to run a stage (a GPU server, a remote model), supplies i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from runtime.device import pick_device, use_threads
-from runtime.errors import ConfigError, NotEligibleError
+from runtime.errors import ConfigError, NotEligibleError, WeightsError
 from runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from imaging.types import Eligibility, Spacing, Study
     from reporting.types import Draft, Report
     from segmentation.types import Region, SegmentedStudy
+
+
+_log = logging.getLogger(__name__)
 
 
 class LoadsStudy(Protocol):
@@ -141,11 +145,12 @@ def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
 def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto") -> Models:
     """Load the models that a protocol names.
 
-    The language model is not needed for a report (the composer writes one), so its folder may be absent.
+    The language model is not needed for a report (the composer writes one), so its folder may be absent; one that
+    is damaged is left out with a warning.
 
     Raises:
         NotEligibleError: If the protocol's segmentation or grading weights are not installed.
-        WeightsError: If weights are there but damaged.
+        WeightsError: If segmentation or grading weights are there but damaged.
         ConfigError: If there is no such device.
     """
     for stage in ("segmentation", "grading"):
@@ -165,7 +170,10 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
     if is_installed(protocol, "vlm", weights_root):
         from vlm import Drafter
 
-        drafter = Drafter.load(weights_root=weights_root, name=names["vlm"], device=device)
+        try:
+            drafter = Drafter.load(weights_root=weights_root, name=names["vlm"], device=device)
+        except WeightsError as error:
+            _log.warning("the language model is left out: %s", error)
     return Models(
         segmenter=Segmenter.load(weights_root=weights_root, name=names["segmentation"], device=device),
         grader=Grader.load(weights_root=weights_root, name=names["grading"], device=device),

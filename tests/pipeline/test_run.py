@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from anatomy import Protocol
+from anatomy import Protocol, load_protocol
 from imaging.types import Spacing
 from pipeline import Reader, Reading, ReadOptions, Writer
-from pipeline.drafting import FAILED, NOT_INSTALLED, TOO_SLOW
+from pipeline.drafting import FAILED, NO_MODEL, TOO_SLOW
 from pipeline.run import PRIOR_NOTICE
 from pipeline.stages import Models, check_device, is_installed, load_models
 from reporting.types import SentenceSource
-from runtime.errors import ConfigError, NotEligibleError, StudyError
+from runtime.errors import ConfigError, NotEligibleError, StudyError, WeightsError
 from runtime.progress import Progress
 from tests.pipeline.fakes import (
     FailingDrafter,
@@ -93,7 +93,7 @@ def test_options_change_the_configuration_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drafter", "notice"), [(FailingDrafter(), FAILED), (None, NOT_INSTALLED)], ids=["fails", "absent"]
+    ("drafter", "notice"), [(FailingDrafter(), FAILED), (None, NO_MODEL)], ids=["fails", "absent"]
 )
 def test_composer_writes_when_the_language_model_cannot(drafter: FakeDrafter | None, notice: str) -> None:
     reading = read(Reader(fake_stages(drafter=drafter)))
@@ -133,7 +133,7 @@ def test_language_model_gets_regions_only_of_the_network_it_was_trained_on() -> 
 def test_composer_can_be_asked_for() -> None:
     reading = read(fake_reader(), options=ReadOptions(writer=Writer.COMPOSER))
     assert sources(reading) == {SentenceSource.COMPOSER}
-    assert NOT_INSTALLED not in reading.notices
+    assert NO_MODEL not in reading.notices
     assert "vlm" not in reading.provenance.weights
 
 
@@ -182,8 +182,6 @@ def test_study_without_spine_is_not_eligible() -> None:
 
 
 def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
-    from anatomy import load_protocol
-
     lumbar = load_protocol("lumbar")
     with pytest.raises(NotEligibleError, match=r"protocol lumbar: its segmentation weights") as caught:
         load_models(lumbar, weights_root=tmp_path)
@@ -192,6 +190,54 @@ def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
     assert is_installed(lumbar, "segmentation", tmp_path)
     with pytest.raises(NotEligibleError, match="its grading weights"):
         load_models(lumbar, weights_root=tmp_path)
+
+
+class Loads:
+    """Stands in for a model class: loads a made-up model, or fails as damaged weights do."""
+
+    def __init__(self, model: object | None) -> None:
+        self._model = model
+
+    def load(self, *, weights_root: Path, name: str, device: str) -> object:
+        if self._model is None:
+            raise WeightsError(f"weights {name!r}: model.safetensors is missing")
+        return self._model
+
+
+def install(monkeypatch: pytest.MonkeyPatch, root: Path, drafter: object | None) -> None:
+    for room, name, folder, model in (
+        ("segmentation", "Segmenter", "segmentation", FakeSegmenter()),
+        ("grading", "Grader", "grading", FakeGrader()),
+        ("vlm", "Drafter", "spine-tiny", drafter),
+    ):
+        (root / folder).mkdir()
+        monkeypatch.setattr(f"{room}.{name}", Loads(model))
+
+
+def test_models_are_loaded_by_the_names_of_the_protocol(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch, tmp_path, FakeDrafter())
+    models = load_models(load_protocol("lumbar"), weights_root=tmp_path, device="cpu")
+    assert models.checksums() == {
+        "segmentation": "segmenter-sum", "grading": "grader-sum", "vlm": "drafter-sum",
+    }  # fmt: skip
+    assert models.drafter_knows_regions
+
+
+def test_damaged_language_model_is_left_out_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(monkeypatch, tmp_path, None)
+    models = load_models(load_protocol("lumbar"), weights_root=tmp_path, device="cpu")
+    assert models.drafter is None
+    assert not models.drafter_knows_regions
+    assert "the language model is left out: weights 'spine-tiny': model.safetensors is missing" in caplog.text
+
+
+def test_damaged_segmentation_weights_are_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch, tmp_path, FakeDrafter())
+    monkeypatch.setattr("segmentation.Segmenter", Loads(None))
+    with pytest.raises(WeightsError, match="model.safetensors is missing"):
+        load_models(load_protocol("lumbar"), weights_root=tmp_path, device="cpu")
 
 
 @pytest.mark.parametrize(("device", "words"), [("toaster", "expected auto, cpu"), ("cuda", "finds no GPU")])
