@@ -236,7 +236,7 @@ def test_damaged_language_model_is_left_out_with_a_warning(
 def test_damaged_segmentation_weights_are_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(monkeypatch, tmp_path, FakeDrafter())
     monkeypatch.setattr("segmentation.Segmenter", Loads(None))
-    with pytest.raises(WeightsError, match="model.safetensors is missing"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors is missing"):
         load_models(load_protocol("lumbar"), weights_root=tmp_path, device="cpu")
 
 
