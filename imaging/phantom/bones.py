@@ -1,7 +1,7 @@
 """Vertebrae and sacrum: bodies, pedicles, articular processes, laminae, spinous and transverse processes.
 
-Every bone is painted twice: whole as cortex, which gives no signal, then its marrow, smaller by the cortex. Sizes of
-the posterior elements are own choice, to look like a lumbar MRI, except the pedicles: L5 pedicle height 12.9 mm
+Every bone is painted twice: whole as cortex, which gives no signal, then its marrow, smaller by the cortex. Sizes
+of the posterior elements are own choice, to look like a lumbar MRI, except the pedicles: L5 pedicle height 12.9 mm
 (Cook & Baker, IJSS 2021;15:1072).
 """
 

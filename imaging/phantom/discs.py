@@ -1,6 +1,7 @@
 """Discs and the endplates beside them: nucleus, annulus, bulges, pits and Modic change."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas, View
 from imaging.phantom.place import Spine
@@ -55,7 +56,7 @@ def paint_discs(canvas: Canvas, spine: Spine, palette: Palette) -> None:
         view.paint(rim, palette.number("ligament"), disc.label)
 
 
-def _core(disc: Disc, p: Values, q: Values, t: Values, size: float) -> Values:
+def _core(disc: Disc, p: Values, q: Values, t: Values, size: float) -> NDArray[np.bool_]:
     """Return where a point lies in the disc's core of some share of its size; it sits a little to the back."""
     a, w = size * disc.depth / 2, size * disc.width / 2
     high = 0.5 * disc.height + 2.2 * size

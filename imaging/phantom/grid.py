@@ -8,6 +8,7 @@ lies at the voxel centres and carries the labels.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Grid:
         x, y, z = (self._coordinate(axis, steps) for axis in range(3))
         return x, y, z
 
-    def _coordinate(self, axis: int, steps: tuple[NDArray[np.float64], ...]) -> Coordinates:
+    def _coordinate(self, axis: int, steps: tuple[NDArray[np.number[Any]], ...]) -> Coordinates:
         total = np.full((1, 1, 1), self.affine[axis, 3])
         for column, step in enumerate(steps):
             if abs(self.affine[axis, column]) > 1e-9:

@@ -10,4 +10,5 @@ def phantom_picture(phantom: Phantom, *, role: str = "sagittal_t2") -> NDArray[n
     """Return the middle slice of a series as an 8-bit picture (rows, columns), for tests and documents."""
     series = phantom.series_by_role(role)
     image = series.array[:, :, series.array.shape[2] // 2].T
-    return np.rint(np.clip(image / np.percentile(image, 99.5), 0.0, 1.0) * 255).astype(np.uint8)
+    scaled = np.clip(image / np.percentile(image, 99.5), 0.0, 1.0) * 255
+    return np.asarray(np.rint(scaled), dtype=np.uint8)

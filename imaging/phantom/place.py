@@ -90,7 +90,7 @@ def by_node(table: dict[str, float], names: list[str]) -> NDArray[np.float64]:
     known = [names.index(name) for name in table if name in names]
     order = np.argsort(known)
     values = np.array([table[name] for name in table if name in names])
-    return np.interp(np.arange(len(names)), np.array(known)[order], values[order])
+    return np.asarray(np.interp(np.arange(len(names)), np.array(known)[order], values[order]))
 
 
 def _sway(plan: SpinePlan, index: int) -> float:
@@ -98,7 +98,7 @@ def _sway(plan: SpinePlan, index: int) -> float:
 
 
 def _concavity(disc: DiscPlan) -> float:
-    """Return the depth of the bowls around a disc: up to 1.6 mm in a high disc, next to none in a collapsed one."""
+    """Return the depth of the bowls around a disc: up to 1.6 mm in a high disc, none in a collapsed one."""
     return float(np.clip(0.16 * disc.height - 0.3, 0.0, 1.6))
 
 

@@ -168,7 +168,8 @@ def _paint_roots(inside: _CanalView, spine: Spine, palette: Palette, sac: NDArra
     where = np.nonzero(sac)
     if not len(where[0]):
         return
-    index, d, t = (np.broadcast_to(values, sac.shape)[where] for values in (inside.index, inside.d, inside.t))
+    index = np.broadcast_to(inside.index, sac.shape)[where]
+    d, t = (np.broadcast_to(values, sac.shape)[where] for values in (inside.d, inside.t))
     start = conus_sample(spine) + 40
     below = np.clip((start - index) / 120.0, 0.0, 1.0)
     node = spine.curve.node[index]

@@ -52,13 +52,14 @@ def take_image(
     real = mean + sigma * rng.standard_normal(shape, dtype=np.float32)
     imaginary = sigma * rng.standard_normal(shape, dtype=np.float32)
     image = np.hypot(real, imaginary) * (_WHITE / float(signals.max()))
-    return np.rint(image).astype(np.float32)
+    return np.asarray(np.rint(image), dtype=np.float32)
 
 
 def _mean_slices(values: NDArray[np.float32], canvas: Canvas) -> NDArray[np.float32]:
     """Average the sub-slices: partial volume through the slice."""
     columns, rows, slices = canvas.grid.shape
-    return values.reshape(columns, rows, slices, canvas.grid.sub_slices).mean(axis=3, dtype=np.float32)
+    parts = values.reshape(columns, rows, slices, canvas.grid.sub_slices)
+    return np.asarray(parts.mean(axis=3, dtype=np.float32))
 
 
 def _noise_field(

@@ -61,7 +61,8 @@ def _series_header(series: PhantomSeries) -> SeriesHeader:
 
 def _write_labels(series: PhantomSeries, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(series.label_array, series.affine), folder / f"{series.role}.nii.gz")
+    image = nib.nifti1.Nifti1Image(series.label_array, series.affine)  # type: ignore[no-untyped-call]
+    nib.save(image, folder / f"{series.role}.nii.gz")
 
 
 def _write_zip(files: list[Path], folder: Path) -> None:

@@ -55,7 +55,7 @@ def _outline(view: View, back: Values, inset: float) -> NDArray[np.bool_]:
     return inside
 
 
-def _ellipse(view: View, x: float, y: Values, rx: float, ry: float) -> NDArray[np.bool_]:
+def _ellipse(view: View, x: float, y: Values, rx: float, ry: Values | float) -> NDArray[np.bool_]:
     inside: NDArray[np.bool_] = ((view.x - np.float32(x)) / rx) ** 2 + ((view.y - y) / ry) ** 2 <= 1.0
     return inside
 
@@ -99,7 +99,7 @@ def _paint_abdomen(canvas: Canvas, spine: Spine, palette: Palette, inner: NDArra
         centre = rng.uniform((-95.0, 30.0, -100.0), (95.0, 135.0, 240.0))
         radii = rng.uniform((6.0, 4.0, 5.0), (20.0, 13.0, 20.0))
         tissue = palette.number(str(rng.choice(["bowel", "bowel", "organ", "fat", "muscle"])))
-        _paint_ellipsoid(canvas, centre, radii, tissue, over=palette.number("visceral"))
+        _paint_ellipsoid(canvas, centre.tolist(), radii.tolist(), tissue, over=palette.number("visceral"))
     l2, organ = spine.body("L2").frame, palette.number("organ")
     for sign, drop in ((-1.0, 0.0), (1.0, 14.0)):
         _paint_ellipsoid(canvas, (sign * 68.0, l2.y - 2.0, l2.z - drop), (24.0, 22.0, 52.0), organ)

@@ -213,7 +213,7 @@ def _foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> tuple[fl
     edge = disc.margin(t)
     lines = _patch(spine, palette, disc.frame.world(edge + 2.0, -1.0, t), (-forward, _FINE_MM, 200), (up, 0.25, 9))
     width = min(_free_run(lines[:, row]) for row in range(lines.shape[1])) * _FINE_MM
-    middle = edge - max(width, 1.0) / 2
+    middle = edge - width / 2
     column = _patch(
         spine, palette, disc.frame.world(middle, -30.0, t), (up, _FINE_MM, 600), (forward, _FINE_MM, 1)
     )[:, 0]

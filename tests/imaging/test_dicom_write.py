@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 
 from imaging.dicom.write import SeriesHeader, StudyHeader, stable_uid, write_mr_series
 from imaging.phantom import Phantom, build_phantom, write_phantom_study
@@ -43,12 +43,12 @@ def oblique_affine() -> np.ndarray:
 
 def read_affine_ras(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     """Return the voxels (I, J, K) and the affine in RAS+ mm, as SimpleITK understands the files."""
-    image = sitk.ReadImage([str(file) for file in files])
+    image = SimpleITK.ReadImage([str(file) for file in files])
     affine = np.eye(4)
     direction = np.array(image.GetDirection()).reshape(3, 3)
     affine[:3, :3] = direction * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return sitk.GetArrayFromImage(image).transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    return SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
 
 
 def test_simpleitk_reads_the_same_voxels_and_affine_back_from_an_oblique_series(tmp_path: Path) -> None:

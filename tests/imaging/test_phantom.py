@@ -69,7 +69,7 @@ def quiet() -> Phantom:
 def sick() -> Phantom:
     plan = with_disc(quiet_plan(), "L4-L5", slip=6.0, canal_ap=8.5, pfirrmann="IV", nucleus_t2=51.0)
     plan = with_disc(plan, "L3-L4", foramen_width=(1.2, 6.0), modic=1, bulge=2.5, pit_below=2.5)
-    plan = with_disc(plan, "L5-S1", focal=5.0, focal_t=6.0, foramen_width=(6.0, 2.5))
+    plan = with_disc(plan, "L5-S1", focal=5.0, focal_t=6.0, foramen_width=(6.0, 2.9))
     healthy = plan.disc("L2-L3").healthy_height
     return build_from_plan(
         "lumbar", with_disc(plan, "L2-L3", height=0.35 * healthy, pfirrmann="V", nucleus_t2=38.0)

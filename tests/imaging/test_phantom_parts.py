@@ -101,7 +101,7 @@ def test_disc_margin_moves_back_by_the_bulge() -> None:
 def test_grid_points_and_window_agree_with_the_affine() -> None:
     affine = np.array([[0, 0, 4.0, -8.0], [-0.7, 0, 0, 5.0], [0, -0.7, 0, 9.0], [0, 0, 0, 1.0]])
     grid = Grid(affine, (10, 12, 5), sub_slices=3)
-    x, y, z = grid.points()
+    x, y, _ = grid.points()
     assert x.shape == (1, 1, 15)
     assert y.shape == (10, 1, 1)
     assert x[0, 0, 1] == pytest.approx(-8.0)  # the middle sub-slice lies at the slice
