@@ -2,9 +2,9 @@
 
 A sentence is supported in one of two ways. Either it is, word for word, one of the composer's sentences on
 technique, limits, doubts or the burden score of these very findings. Or it is read to facts and values that all
-agree, and every word of it is accounted for: by a fact, by the report vocabulary (``templates/``), or by glue such as
-``is seen``. Free text that claims something else (a fracture, a tumour, a shape, a comparison) has words that nothing
-accounts for.
+agree, and every word of it is accounted for: by a fact, by the report vocabulary (``templates/``), or by glue such
+as ``is seen``. Free text that claims something else (a fracture, a tumour, a shape, a comparison) has words that
+nothing accounts for.
 
 A sentence that names no level is read as a reader would: with the level last named in the text before it.
 """

@@ -100,7 +100,7 @@ def _stated_steps(text: str, scale: str) -> Sequence[str | None]:
 
 
 def _roughly(stated: Sequence[str | None], text: str, said: frozenset[str | None], scale: str) -> frozenset[str]:
-    """Return the steps that a text may mean: ``mild`` lies in "normal or mild"; an unknown one rules nothing out."""
+    """Return the steps that a text may mean: ``mild`` is in "normal or mild"; others rule nothing out."""
     steps = {step for step in said if step is not None}
     rough = {"normal_mild" for part in text.split("|") if part in {"mild", "normal"} and part not in stated}
     rough &= set(SCALES[scale].grades)

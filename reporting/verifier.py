@@ -2,9 +2,9 @@
 
 Sentences are checked in order, each in the context of the text that the reader will see before it (repairs
 included). A sentence that is contradicted or unsupported is replaced by the composer's words for the findings it
-was meant to state; with no such finding it is replaced by a plain remark, and in both cases its text is kept. Positive
-findings that the draft never mentions are added. The result is checked again; should it not hold, the whole report
-is the composer's.
+was meant to state; with no such finding it is replaced by a plain remark, and in both cases its text is kept.
+Positive findings that the draft never mentions are added. The result is checked again; should it not hold, the
+whole report is the composer's.
 """
 
 from collections.abc import Iterable, Sequence

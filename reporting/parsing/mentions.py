@@ -10,21 +10,13 @@ from dataclasses import dataclass, field
 
 from anatomy import Condition, Side
 from reporting.parsing import modifiers
-from reporting.parsing.lexicon import Item, find_items, objects, word_values, words
+from reporting.parsing.actions import CONJUNCTIONS, Owners, action_after, action_before, governs, is_place
+from reporting.parsing.lexicon import Item, find_items, objects
 from reporting.parsing.modifiers import Modifiers, join_grades
 from reporting.parsing.steps import SCALE_CONDITIONS, grade_text, step_numbers, step_scale
 from reporting.parsing.tokens import Token
 
-Owners = Sequence[Item | None]
-
 _FINE = "fine"
-_DETERMINERS = frozenset({"the", "a", "an", "its", "their", "still", "also", "of"})
-_CONJUNCTIONS = frozenset({"and", "or", "nor", "&", "/", ","})
-_AUXILIARIES = frozenset(
-    {"is", "are", "was", "were", "be", "been", "appear", "appears", "appeared", "noted", "seen", "also", "still",
-     "remain", "remains", "look", "looks", "the", "significantly", "relatively", "now"}
-)  # fmt: skip
-_PLACES = frozenset({"within", "in", "into", "to", "behind", "inside", "at"})
 _RELEASES = frozenset({";", ":", "but", "where", "leading", "associated", "with", "without", "no"})
 _ROOTS = frozenset({"root", "exit_root", "traversing_root"})
 _STAGED = frozenset({Condition.SACROILIITIS})
@@ -84,9 +76,9 @@ def find_mentions(tokens: list[Token]) -> list[Mention]:
             governor = None
             mentions += _head(tokens, item, items, owners, skipped)
         elif item.tag == "action":
-            governor = item if _governs(tokens, item, owners) else None if item.form == "noun" else governor
+            governor = item if governs(tokens, item, owners) else None if item.form == "noun" else governor
         else:
-            mentions += _object(tokens, item, owners, governor)
+            mentions += _object(tokens, item, items, owners, governor)
     absorbed = _absorb_steps(tokens, mentions)
     return _in_recess(tokens, [*absorbed, *_narrowed_levels(tokens, items)])
 
@@ -174,20 +166,25 @@ def _step_after(
     return grade_text(step_numbers(part), condition) or None, set(range(stop, step.stop))
 
 
-def _object(tokens: Sequence[Token], item: Item, owners: Owners, governor: Item | None) -> list[Mention]:
+def _object(
+    tokens: Sequence[Token], item: Item, items: Sequence[Item], owners: Owners, governor: Item | None
+) -> list[Mention]:
     staged = objects()[item.name].condition in _STAGED
     near = modifiers.before(tokens, item.start, owners, stage_words=staged)
-    action = _action_after(tokens, item, owners, direct_only=governor is not None) or _action_before(
+    action = action_after(tokens, item, owners, direct_only=governor is not None) or action_before(
         tokens, item, near, owners
     )
-    if action is None and governor is not None and not _is_place(tokens, item, near):
+    if action is None and governor is not None and not is_place(tokens, item, near):
         action = governor
     entry = objects()[item.name]
     if action is None or (action.name not in entry.kinds and action.name != _FINE):
         return []
     if action.name == _FINE and item.name in {"cord", "sacroiliac"}:
         return []
-    return [_object_mention(tokens, item, action, near, owners)]
+    mention = _object_mention(tokens, item, action, near, owners)
+    if entry.condition is not None:
+        _take_step(mention, entry.condition, tokens, near, items)
+    return [mention]
 
 
 def _object_mention(tokens: Sequence[Token], item: Item, action: Item, near: Modifiers, owners: Owners) -> Mention:
@@ -216,83 +213,14 @@ def _object_mention(tokens: Sequence[Token], item: Item, action: Item, near: Mod
     )  # fmt: skip
 
 
-def _action_after(tokens: Sequence[Token], item: Item, owners: Owners, *, direct_only: bool) -> Item | None:
-    """Return the noun or adjective that follows an object, through ``or root`` and ``is also mildly``."""
-    place = item.stop
-    is_joined = False
-    while place < len(tokens):
-        owner, text = owners[place], tokens[place].text
-        if owner is not None and owner.tag == "action":
-            is_free = not is_joined and owner.form in {"noun", "state"} and not _governs(tokens, owner, owners)
-            return owner if is_free else None
-        if owner is not None and owner.tag == "object" and is_joined:
-            place, is_joined = owner.stop, False
-            continue
-        if text in _CONJUNCTIONS and not direct_only and owner is None:
-            is_joined = True
-        elif owner is not None or not _may_stand_between(text):
-            return None
-        place += 1
-    return None
-
-
-def _may_stand_between(text: str) -> bool:
-    return (
-        text in _AUXILIARIES or text in word_values("grades") or text in word_values("sides")
-        or text in words("side_words") or text in words("hedges") or text in {"not", "no"}
-        or text in words("modifiers") - {"disc", "discs", "foraminal"}
-    )  # fmt: skip
-
-
-def _action_before(tokens: Sequence[Token], item: Item, near: Modifiers, owners: Owners) -> Item | None:
-    """Return the adjective before an object (``narrow spinal canal``) or the noun of ``narrowing of it``."""
-    place = near.start - 1
-    while place >= 0 and owners[place] is None and tokens[place].text in _DETERMINERS:
-        place -= 1
-    owner = owners[place] if place >= 0 else None
-    if owner is None or owner.tag != "action":
-        return None
-    if owner.form == "state":
-        return owner
-    joined = {token.text for token in tokens[owner.stop : item.start]}
-    return owner if owner.form == "noun" and "of" in joined else None
-
-
-def _governs(tokens: Sequence[Token], action: Item, owners: Owners) -> bool:
-    """Tell whether an action reaches for objects to its right: verbs do, nouns before ``of`` or an object do."""
-    if action.form == "active":
-        return True
-    if action.form == "state":
-        return False
-    place = action.stop
-    if place < len(tokens) and tokens[place].text in {"of", "on", "upon"} and owners[place] is None:
-        return not _is_side_ahead(tokens, place + 1, owners)
-    while place < len(tokens) and owners[place] is None and _is_filler(tokens[place].text):
-        place += 1
-    owner = owners[place] if place < len(tokens) else None
-    return owner is not None and owner.tag == "object"
-
-
-def _is_side_ahead(tokens: Sequence[Token], place: int, owners: Owners) -> bool:
-    """Tell whether ``on the left`` follows, with no object behind it."""
-    while place < len(tokens) and owners[place] is None and _is_filler(tokens[place].text):
-        place += 1
-    return not (place < len(tokens) and owners[place] is not None)
-
-
-def _is_filler(text: str) -> bool:
-    return (
-        text in _DETERMINERS
-        or text in word_values("sides")
-        or text in words("side_words")
-        or text in words("modifiers")
-    )
-
-
-def _is_place(tokens: Sequence[Token], item: Item, near: Modifiers) -> bool:
-    """Tell whether the object only says where (``within the lateral recess``)."""
-    texts = [token.text for token in tokens[max(0, near.start - 2) : item.start]]
-    return any(text in _PLACES for text in texts) and "more" not in texts
+def _take_step(
+    mention: Mention, condition: Condition, tokens: Sequence[Token], near: Modifiers, items: Sequence[Item]
+) -> None:
+    """Give an object's mention a numbered step (``Lee grade 2 narrowing``, ``stenosis (Schizas grade C)``)."""
+    before = _step_grade(tokens, near.steps, condition)
+    after, read = _step_after(tokens, mention.stop, items, condition)
+    mention.pairs = [(join_grades(before or None, grade, after), sides) for grade, sides in mention.pairs]
+    mention.used |= read | (_tokens_of(near.steps) if before else set())
 
 
 def _inside_modic(tokens: Sequence[Token], items: Sequence[Item]) -> set[Item]:
@@ -307,11 +235,7 @@ def _inside_modic(tokens: Sequence[Token], items: Sequence[Item]) -> set[Item]:
                 first, last = sorted((item, other), key=lambda part: part.start)
                 gap = [token.text for token in tokens[first.stop : last.start]]
                 limit = 2 if first is item else 0
-                if (
-                    len(gap) <= limit
-                    and not set(gap) & _CONJUNCTIONS
-                    and (other.name in {"endplate", "irregular"})
-                ):
+                if len(gap) <= limit and not set(gap) & CONJUNCTIONS and (other.name in {"endplate", "irregular"}):
                     inside.add(other)
     return inside
 

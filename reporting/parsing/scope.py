@@ -72,8 +72,8 @@ def _negation_end(tokens: Sequence[Token], start: int) -> int:
     for index in range(start, len(tokens)):
         text = tokens[index].text
         following = tokens[index + 1].text if index + 1 < len(tokens) else ""
-        if text in _HARD_STOPS or text in words("scope_breakers"):
-            return index
+        if text in _HARD_STOPS or text in words("scope_breakers") or text in words("negators"):
+            return index  # another negation has a scope of its own
         if text in {"with", "and", "&"} and _opens_new_phrase(tokens, index + 1):
             return index
         if text in _ENOUGH and following not in {"or", "nor", "of", ""}:
@@ -115,7 +115,7 @@ def _is_positive_segment(segment: Sequence[str]) -> bool:
 
 def _hedge_end(tokens: Sequence[Token], start: int) -> int:
     for index in range(start, len(tokens)):
-        if tokens[index].text in _HARD_STOPS | {",", "and", "with", "but", "&"}:
+        if tokens[index].text in _HARD_STOPS or tokens[index].text in {",", "and", "with", "but", "&"}:
             return index
     return len(tokens)
 

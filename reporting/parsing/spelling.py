@@ -1,8 +1,9 @@
 """Canonical words: the spelling of real notes, by table first, then by edit distance to the words that matter.
 
-Only longer words are corrected by distance (one edit from five letters on, two from nine on with the same first
-letter; a swap of neighbours is one edit), and never a word that is itself ordinary (``keep`` of spelling.yaml).
-Candidates come from an index of deletions, so a word costs the same however long the vocabulary is.
+Only longer words are corrected by distance, and only towards a list of medical words with the same first letter
+(``targets``): one edit from six letters on, two from nine on; a swap of neighbours is one edit. A word of the
+lexicon or an ordinary word near a target (``keep``) is never corrected. Candidates come from an index of deletions,
+so a word costs the same however long the list is.
 """
 
 import re
@@ -12,10 +13,10 @@ from typing import Any
 
 from reporting.parsing.tables import read_table
 
-_ONE_EDIT_LENGTH = 5
+_ONE_EDIT_LENGTH = 6
 _TWO_EDITS_LENGTH = 9
 _LONGEST = 20
-_WORD = re.compile(r"[a-z]{5,}")
+_WORD = re.compile(r"[a-z]{3,}")
 
 
 @lru_cache(maxsize=20000)
@@ -39,15 +40,10 @@ def compound_phrases() -> dict[str, str]:
     return {str(key): str(value) for key, value in _table()["phrases"].items()}
 
 
-def vocabulary() -> frozenset[str]:
-    """Return the canonical words that misspellings are drawn to."""
-    return _targets()
-
-
 def _allowed(word: str, target: str) -> int:
-    if min(len(word), len(target)) >= _TWO_EDITS_LENGTH and word[0] == target[0]:
-        return 2
-    return 1
+    if word[0] != target[0]:
+        return 0
+    return 2 if min(len(word), len(target)) >= _TWO_EDITS_LENGTH else 1
 
 
 @cache
@@ -57,33 +53,16 @@ def _table() -> dict[str, Any]:
 
 @cache
 def _targets() -> frozenset[str]:
-    """Return every word of five letters or more in the lexicon's plain patterns, tables and level words."""
-    lexicon = read_table("lexicon.yaml")
-    words: set[str] = set()
-    for pattern in _strings(lexicon):
-        plain = re.sub(r"\(\?[:!=<]|[()|?\\\[\]]", " ", pattern)
-        words.update(_WORD.findall(plain))
-    extra = {"herniation", "protrusion", "protrusions", "bulges", "bulging", "stenosis", "narrowing", "thecal"}
-    extra |= {"spondylolisthesis", "anterolisthesis", "retrolisthesis", "pfirrmann", "foramina", "foramen"}
-    extra |= {"compressions", "level", "levels", "compression", "roots", "nerve", "nerves", "canals"}
-    cut = {
-        "spondylo",
-        "antero",
-        "retro",
-        "listhesi",
-        "neuroforam",
-        "prolap",
-        "protru",
-        "hernia",
-        "extru",
-        "degenerat",
-    }
-    return frozenset((words | extra) - cut)
+    return frozenset(str(word) for word in _table()["targets"])
 
 
 @cache
 def _known() -> frozenset[str]:
-    return _targets() | frozenset(str(word) for word in _table()["keep"])
+    """Return the words that are never corrected: ordinary ones, targets, and all words of the lexicon."""
+    words = {str(word) for word in _table()["keep"]} | _targets()
+    for pattern in _strings(read_table("lexicon.yaml")):
+        words.update(_WORD.findall(re.sub(r"\(\?[:!=<]|[()|?\\\[\]]", " ", pattern)))
+    return frozenset(words)
 
 
 def _strings(value: object) -> list[str]:

@@ -22,6 +22,9 @@ _NOT_A_LEVEL = re.compile(
     r"^\s?(?:nerves?|roots?|exit\w*|travers\w*|weighted|signal|w|wi|images?)\b", re.IGNORECASE
 )
 _VERTEBRAE = (*(level.split("-")[0] for level in DISC_LEVELS), "S1")
+_HEADING_WORDS = frozenset({"<level>", "level", "levels", "at", ",", "and", "&", ":", "-", "to", "."})
+_LONGEST_HEADING = 80
+_LONGEST_SENTENCE = 600
 _UNFINISHED = frozenset(
     {"compressing", "encroaching", "indenting", "abutting", "and", "or", "with", "the", "upon"}
 )
@@ -47,14 +50,14 @@ class Token:
 def split_sentences(text: str) -> list[str]:
     """Split a report into sentences: at full stops, line ends and double slashes.
 
-    A line that breaks off after a verb or a joining word runs on into the next.
+    A line that breaks off after a verb or a joining word, or that is only a level with a colon, runs on into the
+    next.
     """
     sentences: list[str] = []
     for line in text.splitlines():
         for piece in _SENTENCE_END.split(line):
             cleaned = _SPACE.sub(" ", piece).strip()
-            if any(letter.isalnum() for letter in cleaned):
-                sentences.append(cleaned)
+            sentences += [part for part in _cut(cleaned) if any(letter.isalnum() for letter in part)]
     return _join_unfinished(sentences)
 
 
@@ -74,21 +77,43 @@ def tokenise(sentence: str) -> list[Token]:
 
 
 def expand(first: str, last: str) -> tuple[str, ...]:
-    """Return the disc levels from one to another, both included; empty in the wrong order or with unknown names."""
+    """Return the disc levels from one to another, both included; empty when they are none."""
     if first not in DISC_LEVELS or last not in DISC_LEVELS:
         return ()
     start, stop = DISC_LEVELS.index(first), DISC_LEVELS.index(last)
     return DISC_LEVELS[start : stop + 1]
 
 
+def _cut(sentence: str) -> list[str]:
+    """Cut what is far longer than any sentence, so that reading stays linear in the text."""
+    parts = []
+    while len(sentence) > _LONGEST_SENTENCE:
+        place = sentence.rfind(" ", 0, _LONGEST_SENTENCE)
+        place = _LONGEST_SENTENCE if place <= 0 else place
+        parts.append(sentence[:place].strip())
+        sentence = sentence[place:].strip()
+    return [*parts, sentence]
+
+
 def _join_unfinished(sentences: list[str]) -> list[str]:
     joined: list[str] = []
     for sentence in sentences:
-        if joined and joined[-1].split()[-1].lower() in _UNFINISHED:
+        if (
+            joined
+            and len(joined[-1]) < _LONGEST_SENTENCE
+            and (joined[-1].split()[-1].lower() in _UNFINISHED or _is_level_heading(joined[-1]))
+        ):
             joined[-1] = f"{joined[-1]} {sentence}"
         else:
             joined.append(sentence)
     return joined
+
+
+def _is_level_heading(sentence: str) -> bool:
+    if not sentence.endswith(":") or len(sentence) > _LONGEST_HEADING:
+        return False
+    tokens = tokenise(sentence)
+    return any(token.levels for token in tokens) and all(token.text in _HEADING_WORDS for token in tokens)
 
 
 def _words(sentence: str, start: int, stop: int) -> list[Token]:

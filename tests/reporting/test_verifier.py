@@ -1,4 +1,4 @@
-"""The verifier: what agrees stays, what does not is written anew with its old text kept, what is missing is added."""
+"""The verifier: what agrees stays, what does not is written anew, what is missing is added."""
 
 from dataclasses import replace
 from random import Random
@@ -26,7 +26,7 @@ REMOVED = "[A drafted sentence was removed here: no finding supports it.]"
 
 @pytest.fixture
 def findings() -> Findings:
-    """L3-L4: bulge absent, canal normal; L4-L5: Pfirrmann III or IV, bulge, severe canal at 9.8 mm, Modic unknown."""
+    """L3-L4 normal; L4-L5: Pfirrmann III or IV, bulge, severe canal at 9.8 mm, Modic unknown."""
     modic = make_grade(Condition.MODIC, ("0",))
     modic = replace(modic, grade=None, prediction_set=(), status=GradeStatus.NOT_ASSESSABLE, reason="no T1 series")
     return make_findings(
