@@ -136,6 +136,14 @@ class PIDTverskyLoss(nn.Module):
         self.counts.zero_()
         return {"recall": recall.tolist(), "precision": precision.tolist(), "beta": self.beta.tolist()}
 
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Put the controller to rest: beta as at the start, nothing summed."""
+        self.beta.copy_(self.beta_start)
+        for buffer in (self.counts, self.integral, self.derivative):
+            buffer.zero_()
+        self.last_error.fill_(float("nan"))
+
     def _control(self, error: Tensor, *, is_known: Tensor) -> None:
         """Clip(beta_0 + Kp e + Ki sum(e) + Kd delta(e)); the sum stands still while it would push past a limit."""
         gains = self.gains

@@ -9,6 +9,7 @@ import yaml
 
 from runtime.errors import ConfigError
 from segmentation.config import NetworkConfig, network_config
+from segmentation.pid_tversky import ErrorKind
 
 T = TypeVar("T")
 
@@ -31,8 +32,8 @@ class PidConfig:
     """Largest beta."""
     set_point: float = 0.9
     """Soft recall to reach."""
-    error: str = "recall_set_point"
-    """Or ``precision_recall_gap``."""
+    errors: tuple[str, ...] = ("recall_set_point", "precision_recall_gap")
+    """What is steered in each cycle (the last name holds for further ones): first find all, then balance."""
     focal: float = 1.0
     """Exponent on (1 - Tversky index)."""
 
@@ -128,6 +129,10 @@ def _record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
 
 def _check(training: TrainingConfig, name: str) -> None:
     """Refuse values that could only fail later."""
+    if not training.pid.errors or set(training.pid.errors) - {kind.value for kind in ErrorKind}:
+        raise ConfigError(
+            f"{name}: pid.errors: expected {[kind.value for kind in ErrorKind]}, got {training.pid.errors!r}"
+        )
     if len(training.crop_px) != 2 or any(side % 16 for side in training.crop_px):
         raise ConfigError(f"{name}: crop_px: expected two multiples of 16, got {training.crop_px!r}")
     if set(training.mix) - {"space", "t2", "t1", "vertebrae"}:

@@ -138,6 +138,8 @@ class Trainer:
         self._start_log()
         self.model.train()
         while self.step < min(until, self.training.steps):
+            cycle, place = divmod(self.step, self.training.steps // self.training.cycles)
+            self.modules.objective.begin_cycle(cycle, is_new=place == 0)
             if self.step in self.training.pseudo.at_steps:
                 self._begin_self_training()
             terms = self._take_step()

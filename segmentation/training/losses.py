@@ -24,6 +24,7 @@ class Objective(nn.Module):
     def __init__(self, classes: int, pid: PidConfig, weights: Mapping[str, float]) -> None:
         super().__init__()
         self.weights = dict(weights)
+        self.errors = [ErrorKind(name) for name in pid.errors]
         self.tversky = PIDTverskyLoss(
             classes,
             beta=pid.beta,
@@ -31,10 +32,15 @@ class Objective(nn.Module):
                 pid.proportional, pid.integral, pid.derivative, beta_low=pid.beta_low, beta_high=pid.beta_high
             ),
             set_point=pid.set_point,
-            error=ErrorKind(pid.error),
             focal=pid.focal,
             over_batch=True,
         )
+
+    def begin_cycle(self, cycle: int, *, is_new: bool) -> None:
+        """Steer what this cycle asks for; a new cycle begins with the controller at rest."""
+        self.tversky.error = self.errors[min(cycle, len(self.errors) - 1)]
+        if is_new:
+            self.tversky.reset()
 
     def measure(self, output: NetworkOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Return the loss and its terms."""
