@@ -25,6 +25,7 @@ Crop = NDArray[np.float32]
 """Intensities of one window, shape (rows, columns)."""
 
 _CORE_FRONT, _CORE_HALF = 1.0, 0.4  # pitches: the part of a crop that holds the disc itself
+_WHOLE_FROM = 0.9  # ours: share of the disc's part of a crop that must lie in the slice
 _BLUR_PER_REDUCTION = 0.5  # usual anti-alias width: sigma = 0.5 * sqrt(reduction^2 - 1) pixels
 
 
@@ -73,6 +74,11 @@ class LevelCrop:
     image: Crop
     inside: float
     box_px: tuple[float, float, float, float]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the slice shows enough of the disc to grade it."""
+        return self.inside >= _WHOLE_FROM
 
 
 def crop_frames(points: Mapping[str, Point], *, aspect: float = 1.0) -> tuple[CropFrame, ...]:

@@ -14,7 +14,6 @@ from imaging.types import Plane, Series, Study
 from imaging.types import Sequence as Weighting
 from segmentation.types import Level, SegmentedStudy
 
-_MIN_INSIDE = 0.9  # ours: share of the disc's part of a crop that must lie in the slice
 ROLE_OF: dict[str, str] = {"t2": "sagittal_t2", "t1": "sagittal_t1"}
 
 
@@ -122,7 +121,7 @@ def _sequence_crops(
     sequence: str, series: Series, levels: Sequence[Level], cut: Sequence[LevelCrop], config: GraderConfig
 ) -> SequenceCrops:
     """Normalise the crops of a series and leave out what the border cuts off."""
-    whole = [crop for crop in cut if crop.inside >= _MIN_INSIDE]
+    whole = [crop for crop in cut if crop.is_whole]
     images = (
         normalise_crops(np.stack([crop.image for crop in whole])) if whole else np.zeros((0, 0, 0), np.float32)
     )
@@ -137,5 +136,5 @@ def _sequence_crops(
         evidence={
             crop.frame.level: Evidence(series.id, slice_of[crop.frame.level], crop.box_px) for crop in whole
         },
-        cut_off=tuple(crop.frame.level for crop in cut if crop.inside < _MIN_INSIDE),
+        cut_off=tuple(crop.frame.level for crop in cut if not crop.is_whole),
     )

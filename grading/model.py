@@ -111,7 +111,9 @@ class GradingNetwork(nn.Module):
         """
         tokens = self._tokens(crops, present)
         is_empty = ~present.any(dim=-1)
-        mixed = self.level_mixer(tokens, src_key_padding_mask=is_empty)
+        # A patient without any crop would leave attention nothing to attend to (NaN); nobody reads the result.
+        is_hidden = is_empty & ~is_empty.all(dim=1, keepdim=True)
+        mixed = self.level_mixer(tokens, src_key_padding_mask=is_hidden)
         return {name: head(mixed) for name, head in self.heads.items()}
 
     def _tokens(self, crops: Tensor, present: Tensor) -> Tensor:

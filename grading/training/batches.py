@@ -85,18 +85,9 @@ def _cut_case(
     crops = np.zeros((*shape, geometry.height_px, geometry.width_px), dtype=np.float32)
     present = np.zeros(shape, dtype=bool)
     for sequence, item in slices.items():
+        levels, images = _cut_slice(item, config, training, rng)
+        rows = [network.levels.index(level) for level in levels]
         column = network.sequences.index(sequence)
-        points = item.points
-        if training is not None and rng is not None:
-            points = _jitter_points(points, training, rng)
-        frames = crop_frames(points)
-        if training is not None and rng is not None:
-            frames = tuple(_jitter_frame(frame, training, rng) for frame in frames)
-        images = np.stack([cut_crop(item.image, frame, geometry).image for frame in frames])
-        images = normalise_crops(images)
-        if rng is not None:
-            images = jitter_greys(images, rng)
-        rows = [network.levels.index(frame.level) for frame in frames]
         crops[rows, column] = images
         present[rows, column] = True
     has_crop: NDArray[np.bool_] = np.asarray(present.any(axis=1))
@@ -104,10 +95,25 @@ def _cut_case(
     return Batch(crops[None], present[None], labels[None])
 
 
+def _cut_slice(
+    item: CaseSlice, config: GraderConfig, training: TrainingConfig | None, rng: np.random.Generator | None
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the levels that a slice shows whole and their crops (levels, rows, columns)."""
+    frames = crop_frames(item.points)
+    if training is not None and rng is not None:
+        jittered = crop_frames(_jitter_points(item.points, training, rng))
+        frames = tuple(_jitter_frame(frame, training, rng) for frame in jittered)
+    cut = [crop for frame in frames if (crop := cut_crop(item.image, frame, config.crops)).is_whole]
+    if not cut:
+        return [], np.zeros((0, config.crops.height_px, config.crops.width_px), dtype=np.float32)
+    images = normalise_crops(np.stack([crop.image for crop in cut]))
+    return [crop.frame.level for crop in cut], images if rng is None else jitter_greys(images, rng)
+
+
 def _jitter_points(
     points: dict[str, Point], training: TrainingConfig, rng: np.random.Generator
 ) -> dict[str, Point]:
-    """Move each point as a level finder would misplace it, and now and then forget the ends of the chain."""
+    """Move each point as a level finder would misplace it."""
     pitch = float(np.median([frame.pitch for frame in crop_frames(points)]))
     noise = rng.normal(0, training.point_jitter * pitch, (len(points), 2))
     return {

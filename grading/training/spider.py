@@ -135,26 +135,24 @@ def read_cases(data_dir: Path, config: GraderConfig, points: dict[str, Points]) 
         if len(chain) >= 2:
             sequence = row["sequence"].removesuffix("_SPACE")
             image = np.asarray(Image.open(data_dir / "spider" / "midsagittal" / row["file"]), dtype=np.float32)
-            slices[int(row["patient"])].append(_strip(sequence, row["file"], image, chain, config))
+            slices[int(row["patient"])].append(make_strip(sequence, row["file"], image, chain, config))
     return tuple(
         Case(patient, tuple(slices[patient]), labels[patient]) for patient in sorted(labels) if patient in slices
     )
 
 
-def _strip(
+def make_strip(
     sequence: str, file: str, image: NDArray[np.float32], points: Points, config: GraderConfig
 ) -> CaseSlice:
-    """Smooth a slice and keep the part round the chain, padding with 0 where the slice ends."""
+    """Smooth a slice and keep the part round the chain, wide enough that only the slice's own border cuts."""
     frames = crop_frames(points)
     smooth = smooth_for_crops(image, frames, config.crops)
     margin = round(_MARGIN_PITCHES * max(frame.pitch for frame in frames))
     chain = np.array([frame.origin_px for frame in frames])
-    (x0, y0), (x1, y1) = np.floor(chain.min(0)).astype(int), np.ceil(chain.max(0)).astype(int)
-    padded = np.pad(smooth, margin)
-    strip = padded[max(y0, 0) : y1 + 2 * margin + 1, max(x0, 0) : x1 + 2 * margin + 1]
-    shift_x, shift_y = margin - max(x0, 0), margin - max(y0, 0)
-    moved = {level: (x + shift_x, y + shift_y) for level, (x, y) in points.items()}
-    return CaseSlice(sequence, file, np.ascontiguousarray(strip), moved)
+    x0, y0 = np.maximum(np.floor(chain.min(0)).astype(int) - margin, 0)
+    x1, y1 = np.maximum(np.ceil(chain.max(0)).astype(int) + margin + 1, 1)
+    moved = {level: (x - float(x0), y - float(y0)) for level, (x, y) in points.items()}
+    return CaseSlice(sequence, file, np.ascontiguousarray(smooth[y0:y1, x0:x1]), moved)
 
 
 def _same_grid(first: dict[str, str], second: dict[str, str]) -> bool:

@@ -306,3 +306,12 @@ def test_absent_crops_are_not_looked_at(stored: StoredGrader) -> None:
 
 def test_tuning_leaves_out_sequences_nobody_has() -> None:
     assert fit_tuning({}) == {}
+
+
+def test_a_patient_without_crops_does_not_spoil_the_batch(stored: StoredGrader) -> None:
+    network = stored.members[0]
+    present = torch.ones(2, 7, 2, dtype=torch.bool)
+    present[1] = False
+    crops = torch.randn(2, 7, 2, 32, 48, generator=torch.Generator().manual_seed(2))
+    for logits in network(crops, present).values():
+        assert logits.isfinite().all()

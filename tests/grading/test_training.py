@@ -180,8 +180,3 @@ def test_found_points_must_be_written_first(spider: Path, tmp_path: Path, monkey
     file.write_text((CONFIG % 1).replace("epochs:", "use_found_points: true, epochs:"))
     with pytest.raises(ConfigError, match=r"training_points\.csv; write it with"):
         train(file, fold=0, out=tmp_path / "runs")
-
-
-def test_shipped_configuration_loads() -> None:
-    config = load_run_config(Path("configs/grading/train_default.yaml"))
-    assert config.grader.network.levels[-1] == "L5-S1"
