@@ -19,6 +19,8 @@ _SIDE_BY_SIDE = 0.28
 discs themselves lie about one length apart."""
 _TALL = 0.75
 """A blob taller than this share of the usual disc length is looked at for two discs grown together."""
+_MOST = 40
+"""At most this many of the largest components are looked at: a spine has 23 discs, noise has thousands."""
 _EIGHT = np.ones((3, 3), dtype=np.intp)
 
 
@@ -50,11 +52,13 @@ def usual_length(shapes: list[DiscShape] | tuple[DiscShape, ...]) -> float:
 
 def _components(mask: NDArray[np.bool_]) -> list[Pixels]:
     labels, count = ndimage.label(mask, structure=_EIGHT)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    windows = ndimage.find_objects(labels)
     parts: list[Pixels] = []
-    for index, window in enumerate(ndimage.find_objects(labels), start=1):
-        rows, columns = np.nonzero(labels[window] == index)
+    for index in np.argsort(sizes)[::-1][:_MOST]:
+        window = windows[index]
+        rows, columns = np.nonzero(labels[window] == index + 1)
         parts.append(np.stack([columns + window[1].start, rows + window[0].start], axis=1).astype(np.intp))
-    assert len(parts) == count
     return [part for part in parts if len(part) >= 4]
 
 

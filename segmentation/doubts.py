@@ -16,6 +16,8 @@ SURE = 0.8
 IRREGULAR = (0.6, 1.55)
 """A step outside these shares of its usual length is irregular: the shortest step between two expert discs of the
 30 SPIDER SPACE patients is 0.65 of its usual one (a collapsed vertebra); a missing disc makes it about 2."""
+_HALF = 0.72
+"""Two steps in a row below this share look like one step with a false disc in it."""
 _OWN_SUPPORT = 0.5
 _DISPUTED = 3.0
 """The maps dispute a numbering when they alone would make another one exp(3), 20 times, as likely."""
@@ -44,8 +46,9 @@ def find_doubts(
             for items in doubts:
                 items.append("possible transitional anatomy")
         reason = _numbering_reason(solution, view, names)
+        has_landmark = view.has_landmark or view.is_complete
         for disc, state in enumerate(solution.path):
-            if solution.marginals[disc, state] < SURE:
+            if not has_landmark or solution.marginals[disc, state] < SURE:
                 doubts[disc].append(reason)
     return tuple("; ".join(dict.fromkeys(items)) or None for items in doubts)
 
@@ -58,7 +61,8 @@ def state_name(state: int, names: tuple[str, ...]) -> str | None:
 def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[tuple[int, str]]:
     """Return (index of the upper disc, reason) of every skipped level and every irregular step."""
     found = []
-    for index, length in enumerate(chain.steps):
+    shares = _step_shares(chain, solution, names)
+    for index in range(len(chain.steps)):
         upper, lower = (state_name(int(state), names) for state in solution.path[index : index + 2])
         if upper is None or lower is None:
             continue
@@ -67,10 +71,21 @@ def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...
             missing = ", ".join(names[first + 1 : second])
             found.append((index, f"no disc found at {missing} (gap in the chain)"))
             continue
-        share = length / chain.pitch / expected_step(first, second, names)
-        if not IRREGULAR[0] <= share <= IRREGULAR[1]:
+        beside = [shares[k] for k in (index - 1, index + 1) if 0 <= k < len(shares)]
+        is_half = shares[index] < _HALF and min(beside, default=1.0) < _HALF
+        if is_half or not IRREGULAR[0] <= shares[index] <= IRREGULAR[1]:
             found.append((index, f"irregular spacing between {upper} and {lower}"))
     return found
+
+
+def _step_shares(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[float]:
+    """Return every step over its usual length; 1 where a disc has no name."""
+    shares = []
+    for length, upper, lower in zip(chain.steps, solution.path[:-1], solution.path[1:], strict=True):
+        is_named = 1 <= upper < lower <= len(names)
+        usual = expected_step(int(upper) - 1, int(lower) - 1, names) if is_named else length / chain.pitch
+        shares.append(length / chain.pitch / usual)
+    return shares
 
 
 def _concerned(index: int, solution: Solution, view: View, names: tuple[str, ...], *, anchored: bool) -> list[int]:

@@ -13,6 +13,7 @@ Evidence, each term bounded so that no single one decides alone:
 import csv
 from dataclasses import dataclass
 from functools import cache
+from math import exp, log, log1p
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,9 @@ _MAP_SD = 0.18
 _BLURS = (0.35, 0.5, 0.7, 0.9, 1.1, 1.3, 1.6)
 """Widths tried for the maps of a slice, in levels: a network unsure of the number answers at neighbours too."""
 
-_SKIP = float(np.log(0.03))
-_SACRAL = float(np.log(0.15))
-_UNNAMED = float(np.log(0.2))
+_SKIP, _SACRAL, _UNNAMED = log(0.03), log(0.15), log(0.2)
+_MAX_STEP = 3
+"""A step goes over at most two missing discs, as in ``segmentation.chain``."""
 _LAST_IS_LUMBOSACRAL = 0.94
 """In 67 of 71 complete views the chain reached L5-S1 or, in 12, went on to S1-S2."""
 
@@ -151,14 +152,18 @@ def _step(
     has_axes = not upper.is_round and not lower.is_round
     wild = _log_normal(turn, _WILD_TILT_SD_DEG) if has_axes else 0.0
     if origin == goal and origin in (above, below):
-        return _UNNAMED + _log_normal(float(np.log(pitches / 0.75)), _SACRAL_STEP_SD) + wild
-    if goal <= origin or (origin == above and goal != 1) or (goal == below and origin != below - 1):
+        return _UNNAMED + _log_normal(log(pitches / 0.75), _SACRAL_STEP_SD) + wild
+    if (
+        not origin < goal <= origin + _MAX_STEP
+        or (origin == above and goal != 1)
+        or (goal == below and origin != below - 1)
+    ):
         return -np.inf
     if goal == below:
-        return _SACRAL + _log_normal(float(np.log(pitches / _SACRAL_STEP)), _SACRAL_STEP_SD) + wild
-    crossing = float(np.log(0.05 + 0.95 * vertebra_share))
+        return _SACRAL + _log_normal(log(pitches / _SACRAL_STEP), _SACRAL_STEP_SD) + wild
+    crossing = log(0.05 + 0.95 * vertebra_share)
     if origin == above:
-        return _log_normal(float(np.log(pitches / 0.75)), _SACRAL_STEP_SD) + crossing + wild
+        return _log_normal(log(pitches / 0.75), _SACRAL_STEP_SD) + crossing + wild
     expected = expected_step(origin - 1, goal - 1, names)
     score = _spacing(pitches, expected) + (goal - origin - 1) * _SKIP + crossing
     if has_axes:
@@ -168,19 +173,18 @@ def _step(
 
 
 def _spacing(pitches: float, expected: float) -> float:
-    return _mixed(
-        _log_normal(float(np.log(pitches / expected)), _STEP_SD), _log_normal(float(np.log(pitches)), 4 * _STEP_SD)
-    )
+    return _mixed(_log_normal(log(pitches / expected), _STEP_SD), _log_normal(log(pitches), 4 * _STEP_SD))
 
 
 def _log_normal(offset: float, sd: float) -> float:
     """Return the log density of a normal distribution, without its constant."""
-    return float(-0.5 * (offset / sd) ** 2 - np.log(sd))
+    return -0.5 * (offset / sd) ** 2 - log(sd)
 
 
 def _mixed(usual: float, outlier: float) -> float:
     """Return the log density of a mixture with a small share of outliers: no single misfit decides."""
-    return float(np.logaddexp(np.log(1.0 - _OUTLIERS) + usual, np.log(_OUTLIERS) + outlier))
+    first, second = log(1.0 - _OUTLIERS) + usual, log(_OUTLIERS) + outlier
+    return max(first, second) + log1p(exp(-abs(first - second)))
 
 
 def _length_evidence(chain: DiscChain, names: tuple[str, ...]) -> FloatArray:

@@ -104,7 +104,9 @@ class DrawnSpine:
 
     def _box(self, level: str, centre: NDArray[np.float64], half: float) -> NDArray[np.float64]:
         axis, normal = self.axis(level) * self.disc_length / 2, self.normal(level) * half
-        return np.array([centre - axis - normal, centre + axis - normal, centre + axis + normal, centre - axis + normal])
+        return np.array(
+            [centre - axis - normal, centre + axis - normal, centre + axis + normal, centre - axis + normal]
+        )
 
     def _vertebrae(self) -> list[tuple[NDArray[np.bool_], int]]:
         """Bodies between the discs, one above, one below unless that is the sacrum, shifted by their slip; a spinous process each."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.segmentation.drawn_spine import DrawnSpine, maps_of
 
 from anatomy import disc_label, vertebra_label
 from imaging.types import Spacing
@@ -14,6 +13,7 @@ from segmentation.frame import SliceFrame, caudal_normal
 from segmentation.instances import CANAL, DISC, VERTEBRA, chain_discs, classify, number_slice
 from segmentation.shapes import build_shape
 from segmentation.vertebrae import DiscPlane
+from tests.segmentation.drawn_spine import DrawnSpine, maps_of
 
 
 def chain_of(classes: np.ndarray, frame: SliceFrame) -> DiscChain:
@@ -26,7 +26,9 @@ def centres_px(chain: DiscChain, frame: SliceFrame) -> np.ndarray:
 
 
 def truth_px(spine: DrawnSpine) -> np.ndarray:
-    return np.array([spine.to_px(centre) for level, centre in spine.centres().items() if level not in spine.without])
+    return np.array(
+        [spine.to_px(centre) for level, centre in spine.centres().items() if level not in spine.without]
+    )
 
 
 def planes(spine: DrawnSpine) -> tuple[DiscPlane, ...]:

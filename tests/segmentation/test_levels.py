@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.segmentation.drawn_spine import MAP_LEVELS, DrawnSpine, picture_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from segmentation.instances import DISC
 from segmentation.levels import Anchor, NamedChain
 from segmentation.middle import MiddleSlice, content_box, read_middle
 from segmentation.solver import solve
+from tests.segmentation.drawn_spine import MAP_LEVELS, DrawnSpine, picture_of
 
 NAMES = load_protocol("lumbar").named_levels
 
@@ -28,7 +28,9 @@ def read(
 ) -> MiddleSlice:
     classes = spine.classes() if classes is None else classes
     maps = spine.maps()
-    maps = replace(maps, probabilities=np.stack([(classes == k) * 0.95 for k in (1, 2, 3)])[None].astype(np.float32))
+    maps = replace(
+        maps, probabilities=np.stack([(classes == k) * 0.95 for k in (1, 2, 3)])[None].astype(np.float32)
+    )
     frame = SliceFrame.of(spine.spacing if spacing else None)
     return read_middle(picture_of(classes), maps, 0, load_protocol("lumbar"), frame, anchor=anchor)
 
@@ -153,7 +155,7 @@ def test_a_distant_peak_does_not_move_the_posterior_point() -> None:
         assert np.linalg.norm(disc.posterior - spine.posterior(disc.name)) < 0.08 * spine.pitch
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     first=st.integers(0, 4),
     count=st.integers(3, 9),
@@ -254,7 +256,9 @@ def test_the_gate_names_what_is_missing() -> None:
     assert "uncertain" in (missing_of_spine(_with_probability(whole, 0.3), 3) or "")
     assert "no spinal canal" in (missing_of_spine(replace(whole, canal_share=0.1), 3) or "")
     assert "no vertebrae" in (missing_of_spine(replace(whole, vertebra_shares=(0.0,) * 6), 3) or "")
-    uneven = replace(whole, steps=tuple(step * factor for step, factor in zip(whole.steps, (3, 1, 3, 1, 3, 3), strict=True)))
+    uneven = replace(
+        whole, steps=tuple(step * factor for step, factor in zip(whole.steps, (3, 1, 3, 1, 3, 3), strict=True))
+    )
     assert "regular" in (missing_of_spine(uneven, 3) or "")
 
 
