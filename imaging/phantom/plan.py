@@ -2,7 +2,9 @@
 
 A plan is what the draw asks for. What the phantom then shows is measured on the geometry (``truth.py``).
 Liabilities follow a Gaussian copula: a worn patient has several worn levels, and a worn level several findings,
-while each finding keeps its published rate.
+while each finding is drawn at its published rate. Two are bound to others: narrowing is drawn only for discs of
+Pfirrmann III and IV (V is collapsed anyway), and a slip or a herniation narrows canal and foramina beyond what was
+drawn for these.
 """
 
 from dataclasses import dataclass

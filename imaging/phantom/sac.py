@@ -46,10 +46,13 @@ def paint_interspinous(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     if inside is None:
         return
     behind = -inside.d - spine.plan.sac_ap / 2
-    upper = spine.curve.node[inside.index] > 4.0
-    between = (behind > 2.0) & (behind < 36.0) & (np.abs(inside.t) < 4.5) & upper
+    node = spine.curve.node[inside.index]
+    # The processes of the sacrum are short: what lies between them ends sooner.
+    reach = np.interp(node, [4.0, 8.0], [8.0, 36.0])
+    upper = node > 4.0
+    between = (behind > 2.0) & (behind < reach) & (np.abs(inside.t) < 4.5) & upper
     inside.view.paint(between, palette.number("interspinous"))
-    strap = (behind >= 34.0) & (behind < 36.5) & (np.abs(inside.t) < 3.0) & upper
+    strap = (behind >= reach - 2.0) & (behind < reach + 0.5) & (np.abs(inside.t) < 3.0) & upper
     inside.view.paint(strap, palette.number("ligament"))
 
 
