@@ -18,6 +18,8 @@ from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
 _IMPRESSION_LEVELS = 4
 """Levels with a line of their own in the impression; the rest are named together."""
 
+_SIGNIFICANT = "significant "
+
 _IMPRESSION_ITEMS = 4
 """Phrases in one line of the impression, worst first."""
 
@@ -57,7 +59,7 @@ def compose_findings(findings: Findings) -> list[DraftSentence]:
             continue
         alike = _unremarkable_like(findings, level)
         done.update(alike or (level,))
-        sentences += [_unremarkable(findings, alike)] if alike else compose_level(findings, level)
+        sentences += [_unremarkable(findings, alike)] if len(alike) > 1 else compose_level(findings, level)
     return sentences
 
 
@@ -148,7 +150,17 @@ def _unremarkable(findings: Findings, levels: tuple[str, ...]) -> DraftSentence:
     text = read_template("composer.yaml")["unremarkable"]
     items = absent_items([_without_values(item) for item in stated])
     ids = tuple(grade.id for level in levels for grade in _graded(findings.grades_at(level)))
-    return _sentence(text.format(levels=levels_text(levels), items=join_items(items, " or ")), ids)
+    return _sentence(text.format(levels=levels_text(levels), items=_denied_items(items)), ids)
+
+
+def _denied_items(items: Sequence[str]) -> str:
+    """Join what is denied; those of which only a significant degree is denied come last."""
+    plain = [item for item in items if not item.startswith(_SIGNIFICANT)]
+    degrees = [item.removeprefix(_SIGNIFICANT) for item in items if item.startswith(_SIGNIFICANT)]
+    significant = _SIGNIFICANT + join_items(degrees, " or ") if degrees else ""
+    if not plain or not degrees:
+        return join_items(plain, " or ") if plain else significant
+    return f"{join_items(plain, ' or ')}, and no {significant}"
 
 
 def _without_values(statement: Statement) -> Statement:

@@ -2,8 +2,8 @@
 
 Only longer words are corrected by distance, and only towards a list of medical words with the same first letter
 (``targets``): one edit from six letters on, two from nine on; a swap of neighbours is one edit. A word of the
-lexicon or an ordinary word near a target (``keep``) is never corrected. Candidates come from an index of deletions,
-so a word costs the same however long the list is.
+lexicon or an ordinary word near a target (``keep``) is never corrected. Candidates come from an index of
+deletions, so a word costs the same however long the list is.
 """
 
 import re

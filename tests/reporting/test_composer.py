@@ -3,9 +3,9 @@
 from dataclasses import replace
 from random import Random
 
-from anatomy import CONDITIONS, SCALES, Condition
+from anatomy import CONDITIONS, SCALES, Condition, Side
 from grading.types import Burden, Grade, GradeStatus
-from reporting import compose_report
+from reporting import compose_report, parse_report, verify_draft
 from reporting.levels_text import levels_text
 from reporting.types import Draft
 from tests.reporting.factories import (
@@ -43,8 +43,25 @@ def test_unremarkable_levels_share_one_sentence() -> None:
     grades = [normal(item, level) for level in LUMBAR[2:5] for item in LUMBAR_CONDITIONS]
     findings = make_findings(*grades, make_grade(Condition.DISC_BULGING, ("present",), level="L5-S1"))
     lines = texts(compose_report(findings), "findings")
-    assert lines[0].startswith("L1-L2 to L3-L4: No significant disc degeneration, disc height loss, disc bulge")
+    assert lines[0] == (
+        "L1-L2 to L3-L4: No disc height loss, disc bulge, disc herniation, spondylolisthesis, Modic change or "
+        "endplate change, and no significant disc degeneration or spinal canal stenosis."
+    )
     assert lines[1:] == ["L5-S1: Disc bulge."]
+
+
+def test_grouped_levels_hold_before_the_verifier() -> None:
+    sided = (Condition.SUBARTICULAR_STENOSIS, Condition.NEURAL_FORAMINAL_NARROWING)
+    plain = [normal(item, level) for level in LUMBAR for item in LUMBAR_CONDITIONS]
+    pairs = [replace(normal(item, level), side=side) for level in LUMBAR for item in sided for side in Side]
+    findings = make_findings(*plain, *pairs)
+    report = verify_draft(compose_report(findings), findings)
+    (line,) = [item.text for item in report.sections[1].sentences]
+    assert line.startswith("T11-T12 to L5-S1: No disc height loss")
+    assert line.endswith("subarticular stenosis on either side or neural foraminal narrowing on either side.")
+    facts = parse_report(line)
+    assert len(facts) == len(findings.grades)
+    assert all(fact.negated for fact in facts)
 
 
 def test_levels_run_from_cranial_to_caudal() -> None:

@@ -15,9 +15,9 @@ from reporting.parsing.spelling import canonical
 
 _CAP_S = 0.2
 _TEXT = (
-    "L4-L5 L5/S1 L3-S1 disc bulge protrusion no without mild severe left both canal stenosis compressing thecal sac "
-    "exit root roots narrowed , . : ; ( ) and or with at level Pfirrmann grade IV III Modic type 2 cannot be excluded "
-    "9.8 mm canal AP diameter more to the side encroaching foramen endplate upper not assessable ? // - & xyzzyq"
+    "L4-L5 L5/S1 L3-S1 disc bulge protrusion no without mild severe left both canal stenosis compressing thecal "
+    "sac exit root roots narrowed , . : ; ( ) and or with at level Pfirrmann grade IV III Modic type 2 cannot be "
+    "excluded 9.8 mm canal AP diameter more to the side encroaching foramen endplate upper not assessable ? // - &"
 )
 _WORDS = _TEXT.split()
 _TRANSITIONAL = {"L5-L6", "L6-S1", "T12-T13", "T13-L1"}
