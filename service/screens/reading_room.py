@@ -62,6 +62,7 @@ class _Widgets:
 
 def build_reading_room(workbench: Workbench) -> gr.Blocks:
     """Lay out the screen and connect it to a workbench."""
+    screen: gr.Blocks
     with gr.Blocks(title="SpineScribe", analytics_enabled=False, delete_cache=(3600, 86400)) as screen:
         widgets = _lay_out(workbench)
         _connect(workbench, widgets)
@@ -74,22 +75,22 @@ def _lay_out(workbench: Workbench) -> _Widgets:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             upload = gr.File(
-                label="Study: picture, NIfTI, or zip of DICOM", file_types=FILE_TYPES, type="filepath", height=120
+                label="Study: picture, NIfTI, or zip of DICOM", file_types=FILE_TYPES, type="filepath", height=132
             )
         with gr.Column(scale=1, min_width=220):
             spacing = gr.Textbox(
-                label="Pixel spacing of a picture, mm", placeholder="0.625 or row,column; empty if unknown",
+                label="Pixel spacing of a picture, mm", placeholder="0.625 or row,column",
                 elem_id="spacing",
             )  # fmt: skip
             protocol = gr.Dropdown(list(workbench.protocols), value="auto", label="Protocol", elem_id="protocol")
         with gr.Column(scale=1, min_width=180):
             read = gr.Button("Read the study", variant="primary", elem_id="read")
-            sample = gr.Button("Read a sample study (phantom)", elem_id="sample")
+            sample = gr.Button("Read a phantom study", elem_id="sample")
     status = gr.HTML('<div class="status" role="status">No study yet.</div>', elem_id="status")
     with gr.Row():
         with gr.Column(scale=5, min_width=360):
             overlay = gr.Image(
-                label="Overlay", type="pil", format="png", interactive=False, height=620, elem_id="overlay",
+                label="Overlay", type="pil", format="png", interactive=False, height=640, buttons=["download", "fullscreen"], elem_id="overlay",
                 alt_text="Slice with structures and level names",
             )  # fmt: skip
             layers = gr.CheckboxGroup(LAYERS, value=LAYERS[:2], label="Show", elem_id="layers")

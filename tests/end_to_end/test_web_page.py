@@ -101,7 +101,7 @@ def test_a_zip_of_dicom_becomes_a_draft(page, phantom_zip: Path) -> None:  # typ
     picture = os.environ.get("SPINESCRIBE_SCREENSHOT")
     if picture:
         page.wait_for_timeout(1500)
-        page.screenshot(path=picture)
+        page.screenshot(path=picture, full_page=True)
 
 
 def test_the_layers_change_the_overlay(page) -> None:  # type: ignore[no-untyped-def]
