@@ -19,14 +19,11 @@ from numpy.typing import NDArray
 
 from grading.heads import HeadKind
 
-ALPHA = 0.1
 Thresholds = tuple[float | None, ...]
 """Largest 1 - P(step) that keeps a step, per step; None without enough held-out discs."""
 
 
-def fit_thresholds(
-    probabilities: NDArray[np.float64], steps: NDArray[np.int64], *, alpha: float = ALPHA
-) -> Thresholds:
+def fit_thresholds(probabilities: NDArray[np.float64], steps: NDArray[np.int64], *, alpha: float) -> Thresholds:
     """Return the threshold of each step.
 
     Args:

@@ -27,12 +27,14 @@ class HeadInfo:
         scale: Name in ``anatomy.SCALES``; the head's steps are the scale's, in its order.
         kind: Ordered steps, two steps, or steps without order.
         needs: Sequences (``t1``, ``t2``) without which it is not assessable.
+        alpha: Accepted share of misses of its prediction sets, per step.
     """
 
     condition: Condition
     scale: str
     kind: HeadKind
     needs: tuple[str, ...]
+    alpha: float
 
     @property
     def grades(self) -> tuple[str, ...]:
@@ -50,7 +52,9 @@ def load_heads() -> tuple[HeadInfo, ...]:
     """Read the table of heads."""
     rows = yaml.safe_load((Path(__file__).parent / "heads.yaml").read_text(encoding="utf-8"))
     heads = tuple(
-        HeadInfo(Condition(row["condition"]), row["scale"], HeadKind(row["kind"]), tuple(row["needs"]))
+        HeadInfo(
+            Condition(row["condition"]), row["scale"], HeadKind(row["kind"]), tuple(row["needs"]), row["alpha"]
+        )
         for row in rows
     )
     for head in heads:

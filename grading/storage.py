@@ -72,6 +72,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
         "members": len(grader.members),
         "trained_levels": grader.trained_levels,
         "heads": {head.condition.value: list(head.grades) for head in load_heads()},
+        "alpha": {head.condition.value: head.alpha for head in load_heads()},
         "tuning": {
             present: {
                 name: {"calibration": item.calibration.to_dict(), "thresholds": item.thresholds}

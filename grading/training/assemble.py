@@ -34,7 +34,9 @@ def fit_tuning(scored: Mapping[str, HeldOut]) -> Tuning:
             steps, logits = part.labels[known, column], part.logits[head.condition.value][known]
             calibration = fit_calibration(logits, steps, head.kind)
             probabilities = step_probabilities(calibration.apply(logits), head.kind)
-            tuning[name][head.condition.value] = HeadTuning(calibration, fit_thresholds(probabilities, steps))
+            tuning[name][head.condition.value] = HeadTuning(
+                calibration, fit_thresholds(probabilities, steps, alpha=head.alpha)
+            )
     return tuning
 
 
