@@ -72,53 +72,80 @@ def build_reading_room(workbench: Workbench) -> gr.Blocks:
 def _lay_out(workbench: Workbench) -> _Widgets:
     gr.HTML(f'<h2>SpineScribe</h2><div class="notice" role="note">{NOTICE}</div>')
     token = gr.State("")
+    inputs = _lay_out_inputs(workbench)
+    status = gr.HTML('<div class="status" role="status">No study yet.</div>', elem_id="status")
+    with gr.Row():
+        with gr.Column(scale=5, min_width=360):
+            viewer = _lay_out_viewer()
+        with gr.Column(scale=6, min_width=420):
+            results = _lay_out_results()
+    return _Widgets(token=token, status=status, **inputs, **viewer, **results)
+
+
+def _lay_out_inputs(workbench: Workbench) -> dict[str, Any]:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             upload = gr.File(
-                label="Study: picture, NIfTI, or zip of DICOM", file_types=FILE_TYPES, type="filepath", height=132
+                label="Study: picture, NIfTI, or zip of DICOM",
+                file_types=FILE_TYPES,
+                type="filepath",
+                height=132,
             )
         with gr.Column(scale=1, min_width=220):
             spacing = gr.Textbox(
-                label="Pixel spacing of a picture, mm", placeholder="0.625 or row,column",
-                elem_id="spacing",
-            )  # fmt: skip
+                label="Pixel spacing of a picture, mm", placeholder="0.625 or row,column", elem_id="spacing"
+            )
             protocol = gr.Dropdown(list(workbench.protocols), value="auto", label="Protocol", elem_id="protocol")
         with gr.Column(scale=1, min_width=180):
             read = gr.Button("Read the study", variant="primary", elem_id="read")
             sample = gr.Button("Read a phantom study", elem_id="sample")
-    status = gr.HTML('<div class="status" role="status">No study yet.</div>', elem_id="status")
-    with gr.Row():
-        with gr.Column(scale=5, min_width=360):
-            overlay = gr.Image(
-                label="Overlay", type="pil", format="png", interactive=False, height=640, buttons=["download", "fullscreen"], elem_id="overlay",
-                alt_text="Slice with structures and level names",
-            )  # fmt: skip
-            layers = gr.CheckboxGroup(LAYERS, value=LAYERS[:2], label="Show", elem_id="layers")
-            slice_index = gr.Slider(0, 1, value=0, step=1, label="Slice", interactive=True, elem_id="slice")
-        with gr.Column(scale=6, min_width=420):
-            with gr.Tab("Draft report"):
-                draft = gr.Textbox(
-                    label="Draft, editable", lines=22, max_lines=32, interactive=True, elem_id="draft"
-                )
-                save = gr.Button("Save my edits to the downloads", elem_id="save")
-            with gr.Tab("Sentence check"):
-                sentences = gr.HTML("", elem_id="sentences")
-            with gr.Tab("Grades"):
-                only_abnormal = gr.Checkbox(False, label="Only abnormal or not assessable", elem_id="abnormal")
-                grades = gr.Dataframe(
-                    headers=tables.GRADE_HEADERS, interactive=False, wrap=True, max_height=560, elem_id="grades"
-                )
-            with gr.Tab("Ask"):
-                chat = gr.Chatbot(label="Answers come from this study's findings only", height=440)
-                question = gr.Textbox(
-                    label="Question", placeholder="What is at L4-L5? Which level is worst?", elem_id="question"
-                )
-            with gr.Tab("Downloads"):
-                files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="files")
-    return _Widgets(
-        token, upload, spacing, protocol, read, sample, status, overlay, layers, slice_index, grades,
-        only_abnormal, draft, save, sentences, files, chat, question,
-    )  # fmt: skip
+    return {"upload": upload, "spacing": spacing, "protocol": protocol, "read": read, "sample": sample}
+
+
+def _lay_out_viewer() -> dict[str, Any]:
+    overlay = gr.Image(
+        label="Overlay",
+        type="pil",
+        format="png",
+        interactive=False,
+        height=640,
+        buttons=["download", "fullscreen"],
+        elem_id="overlay",
+        alt_text="Slice with structures and level names",
+    )
+    layers = gr.CheckboxGroup(LAYERS, value=LAYERS[:2], label="Show", elem_id="layers")
+    slice_index = gr.Slider(0, 1, value=0, step=1, label="Slice", interactive=True, elem_id="slice")
+    return {"overlay": overlay, "layers": layers, "slice_index": slice_index}
+
+
+def _lay_out_results() -> dict[str, Any]:
+    with gr.Tab("Draft report"):
+        draft = gr.Textbox(label="Draft, editable", lines=22, max_lines=32, interactive=True, elem_id="draft")
+        save = gr.Button("Save my edits to the downloads", elem_id="save")
+    with gr.Tab("Sentence check"):
+        sentences = gr.HTML("", elem_id="sentences")
+    with gr.Tab("Grades"):
+        only_abnormal = gr.Checkbox(False, label="Only abnormal or not assessable", elem_id="abnormal")
+        grades = gr.Dataframe(
+            headers=tables.GRADE_HEADERS, interactive=False, wrap=True, max_height=560, elem_id="grades"
+        )
+    with gr.Tab("Ask"):
+        chat = gr.Chatbot(label="Answers come from this study's findings only", height=440)
+        question = gr.Textbox(
+            label="Question", placeholder="What is at L4-L5? Which level is worst?", elem_id="question"
+        )
+    with gr.Tab("Downloads"):
+        files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="files")
+    return {
+        "draft": draft,
+        "save": save,
+        "sentences": sentences,
+        "only_abnormal": only_abnormal,
+        "grades": grades,
+        "chat": chat,
+        "question": question,
+        "files": files,
+    }
 
 
 def _connect(workbench: Workbench, w: _Widgets) -> None:
