@@ -11,6 +11,7 @@ from segmentation.evidence import expected_step, map_evidence
 from segmentation.solver import Solution
 from segmentation.view import LUMBOSACRAL, View
 
+TRANSITIONAL = "possible transitional anatomy"
 SURE = 0.8
 """A name less probable than this is doubtful."""
 IRREGULAR = (0.6, 1.55)
@@ -42,9 +43,10 @@ def find_doubts(
         for disc in _concerned(index, solution, view, names, anchored=is_anchored):
             doubts[disc].append(reason)
     if not is_anchored:
-        if _is_transitional(chain, solution, view, names):
+        whole = _whole_chain_reason(chain, solution, view, names)
+        if whole is not None:
             for items in doubts:
-                items.append("possible transitional anatomy")
+                items.append(whole)
         reason = _numbering_reason(solution, view, names)
         has_landmark = view.has_landmark or view.is_complete
         for disc, state in enumerate(solution.path):
@@ -103,20 +105,20 @@ def _is_supported(disc: int, solution: Solution, view: View, names: tuple[str, .
     return False
 
 
-def _is_transitional(chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...]) -> bool:
-    """Return True when a complete view ends at another level than L5-S1, or the level maps dispute the names.
+def _whole_chain_reason(chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...]) -> str | None:
+    """Return why all names of a complete view are doubtful: L5-S1 missing, or possible transitional anatomy.
 
     A disc below L5-S1 is the remnant inside the sacrum unless it has the size of a lumbar disc.
     """
     if LUMBOSACRAL not in names or not view.is_complete:
-        return False
+        return None
     last = state_name(int(solution.path[-1]), names)
     if last is None:
         usual = float(np.median([disc.length for disc in chain.discs]))
-        return chain.discs[-1].length >= _FULL_SIZE * usual
+        return TRANSITIONAL if chain.discs[-1].length >= _FULL_SIZE * usual else None
     if last != LUMBOSACRAL:
-        return True
-    return _dispute(solution, view, names) > _DISPUTED
+        return f"no disc found at {LUMBOSACRAL} below the lowest one"
+    return TRANSITIONAL if _dispute(solution, view, names) > _DISPUTED else None
 
 
 def _dispute(solution: Solution, view: View, names: tuple[str, ...]) -> float:

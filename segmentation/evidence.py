@@ -42,9 +42,9 @@ _PEAK_BELOW_LAST, _PEAK_BELOW_MISSED = 0.1, 0.5
 """How often the map of L5-S1 peaks below the lowest disc when that is L5-S1 (6 of 57) and when the disc L5-S1 was
 missed by the mask (2 of 4)."""
 
-_STEP_SD, _SACRAL_STEP, _SACRAL_STEP_SD = 0.15, 0.85, 0.35
-_TILT_SD_DEG, _WILD_TILT_SD_DEG = 8.0, 35.0
-_LENGTH_SD, _SACRAL_LENGTH, _SACRAL_LENGTH_SD = 0.13, 0.57, 0.2
+_STEP_SD, _SACRAL_STEP, _SACRAL_STEP_SD = 0.1, 0.9, 0.3
+_TILT_SD_DEG, _WILD_TILT_SD_DEG = 6.5, 30.0
+_LENGTH_SD, _SACRAL_LENGTH, _SACRAL_LENGTH_SD = 0.12, 0.52, 0.18
 _OUTLIERS = 0.05
 """Share of discs whose shape tells nothing (badly outlined)."""
 
@@ -173,7 +173,7 @@ def _step(
 
 
 def _spacing(pitches: float, expected: float) -> float:
-    return _mixed(_log_normal(log(pitches / expected), _STEP_SD), _log_normal(log(pitches), 4 * _STEP_SD))
+    return _mixed(_log_normal(log(pitches / expected), _STEP_SD), _log_normal(log(pitches), 6 * _STEP_SD))
 
 
 def _log_normal(offset: float, sd: float) -> float:

@@ -1,13 +1,13 @@
 """Named levels of one slice: the chain of discs, named by the solver, with points, confidence and doubt.
 
-A disc that the segmentation missed but whose level map answers clearly is added from the map's peak. The posterior
-point is the disc mask's end at the canal, moved half-way to the level map's peak when that lies close by.
+A disc that the segmentation missed but whose level map answers clearly is added from the map's peak.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from anatomy import Structure
 from runtime.errors import ConfigError
 from segmentation.chain import DiscChain
 from segmentation.doubts import find_doubts, state_name
@@ -19,6 +19,7 @@ from segmentation.evidence import (
 )
 from segmentation.frame import Points, SliceFrame
 from segmentation.peaks import Peak, find_peaks
+from segmentation.posterior import Margins, posterior_margin
 from segmentation.shapes import DiscShape
 from segmentation.solver import Solution, solve
 from segmentation.types import SliceMaps
@@ -26,11 +27,6 @@ from segmentation.view import View
 
 PEAK_CLEAR = 0.5
 """A level map's peak from here on stands for a disc that the mask missed."""
-_PEAK_CLOSE = 0.25
-"""A peak within this share of the pitch of the mask's end belongs to the same disc margin."""
-_PEAK_WEIGHT = 0.5
-"""Share of the peak in the posterior point; the mask's end has the rest."""
-
 Anchor = tuple[str, tuple[float, float]]
 """A level's name and its point (x, y) in pixels of the original slice, given by a person."""
 
@@ -108,7 +104,9 @@ def locate_levels(
         raise ConfigError(f"anchor {anchor[0] if anchor else ''}: {error}") from error
     doubts = find_doubts(chain, solution, view, names, is_anchored=anchor is not None)
     peaks = find_peaks(maps, frame)
-    named = _name_discs(chain, solution, doubts, names, peaks, is_anchored=anchor is not None)
+    canal = maps.probabilities[0, maps.structures.index(Structure.SPINAL_CANAL.value)]
+    margins = Margins.of(chain, canal, frame)
+    named = _name_discs(chain, solution, doubts, names, peaks, margins, is_anchored=anchor is not None)
     return NamedChain(
         discs=_with_missed(named, peaks, names, chain.pitch),
         pitch=chain.pitch,
@@ -147,6 +145,7 @@ def _name_discs(
     doubts: tuple[str | None, ...],
     names: tuple[str, ...],
     peaks: dict[str, Peak],
+    margins: Margins,
     *,
     is_anchored: bool,
 ) -> list[NamedDisc]:
@@ -162,7 +161,7 @@ def _name_discs(
                 name=name,
                 shape=disc,
                 centre=disc.centre,
-                posterior=_posterior(disc, peaks.get(name), chain.pitch),
+                posterior=posterior_margin(disc, name, peaks.get(name), margins),
                 axis=disc.axis,
                 length=disc.length,
                 confidence=1.0 if sure else float(solution.marginals[index, state]),
@@ -170,14 +169,6 @@ def _name_discs(
             )
         )
     return named
-
-
-def _posterior(disc: DiscShape, peak: Peak | None, pitch: float) -> Points:
-    """Fuse the mask's end at the canal with the level map's peak."""
-    if peak is None or np.linalg.norm(peak.point - disc.posterior) > _PEAK_CLOSE * pitch:
-        return disc.posterior
-    fused: Points = (1.0 - _PEAK_WEIGHT) * disc.posterior + _PEAK_WEIGHT * peak.point
-    return fused
 
 
 def _with_missed(
