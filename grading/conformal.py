@@ -7,8 +7,8 @@ Source: Vovk, Conditional validity of inductive conformal predictors, Mach Learn
 
 Calibration is by out-of-fold prediction (every disc scored by the network that has not seen its patient), and
 discs of one patient are not independent, so the guarantee is approximate here; the benchmark measures coverage.
-A step with too few discs for a threshold (fewer than 1 / alpha - 1) gets none: it enters a set only when it is
-the named step, and no coverage is claimed for it.
+A step with too few held-out discs gets no threshold: it enters a set only when it is the named step, and no
+coverage is claimed for it.
 """
 
 import math
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from grading.heads import HeadKind
 
+MIN_DISCS = 15  # ours: a quantile of fewer discs would let a rare step into every set
 Thresholds = tuple[float | None, ...]
 """Largest 1 - P(step) that keeps a step, per step; None without enough held-out discs."""
 
@@ -40,7 +41,8 @@ def fit_thresholds(probabilities: NDArray[np.float64], steps: NDArray[np.int64],
     for step in range(probabilities.shape[1]):
         scores = np.sort(1 - probabilities[steps == step, step])
         rank = math.ceil((len(scores) + 1) * (1 - alpha))
-        thresholds.append(float(scores[rank - 1]) if 0 < rank <= len(scores) else None)
+        is_known = len(scores) >= MIN_DISCS and rank <= len(scores)
+        thresholds.append(float(scores[rank - 1]) if is_known else None)
     return tuple(thresholds)
 
 

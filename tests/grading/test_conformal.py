@@ -83,3 +83,8 @@ def test_calibration_error_by_hand() -> None:
     probabilities = np.array([0.05, 0.05, 0.95, 0.95])
     hits = np.array([False, False, True, False])
     assert expected_calibration_error(probabilities, hits) == pytest.approx((0.05 * 2 + 0.45 * 2) / 4)
+
+
+def test_a_handful_of_discs_gives_no_threshold() -> None:
+    probabilities = np.full((14, 2), 0.5)
+    assert fit_thresholds(probabilities, np.zeros(14, dtype=np.int64), alpha=0.5) == (None, None)
