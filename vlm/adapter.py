@@ -91,7 +91,7 @@ def merge_adapter(decoder: nn.Module, folder: Path) -> None:
         factor_b = updates.get(name.replace("lora_A", "lora_B"))
         if target not in weights or factor_b is None:
             raise WeightsError(f"adapter in {folder.name}: {name} fits no weight of the decoder")
-        weights[target] += _update(factor_a, factor_b, scale).to(weights[target])
+        weights[target].add_(_update(factor_a, factor_b, scale).to(weights[target]))
         merged += 1
     _logger.debug("merged %d low-rank updates", merged)
 

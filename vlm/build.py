@@ -59,7 +59,6 @@ def build_decoder(config: VlmConfig, tokenizer: ReportTokenizer) -> "LlamaForCau
         bos_token_id=tokenizer.bos_id,
         eos_token_id=tokenizer.eos_id,
         pad_token_id=tokenizer.pad_id,
-        attn_implementation="sdpa",
     )
     return LlamaForCausalLM(llama)
 

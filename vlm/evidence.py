@@ -39,7 +39,7 @@ def _claimed_ids(text: str, slot: Slot, findings: Findings) -> tuple[str, ...]:
 
 
 def _mentions(facts: Sequence[Fact], grade: Grade) -> bool:
-    """Tell whether a fact is on a grade's condition; its level is the slot's, right or wrong (the verifier asks)."""
+    """Tell whether a fact is on a grade's condition; which level it names is the verifier's question."""
     return any(
         fact.condition is grade.condition and (fact.side is None or grade.side is None or fact.side is grade.side)
         for fact in facts

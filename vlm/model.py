@@ -4,7 +4,7 @@ Shapes. B slots, L tokens of a sequence (prompt, then text), R region embeddings
 H the decoder's width. Prompts are padded on the left, so that the next token of every slot is at the same place.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -39,8 +39,14 @@ class Slots:
 
     def to(self, device: torch.device) -> "Slots":
         """Return the batch on another device."""
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Slots(**{name: None if value is None else value.to(device) for name, value in moved.items()})
+        return Slots(
+            input_ids=self.input_ids.to(device),
+            attention_mask=self.attention_mask.to(device),
+            regions=self.regions.to(device),
+            region_kinds=self.region_kinds.to(device),
+            region_mask=self.region_mask.to(device),
+            labels=None if self.labels is None else self.labels.to(device),
+        )
 
 
 class ReportWriter(nn.Module):

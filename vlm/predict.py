@@ -24,6 +24,7 @@ from vlm.build import LoadedWriter, load_writer
 from vlm.evidence import attach_evidence
 from vlm.plan import FINDINGS, Slot, plan_report, slots_of
 from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
+from vlm.values import fill_values, hide_values
 
 _logger = logging.getLogger(__name__)
 _WHOLE = re.compile(r"[.!?](?=\s)|(?<!\d)[.!?]$")
@@ -88,6 +89,11 @@ class Drafter:
         """Return the id of the prompt layout, for the provenance."""
         return self._layout.id
 
+    @property
+    def region_tokens(self) -> int:
+        """Return how many places for region tokens a level's prompt has."""
+        return self._loaded.config.projector.tokens
+
     def write_draft(
         self, findings: Findings, regions: tuple[Region, ...], protocol: Protocol, *, style: str = "structured"
     ) -> Draft:
@@ -124,20 +130,21 @@ class Drafter:
         return Draft(tuple(sorted(sections, key=lambda item: _place(item.name, protocol.sections))))
 
     def prompt_of(self, slot: Slot, regions: Iterable[Region], *, style: str) -> SlotPrompt:
-        """Return the prompt of a slot with the regions of its levels."""
+        """Return the prompt of a slot, its values hidden, with the regions of its levels."""
+        facts = hide_values(slot.facts)
         if slot.section != FINDINGS:
-            return SlotPrompt(impression_prompt(self._layout, slot.facts, style=style))
+            return SlotPrompt(impression_prompt(self._layout, facts, style=style))
         text = level_prompt(
             self._layout,
-            slot.facts,
+            facts,
             level=",".join(slot.levels),
             style=style,
-            region_tokens=self._loaded.config.projector.tokens,
+            region_tokens=self.region_tokens,
         )
         return SlotPrompt(text, tuple(item.embedding for item in regions if item.level in slot.levels))
 
     def write_slots(self, prompts: Sequence[SlotPrompt]) -> list[str]:
-        """Write the text of some prompts, a batch at a time; a text cut off by its length keeps whole sentences."""
+        """Write some prompts, a batch at a time; a text cut off by its length keeps whole sentences."""
         settings = self._loaded.config.generation
         texts: list[str] = []
         for start in range(0, len(prompts), settings.batch_size):
@@ -158,8 +165,8 @@ class Drafter:
 
 
 def _sentences(text: str, slot: Slot, findings: Findings) -> tuple[DraftSentence, ...]:
-    """Return the sentences of a slot; the composer's where nothing was written."""
-    parts = split_sentences(text)
+    """Return the sentences of a slot, values filled in; the composer's where nothing was written."""
+    parts = split_sentences(fill_values(text, slot, findings))
     if not parts:
         _logger.warning("nothing usable was written for %s; the composer's words stand", "/".join(slot.levels))
         return slot.composed

@@ -2,8 +2,8 @@
 
 Any text can be encoded and comes back exactly (bytes are the base alphabet). Digits stay single so that a
 measured value is copied digit by digit. Disc level names (with and without a leading space) and the names of
-conditions in serialised findings are entries of their own, one token wherever they stand. Special tokens mark the parts of a prompt; ``<region>``
-holds the place of one projected region token.
+conditions in serialised findings are entries of their own, one token wherever they stand. Special tokens mark the
+parts of a prompt; ``<region>`` holds the place of one projected region token.
 """
 
 from collections.abc import Iterable, Iterator

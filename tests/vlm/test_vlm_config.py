@@ -69,5 +69,5 @@ def test_wrong_training_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "stage.yaml").write_text("stage: fly\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="expected pretrain or adapt, got 'fly'"):
         train(tmp_path / "stage.yaml")
-    with pytest.raises(ConfigError, match="found nothing at absent.yaml"):
+    with pytest.raises(ConfigError, match=r"found nothing at absent\.yaml"):
         train(tmp_path / "absent.yaml")

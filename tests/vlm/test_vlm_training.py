@@ -11,9 +11,9 @@ from anatomy import SCALES, Condition, Protocol
 from grading.types import GradeStatus
 from runtime.errors import ConfigError, StudyError
 from vlm.build import LoadedWriter, build_decoder
+from vlm.config import VlmConfig
 from vlm.model import IGNORED, next_token_loss
 from vlm.prompt import load_layout
-from vlm.config import VlmConfig
 from vlm.tokenizer import ReportTokenizer
 from vlm.training.corpus import CorpusMix, draw_document, load_notes
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
@@ -164,7 +164,7 @@ def train_tiny(
     return decoder
 
 
-class PowerCut(RuntimeError):
+class PowerCutError(RuntimeError):
     """Stops a run in the middle."""
 
 
@@ -177,11 +177,11 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
 
     def loss_until_power_cut(step: int) -> torch.Tensor:
         if step == 6:
-            raise PowerCut
+            raise PowerCutError
         ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(step))
         return next_token_loss(torch.dropout(cut(input_ids=ids).logits, 0.1, train=True), ids)
 
-    with pytest.raises(PowerCut):
+    with pytest.raises(PowerCutError):
         run_steps(cut, loss_until_power_cut, LOOP, tmp_path / "cut")
     resumed = train_tiny(tokenizer, tiny_config, tmp_path / "cut", LOOP, resume=True)
     for first, second in zip(whole.parameters(), resumed.parameters(), strict=True):
@@ -222,7 +222,7 @@ def test_a_region_cache_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_examples_follow_the_mix(tmp_path: Path, lumbar: Protocol) -> None:
-    steps = {condition: SCALES["presence"].grades[0] for condition in RATED}
+    steps = dict.fromkeys(RATED, SCALES["presence"].grades[0])
     steps |= {Condition.DISC_DEGENERATION: "IV", Condition.MODIC: "2"}
     gradings = {3: dict.fromkeys(("L3-L4", "L4-L5", "L5-S1"), steps)}
     cache = make_cache(tmp_path, [3], ("L3-L4", "L4-L5", "L5-S1"))
@@ -272,3 +272,29 @@ def test_the_tiny_writer_learns_a_batch_by_heart(tiny: LoadedWriter, tmp_path: P
         max_new_tokens=20,
     )
     assert [tiny.tokenizer.decode(ids) for ids in written] == [item.target for item in items]
+
+
+def test_a_second_run_goes_on_from_the_first(tiny: LoadedWriter, tiny_config: VlmConfig, tmp_path: Path) -> None:
+    from vlm.adapter import attach_adapter
+    from vlm.build import build_writer
+    from vlm.model import ReportWriter
+    from vlm.training.adapt import start_from
+
+    def adapted(seed: int) -> ReportWriter:
+        torch.manual_seed(seed)
+        plain = build_writer(tiny_config, tiny.tokenizer)
+        return ReportWriter(
+            attach_adapter(plain.decoder, tiny_config.adapter), plain.projector, region_id=plain.region_id
+        )
+
+    first, second = adapted(1), adapted(2)
+    run_steps(first, lambda step: first.projector.missing.pow(2).sum(), replace(LOOP, steps=4), tmp_path / "first")
+    second.projector.set_statistics(torch.ones(4, REGION_DIM), torch.full((4, REGION_DIM), 2.0))
+    start_from(second, tmp_path / "first")
+    trained = {name: item for name, item in first.named_parameters() if item.requires_grad}
+    assert all(torch.equal(dict(second.named_parameters())[name], item) for name, item in trained.items())
+    assert torch.equal(second.projector.mean, torch.ones(4, REGION_DIM))
+    with pytest.raises(ConfigError, match=r"start: expected checkpoint\.pt"):
+        start_from(second, tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="trained with another preset"):
+        start_from(tiny.writer, tmp_path / "first")  # type: ignore[arg-type]

@@ -1,4 +1,8 @@
-"""Stage two: the decoder is frozen; adapter and projector learn to turn slots and regions into report text."""
+"""Stage two: the decoder is frozen; adapter and projector learn to turn slots and regions into report text.
+
+Two runs, one after the other: ``adapt_text.yaml`` teaches the slots from findings alone and needs no images;
+``adapt.yaml`` goes on from there with the region embeddings of real discs.
+"""
 
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +24,7 @@ from vlm.prompt import collate, load_layout
 from vlm.tokenizer import REGION, ReportTokenizer, load_tokenizer
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
 from vlm.training.export import export_writer
-from vlm.training.loop import LoopConfig, run_steps
+from vlm.training.loop import CHECKPOINT, LoopConfig, run_steps
 from vlm.training.pretrain import DECODER_NAME
 from vlm.training.real_findings import Gradings, load_gradings
 from vlm.training.regions import RegionCache, cache_regions, load_region_cache
@@ -41,8 +45,10 @@ class AdaptConfig:
     """Levels and conditions."""
     pretrained: str
     """Folder of the pre-training run."""
+    start: str
+    """Folder of an earlier run of this stage to go on from; empty starts anew."""
     regions: str
-    """Cache of region embeddings; made when absent."""
+    """Cache of region embeddings, made when absent; empty trains without regions."""
     out: str
     """Folder of the run; the weights folder is made in it."""
     batch_size: int
@@ -96,6 +102,8 @@ def adapt(config: AdaptConfig, *, fold: int | None = None, out: Path | None = No
     learnt, held_out = split_patients(gradings, config.held_out_fold)
     torch.manual_seed(config.loop.seed)
     writer = _build(model_config, tokenizer, pretrained / DECODER_NAME, cache, sorted(learnt))
+    if config.start:
+        start_from(writer, Path(config.start))
     source = _source(config, model_config, protocol, learnt, cache)
     validation = _batch(replace(source, gradings=held_out), tokenizer, model_config, 64, (config.loop.seed, 0, 1))
     run_steps(
@@ -115,7 +123,7 @@ def adapt(config: AdaptConfig, *, fold: int | None = None, out: Path | None = No
         decoder_file=pretrained / DECODER_NAME,
         tokenizer_file=pretrained / TOKENIZER_FILE,
         training={**asdict(config.loop), "held_out_fold": config.held_out_fold, "patients": len(learnt)},
-        segmentation_checksum=cache.segmentation_checksum,
+        segmentation_checksum=cache.segmentation_checksum or None,
     )
 
 
@@ -127,7 +135,27 @@ def split_patients(gradings: Gradings, held_out_fold: int) -> tuple[Gradings, Gr
     return learnt, held_out
 
 
+def start_from(writer: ReportWriter, folder: Path) -> None:
+    """Take over the trained parameters of an earlier run; the projector's constants stay those of this run.
+
+    Raises:
+        ConfigError: If the run has no checkpoint, or one of another shape.
+    """
+    file = folder / CHECKPOINT
+    if not file.is_file():
+        raise ConfigError(f"start: expected {CHECKPOINT} in {folder}, found nothing; train that run first")
+    saved = torch.load(file, weights_only=True)["parameters"]
+    own = {name: item for name, item in writer.named_parameters() if item.requires_grad}
+    if {name: item.shape for name, item in own.items()} != {name: item.shape for name, item in saved.items()}:
+        raise ConfigError(f"start: {folder.name} was trained with another preset or other region embeddings")
+    with torch.no_grad():
+        for name, item in own.items():
+            item.copy_(saved[name])
+
+
 def _region_cache(config: AdaptConfig, protocol: Protocol) -> RegionCache:
+    if not config.regions:
+        return RegionCache({}, segmentation_checksum="")
     file = Path(config.regions)
     if file.is_file():
         return load_region_cache(file)
@@ -136,9 +164,8 @@ def _region_cache(config: AdaptConfig, protocol: Protocol) -> RegionCache:
 
 def _fit_projector(config: VlmConfig, cache: RegionCache) -> VlmConfig:
     """Take T and D of the projector from the embeddings themselves; they belong to the segmentation model."""
-    kinds, width = next(
-        item.shape for levels in cache.embeddings.values() for items in levels.values() for item in items
-    )
+    shapes = (item.shape for levels in cache.embeddings.values() for items in levels.values() for item in items)
+    kinds, width = next(shapes, (config.projector.region_kinds, config.projector.region_dim))
     return replace(config, projector=replace(config.projector, region_dim=width, region_kinds=kinds))
 
 
@@ -148,15 +175,16 @@ def _build(
     decoder = build_decoder(config, tokenizer)
     load_decoder_weights(decoder, decoder_file)
     projector = build_projector(config, decoder)
-    mean, deviation = cache.statistics(patients)
-    projector.set_statistics(torch.from_numpy(mean), torch.from_numpy(deviation))
+    if cache.embeddings:
+        mean, deviation = cache.statistics(patients)
+        projector.set_statistics(torch.from_numpy(mean), torch.from_numpy(deviation))
     return ReportWriter(attach_adapter(decoder, config.adapter), projector, region_id=tokenizer.special(REGION))
 
 
 def _source(
     config: AdaptConfig, model_config: VlmConfig, protocol: Protocol, learnt: Gradings, cache: RegionCache
 ) -> ExampleSource:
-    _, deviation = cache.statistics(sorted(learnt))
+    deviation = cache.statistics(sorted(learnt))[1] if cache.embeddings else np.ones((1, 1), dtype=np.float32)
     return ExampleSource(
         mix=config.mix,
         layout=load_layout(model_config.prompt),

@@ -19,6 +19,7 @@ from vlm.training.corpus import level_text
 from vlm.training.real_findings import Gradings, rated_only, real_findings
 from vlm.training.regions import RegionCache
 from vlm.training.synthetic_findings import draw_findings
+from vlm.values import hide_values
 
 OTHER_STYLES = ("telegraphic", "narrative")
 
@@ -63,7 +64,7 @@ class ExampleSource:
 
 
 def draw_examples(source: ExampleSource, rng: np.random.Generator, count: int) -> list[SlotPrompt]:
-    """Draw the examples of one step."""
+    """Draw the examples of one step, measured values hidden as the service hides them."""
     examples: list[SlotPrompt] = []
     patients = sorted(source.gradings)
     while len(examples) < count:
@@ -73,7 +74,10 @@ def draw_examples(source: ExampleSource, rng: np.random.Generator, count: int) -
             examples += _withheld(source, rng, patient)
         else:
             examples += _told(source, rng, patient)
-    return examples[:count]
+    return [
+        replace(item, text=hide_values(item.text), target=hide_values(item.target or ""))
+        for item in examples[:count]
+    ]
 
 
 def _told(source: ExampleSource, rng: np.random.Generator, patient: int | None) -> list[SlotPrompt]:

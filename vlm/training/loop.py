@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 _logger = logging.getLogger(__name__)
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,11 @@ def _save_checkpoint(
     state = {name: item.detach() for name, item in parameters.items()}
     part = folder / "checkpoint.part"
     torch.save({"step": step, "parameters": state, "optimiser": optimiser.state_dict()}, part)
-    part.replace(folder / "checkpoint.pt")
+    part.replace(folder / CHECKPOINT)
 
 
 def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
-    file = folder / "checkpoint.pt"
+    file = folder / CHECKPOINT
     if not file.is_file():
         return 0
     saved = torch.load(file, weights_only=True)

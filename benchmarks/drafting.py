@@ -1,0 +1,217 @@
+"""How faithful is the report writer, and what does it read? Held-out patients, several parts taken away.
+
+    python benchmarks/drafting.py --regions runs/vlm/regions.npz
+
+The shipped adapter was trained without the patients of fold 0 (``training.held_out_fold`` of its ``config.json``);
+their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, which
+``spinescribe train vlm --config configs/vlm/adapt.yaml`` caches). Written sentences are read back by the report
+parser before any repair. Prints a Markdown table and writes ``runs/benchmarks/drafting.json``.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from anatomy import Protocol, load_protocol
+from evaluation.bootstrap import Interval, bootstrap_by_patient
+from grading.types import Findings
+from reporting import facts_of, parse_report, split_sentences, verify_draft
+from reporting.types import Draft, DraftSection, DraftSentence, Fact, SentenceSource
+from runtime.settings import load_settings
+from segmentation.types import Region
+from vlm import Drafter
+from vlm.prompt import SlotPrompt, load_layout
+from vlm.training.adapt import split_patients
+from vlm.training.examples import withheld_prompt
+from vlm.training.real_findings import load_gradings, rated_only, real_findings
+from vlm.training.regions import RegionCache, load_region_cache
+
+FINDINGS = "findings"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A held-out patient."""
+
+    patient: int
+    findings: Findings
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts of one patient's draft."""
+
+    patient: int
+    sentences: int
+    repaired: int
+    stated: int
+    true: int
+    agreeing: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    condition: str
+    repaired_share: Interval
+    fact_f1: Interval
+    seconds_per_report: float
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    protocol = load_protocol("lumbar")
+    cache = load_region_cache(arguments.regions)
+    drafter = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu")
+    bare = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu", use_adapter=False)
+    if drafter.segmentation_checksum != cache.segmentation_checksum:
+        raise SystemExit("the region cache is of other segmentation weights than the projector was trained on")
+    cases = held_out_cases(protocol, cache, arguments.fold)
+    rows = [
+        measure("everything", cases, drafted(drafter, protocol, lambda case: case.regions)),
+        measure("adapter off", cases, drafted(bare, protocol, lambda case: case.regions)),
+        measure("regions removed", cases, drafted(drafter, protocol, lambda case: ())),
+        measure("regions of another patient", cases, drafted(drafter, protocol, swapped(cases))),
+    ]
+    rated = [replace(case, findings=replace(rated_only(case.findings), measurements=())) for case in cases]
+    rows += [
+        measure("findings removed", rated, withheld(drafter, lambda case: case.regions)),
+        measure("findings removed, adapter off", rated, withheld(bare, lambda case: case.regions)),
+        measure("findings removed, regions of another patient", rated, withheld(drafter, swapped(cases))),
+        measure("findings and regions removed", rated, withheld(drafter, lambda case: ())),
+    ]
+    report(rows, arguments.out, len(cases))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--regions", type=Path, default=Path("runs/vlm/regions.npz"))
+    parser.add_argument("--weights-root", type=Path, default=None)
+    parser.add_argument("--name", default="spine-tiny")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/drafting.json"))
+    return parser.parse_args()
+
+
+def held_out_cases(protocol: Protocol, cache: RegionCache, fold: int) -> list[Case]:
+    """Return the held-out patients; what SPIDER does not grade is drawn from the patient's own seed."""
+    _, held_out = split_patients(load_gradings(load_settings().data_dir), fold)
+    cases = []
+    for patient, steps in sorted(held_out.items()):
+        findings = real_findings(steps, protocol, np.random.default_rng([7, patient]), widen=True)
+        regions = tuple(
+            Region(level, "S1", 0, (0.0, 0.0, 1.0, 1.0), embedding)
+            for level in protocol.levels
+            for embedding in cache.of(patient, level)
+        )
+        cases.append(Case(patient, findings, regions))
+    return cases
+
+
+Regions = Callable[[Case], tuple[Region, ...]]
+Drafting = Callable[[Case], Draft]
+
+
+def swapped(cases: Sequence[Case]) -> Regions:
+    """Return a source that gives each patient the next one's regions."""
+    following = {case.patient: cases[(index + 1) % len(cases)].regions for index, case in enumerate(cases)}
+    return lambda case: following[case.patient]
+
+
+def drafted(drafter: Drafter, protocol: Protocol, regions: Regions) -> Drafting:
+    """Return the service's own way of drafting."""
+    return lambda case: drafter.write_draft(case.findings, regions(case), protocol)
+
+
+def withheld(drafter: Drafter, regions: Regions) -> Drafting:
+    """Return drafting from regions alone: no finding is in the prompt, only level names."""
+    layout = load_layout(drafter.prompt_id)
+
+    def draft(case: Case) -> Draft:
+        levels = [level.name for level in case.findings.levels]
+        given = regions(case)
+        prompts = [
+            SlotPrompt(
+                withheld_prompt(layout, level, drafter.region_tokens),
+                tuple(item.embedding for item in given if item.level == level),
+            )
+            for level in levels
+        ]
+        sentences = [
+            DraftSentence(text, tuple(grade.id for grade in case.findings.grades_at(level)), SentenceSource.VLM)
+            for level, written in zip(levels, drafter.write_slots(prompts), strict=True)
+            for text in split_sentences(written)
+        ]
+        return Draft((DraftSection(FINDINGS, tuple(sentences)),))
+
+    return draft
+
+
+def measure(name: str, cases: Sequence[Case], drafting: Drafting) -> Row:
+    began = time.perf_counter()
+    drafts = [drafting(case) for case in cases]
+    seconds = (time.perf_counter() - began) / len(cases)
+    scores = [score(case, draft) for case, draft in zip(cases, drafts, strict=True)]
+    patients = [item.patient for item in scores]
+    table = np.array([[item.sentences, item.repaired, item.stated, item.true, item.agreeing] for item in scores])
+
+    def repaired_share(rows: np.ndarray) -> float:
+        sums = table[rows].sum(axis=0)
+        return float(sums[1] / max(1, sums[0]))
+
+    def fact_f1(rows: np.ndarray) -> float:
+        sums = table[rows].sum(axis=0)
+        return float(2 * sums[4] / max(1, sums[2] + sums[3]))
+
+    return Row(
+        condition=name,
+        repaired_share=bootstrap_by_patient(patients, repaired_share),
+        fact_f1=bootstrap_by_patient(patients, fact_f1),
+        seconds_per_report=seconds,
+    )
+
+
+def score(case: Case, draft: Draft) -> Score:
+    """Count sentences that verification repairs, and facts of the findings section before any repair."""
+    report = verify_draft(draft, case.findings)
+    written = [
+        item.text for section in draft.sections for item in section.sentences if item.source is SentenceSource.VLM
+    ]
+    kept = [
+        item.text for section in report.sections for item in section.sentences if item.source is SentenceSource.VLM
+    ]
+    section = next(item for item in draft.sections if item.name == FINDINGS)
+    stated = {key_of(fact) for fact in parse_report(" ".join(item.text for item in section.sentences))}
+    true = {key_of(fact) for fact in facts_of(case.findings)}
+    return Score(case.patient, len(written), len(written) - len(kept), len(stated), len(true), len(stated & true))
+
+
+def key_of(fact: Fact) -> tuple[object, ...]:
+    """Return everything a fact says: level, side, condition, grade, negation, doubt."""
+    return (fact.level, fact.side, fact.condition, fact.grade, fact.negated, fact.uncertain)
+
+
+def report(rows: Sequence[Row], out: Path, patients: int) -> None:
+    print(
+        f"Held-out SPIDER patients: {patients}. Facts must agree in level, condition, grade, negation and doubt.\n"
+    )
+    print("| given to the writer | sentences repaired | fact F1 before repair | s a report |")
+    print("|---|---|---|---|")
+    for row in rows:
+        print(f"| {row.condition} | {row.repaired_share} | {row.fact_f1} | {row.seconds_per_report:.2f} |")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
