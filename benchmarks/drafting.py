@@ -202,9 +202,7 @@ def key_of(fact: Fact) -> tuple[object, ...]:
 
 
 def report(rows: Sequence[Row], out: Path, patients: int) -> None:
-    print(
-        f"Held-out SPIDER patients: {patients}. Facts must agree in level, condition, grade, negation and doubt.\n"
-    )
+    print(f"Held-out SPIDER patients: {patients}. A fact agrees in level, condition, grade, negation, doubt.\n")
     print("| given to the writer | sentences repaired | fact F1 before repair | s a report |")
     print("|---|---|---|---|")
     for row in rows:

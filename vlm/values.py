@@ -1,7 +1,7 @@
-"""Measured values never pass through the language model: it writes where a value goes, the value comes from Findings.
+"""Measured values never pass through the language model: it writes where a value goes, Findings say which.
 
-A value in a prompt or a target is hidden behind ``0`` (``canal AP diameter 0 mm``); after writing, each hidden value
-is filled in by the words before it. A value that the slot does not have stays ``0`` and fails verification.
+A value in a prompt or a target is hidden behind ``0`` (``canal AP diameter 0 mm``); after writing, each hidden
+value is filled in by the words before it. A value that the slot does not have stays ``0`` and fails verification.
 """
 
 import re
