@@ -34,6 +34,8 @@ class DiscChain:
         vertebra_shares: Share of vertebra pixels on the middle of each step, 0 to 1.
         pitch: Usual distance of neighbouring discs, plane units; 0 for an empty chain.
         canal_share: Share of discs with the canal close behind them.
+        canal_along: Share of the way along the posterior disc margins with the canal close behind it.
+        disc_share: Share of all disc pixels of the slice that belong to the chain.
     """
 
     discs: tuple[DiscShape, ...]
@@ -41,6 +43,8 @@ class DiscChain:
     vertebra_shares: tuple[float, ...]
     pitch: float
     canal_share: float
+    canal_along: float
+    disc_share: float
 
 
 def find_chain(
@@ -49,6 +53,8 @@ def find_chain(
     vertebra: NDArray[np.bool_],
     canal: NDArray[np.bool_],
     frame: SliceFrame,
+    *,
+    disc_pixels: int,
 ) -> DiscChain:
     """Pick the best chain among disc candidates.
 
@@ -58,9 +64,10 @@ def find_chain(
         vertebra: Vertebra pixels, same shape.
         canal: Canal pixels, same shape.
         frame: The slice's plane.
+        disc_pixels: Number of disc pixels of the slice, candidates or not.
     """
     if not blobs:
-        return DiscChain((), (), (), 0.0, 0.0)
+        return DiscChain((), (), (), 0.0, 0.0, 0.0, 0.0)
     pitch = PITCH_PER_LENGTH * usual_length(blobs)
     order = sorted(range(len(blobs)), key=lambda index: blobs[index].centre[1])
     shapes = [blobs[index] for index in order]
@@ -75,6 +82,8 @@ def find_chain(
         ),
         pitch=_usual_pitch(steps, pitch),
         canal_share=float(np.mean([is_at_canal(disc, canal, frame) for disc in discs])),
+        canal_along=_canal_along(discs, pitch, canal, frame),
+        disc_share=sum(disc.area for disc in discs) / max(1, disc_pixels),
     )
 
 
@@ -91,6 +100,17 @@ def is_at_canal(disc: DiscShape, canal: NDArray[np.bool_], frame: SliceFrame) ->
     """Return True when the canal is met within half a disc length behind the disc's posterior end."""
     reach = np.linspace(-0.1, 0.5, 13)[:, None] * disc.length
     return bool(_sample(canal, disc.posterior + reach * disc.axis, frame).any())
+
+
+def _canal_along(discs: list[DiscShape], pitch: float, canal: NDArray[np.bool_], frame: SliceFrame) -> float:
+    """Return the share of places along the posterior margins with the canal within 0.6 pitch behind."""
+    reach = np.linspace(0.0, 0.6, 10)[:, None] * pitch
+    hits = [
+        _sample(canal, (1 - share) * upper.posterior + share * lower.posterior + reach * upper.axis, frame).any()
+        for upper, lower in pairwise(discs)
+        for share in np.linspace(0.0, 1.0, 6)
+    ]
+    return float(np.mean(hits)) if hits else 0.0
 
 
 def _best_path(

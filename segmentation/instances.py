@@ -52,13 +52,14 @@ def classify(structures: tuple[str, ...], probabilities: NDArray[np.float32]) ->
 
 def chain_discs(classes: SliceClasses, frame: SliceFrame) -> DiscChain:
     """Find the chain of discs of one slice; an empty chain when there is none."""
-    blobs = find_blobs(classes.classes == DISC, classes.disc_probability, frame)
+    discs = classes.classes == DISC
     return find_chain(
-        blobs,
+        find_blobs(discs, classes.disc_probability, frame),
         classes.disc_probability,
         classes.classes == VERTEBRA,
         classes.classes == CANAL,
         frame,
+        disc_pixels=int(discs.sum()),
     )
 
 

@@ -40,6 +40,11 @@ class DrawnSpine:
         return Spacing(self.row_mm, self.col_mm, 4.0)
 
     @property
+    def spinous_offset(self) -> NDArray[np.float64]:
+        """From the centre of a body to that of its spinous process."""
+        return np.array([0.9 * self.disc_length + self.canal_width, 0.3 * self.pitch])
+
+    @property
     def shape(self) -> tuple[int, int]:
         return round(self.size_mm[0] / self.row_mm), round(self.size_mm[1] / self.col_mm)
 
@@ -109,14 +114,17 @@ class DrawnSpine:
         )
 
     def _vertebrae(self) -> list[tuple[NDArray[np.bool_], int]]:
-        """Bodies between the discs, one above, one below unless that is the sacrum, shifted by their slip; a spinous process each."""
+        """Bodies between the discs, one above, one below unless that is the sacrum; a spinous process each.
+
+        Bodies stand forward by the slips below them.
+        """
         centres = self.centres()
         parts = []
         for upper, lower in pairwise(self.levels):
             top, bottom = self._edge(upper, centres[upper], 1.0), self._edge(lower, centres[lower], -1.0)
             corners = np.array([top[0], top[1], bottom[1], bottom[0]]) + self._shift(lower)
             parts.append((self._fill(corners), 2))
-            behind = corners.mean(axis=0) + [0.9 * self.disc_length + self.canal_width, 0.3 * self.pitch]
+            behind = corners.mean(axis=0) + self.spinous_offset
             parts.append((self._disk(behind, 0.16 * self.pitch), 2))
         last = self.levels[-1]
         if last != DISC_LEVELS[-1]:

@@ -128,7 +128,7 @@ def test_vertebrae_get_the_number_of_their_level_and_spinous_processes_that_of_t
         vertebra = lower.split("-")[0]
         x, y = np.round(spine.to_px(middle)).astype(int)
         assert labels[y, x] == vertebra_label(vertebra)
-        behind = middle + [0.9 * spine.disc_length + spine.canal_width, 0.3 * spine.pitch]
+        behind = middle + spine.spinous_offset
         x, y = np.round(spine.to_px(behind)).astype(int)
         assert labels[y, x] == vertebra_label(vertebra), f"spinous process of {vertebra}"
     x, y = np.round(spine.to_px(centres[spine.levels[0]] - [0, 0.5 * spine.pitch])).astype(int)
@@ -150,6 +150,16 @@ def test_bodies_joined_through_the_posterior_elements_are_still_told_apart() -> 
         x, y = np.round(spine.to_px((centres[upper] + centres[lower]) / 2)).astype(int)
         body = labels[y - 8 : y + 8, x - 10 : x + 10]
         assert (body == vertebra_label(lower.split("-")[0])).mean() > 0.98
+
+
+def test_specks_far_from_the_spine_get_no_number() -> None:
+    spine = DrawnSpine()
+    classes = spine.classes()
+    x, y = np.round(spine.to_px(spine.posterior("L3-L4"))).astype(int)
+    far = round(2.6 * spine.pitch / spine.col_mm)
+    classes[y - 5 : y + 5, x + far : x + far + 10] = VERTEBRA
+    labels = number_slice(classes, (), planes(spine), spine.pitch, SliceFrame.of(spine.spacing))
+    assert not labels[y - 5 : y + 5, x + far : x + far + 10].any()
 
 
 def test_nothing_below_the_lowest_lumbar_disc_is_a_vertebra() -> None:

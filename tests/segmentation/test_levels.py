@@ -1,5 +1,6 @@
 """Names of levels: right on whole spines, doubtful on spoilt ones, never repeated, never skipped in silence."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from anatomy import DISC_LEVELS, load_protocol
 from imaging.types import Spacing
 from runtime.errors import ConfigError, NotEligibleError
+from segmentation.chain import DiscChain
 from segmentation.evidence import usual_step, usual_steps
 from segmentation.frame import SliceFrame
-from segmentation.gate import missing_of_spine
+from segmentation.gate import SIGNS, missing_of_spine
 from segmentation.instances import DISC
 from segmentation.levels import Anchor, NamedChain
 from segmentation.middle import MiddleSlice, content_box, read_middle
+from segmentation.shapes import DiscShape
 from segmentation.solver import solve
 from tests.segmentation.drawn_spine import MAP_LEVELS, DrawnSpine, picture_of
 
@@ -248,22 +251,53 @@ def test_empty_margins_do_not_count_as_view() -> None:
     assert content_box(np.arange(20, dtype=np.float32).reshape(4, 5)) == (0, 0, 4, 3)
 
 
-def test_the_gate_names_what_is_missing() -> None:
-    spine = DrawnSpine()
-    whole = read(spine).chain
+def test_the_gate_counts_signs_and_names_what_is_missing() -> None:
+    whole = read(DrawnSpine()).chain
     assert missing_of_spine(whole, 3) is None
     assert "at least 9" in (missing_of_spine(whole, 9) or "")
-    assert "uncertain" in (missing_of_spine(_with_probability(whole, 0.3), 3) or "")
-    assert "no spinal canal" in (missing_of_spine(replace(whole, canal_share=0.1), 3) or "")
-    assert "no vertebrae" in (missing_of_spine(replace(whole, vertebra_shares=(0.0,) * 6), 3) or "")
-    uneven = replace(
-        whole, steps=tuple(step * factor for step, factor in zip(whole.steps, (3, 1, 3, 1, 3, 3), strict=True))
-    )
-    assert "regular" in (missing_of_spine(uneven, 3) or "")
+    assert "no spinal canal behind" in (missing_of_spine(replace(whole, canal_share=0.1), 3) or "")
+    no_canal = replace(whole, canal_share=0.5, canal_along=0.2)
+    assert missing_of_spine(no_canal, 3) is None, "a stenosis may hide the canal: two signs are not enough"
+    spoilt = replace(no_canal, vertebra_shares=(0.0,) * 6, disc_share=0.3)
+    assert missing_of_spine(spoilt, 3) == f"{SIGNS[0].words}; {SIGNS[1].words}"
+    short = replace(no_canal, discs=whole.discs[:3], steps=whole.steps[:2], vertebra_shares=(1.0, 1.0))
+    assert missing_of_spine(short, 3) is not None, "a short chain needs fewer signs"
 
 
-def _with_probability(chain, probability):  # type: ignore[no-untyped-def]
-    return replace(chain, discs=tuple(replace(disc, probability=probability) for disc in chain.discs))
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda chain: replace(
+                chain, steps=tuple(s * f for s, f in zip(chain.steps, (3, 1, 3, 1, 3, 1), strict=True))
+            ),
+            "unequally spaced",
+        ),
+        (lambda chain: with_discs(chain, lambda disc, k: replace(disc, probability=0.6)), "uncertain"),
+        (
+            lambda chain: with_discs(chain, lambda disc, k: replace(disc, length=disc.length * (1 + k % 2))),
+            "unequal length",
+        ),
+        (
+            lambda chain: with_discs(
+                chain, lambda disc, k: replace(disc, centre=disc.centre + np.array([25.0 * (k % 2), 0.0]))
+            ),
+            "one line",
+        ),
+        (
+            lambda chain: with_discs(chain, lambda disc, k: replace(disc, axis=np.array([0.6, -0.8]))),
+            "across its chain",
+        ),
+    ],
+)
+def test_every_sign_against_a_spine_is_seen(change: Callable[[DiscChain], DiscChain], words: str) -> None:
+    whole = read(DrawnSpine()).chain
+    assert not any(sign.is_shown(whole) for sign in SIGNS)
+    assert any(words in sign.words for sign in SIGNS if sign.is_shown(change(whole)))
+
+
+def with_discs(chain: DiscChain, change: Callable[[DiscShape, int], DiscShape]) -> DiscChain:
+    return replace(chain, discs=tuple(change(disc, k) for k, disc in enumerate(chain.discs)))
 
 
 def test_map_levels_are_named_levels() -> None:
