@@ -3,6 +3,7 @@
 Each patient is segmented by the model of the fold that holds it out; nothing is scored on a patient that was seen.
 Needs the five fold models first: ``spinescribe train segmentation --config configs/segmentation/train_default.yaml
 --fold K`` for K = 0 to 4 (each into ``runs/segmentation/foldK``).
+``--folds 0`` scores the patients of fold 0 only.
 
 Figures (95 % bootstrap over patients):
   Dice      2 |A and B| / (|A| + |B|), over all labelled slices of a patient together, on the original pixels; the
@@ -64,10 +65,12 @@ def hd95_mm(prediction: NDArray[np.bool_], reference: NDArray[np.bool_], spacing
     return float(np.percentile(np.concatenate([away[1][outlines[0]], away[0][outlines[1]]]), 95))
 
 
-def score_space(data: Path, models: list[SliceSegmenter]) -> Iterator[Row]:
+def score_space(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[Row]:
     """Score the T2 SPACE slices, whole patients at a time."""
     for patient, rows in _by_patient(data / "spider" / "space.csv").items():
-        model = models[spider_folds()[patient]]
+        model = models.get(spider_folds()[patient])
+        if model is None:
+            continue
         spacing = (float(rows[0]["row_spacing_mm"]), float(rows[0]["col_spacing_mm"]))
         images = np.stack([_grey(data / "spider" / "space" / "images" / row["file"]) for row in rows])
         labels = np.stack([_grey(data / "spider" / "space" / "masks" / row["file"]) for row in rows])
@@ -78,11 +81,13 @@ def score_space(data: Path, models: list[SliceSegmenter]) -> Iterator[Row]:
             yield Row(f"SPACE {name} HD95 mm", patient, _mean([hd95_mm(a, b, spacing) for a, b in pairs]))
 
 
-def score_vertebrae(data: Path, models: list[SliceSegmenter]) -> Iterator[Row]:
+def score_vertebrae(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[Row]:
     """Score vertebra masks on the ordinary T1 and T2 slices that have them."""
     folder = data / "spider" / "vertebrae"
     for patient, rows in _by_patient(data / "spider" / "vertebrae.csv").items():
-        model = models[spider_folds()[patient]]
+        model = models.get(spider_folds()[patient])
+        if model is None:
+            continue
         for sequence in ("t1", "t2"):
             own = [row for row in rows if row["series"].endswith(sequence)]
             own = [row for row in own if int(row["mask_pixels"]) > _MIN_VERTEBRA_PIXELS]
@@ -96,25 +101,26 @@ def score_vertebrae(data: Path, models: list[SliceSegmenter]) -> Iterator[Row]:
                 yield Row(f"{sequence.upper()} vertebra Dice", patient, value)
 
 
-def score_points(data: Path, models: list[SliceSegmenter]) -> Iterator[Row]:
+def score_points(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[Row]:
     """Score the raw peaks of the level maps on T2 middle slices: 1 within 0.3 pitch of the reference, else 0."""
     spacing_of = {row["file"]: row for row in _rows(data / "spider" / "midsagittal.csv")}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in _rows(data / "spider" / "disc_points.csv"):
         by_file[row["file"]].append(row)
     for name, rows in by_file.items():
+        model = models.get(spider_folds()[int(rows[0]["patient"])])
+        if model is None:
+            continue
         image = _grey(data / "spider" / "midsagittal" / name)
         listed = spacing_of[name]
         is_trusted = listed["spacing_trusted"] == "yes"
         spacing = Spacing(float(listed["row_spacing_mm"]), float(listed["col_spacing_mm"])) if is_trusted else None
-        maps = models[spider_folds()[int(rows[0]["patient"])]].segment_slices(image[None], spacing)
+        maps = model.segment_slices(image[None], spacing)
         size = np.array([image.shape[1], image.shape[0]])
         places = {
             row["level"]: np.array([row["relative_x"], row["relative_y"]], float) * size - 0.5 for row in rows
         }
-        pitch = _mean(
-            [float(np.linalg.norm(places[b] - places[a])) for a, b in pairwise(LEVELS)]
-        )
+        pitch = _mean([float(np.linalg.norm(places[b] - places[a])) for a, b in pairwise(LEVELS)])
         for level in LEVELS:
             peak = _peak(maps.level_maps[0, maps.level_names.index(level)], maps.level_stride)
             is_near = float(np.linalg.norm(peak - places[level])) <= 0.3 * pitch
@@ -138,13 +144,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/segmentation"), help="folder of fold0 to fold4")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks/segmentation.json"))
+    parser.add_argument("--folds", type=int, nargs="+", choices=range(FOLD_COUNT), default=list(range(FOLD_COUNT)))
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     use_threads(options.threads)
     data = load_settings().data_dir
-    models = [
-        SliceSegmenter.load(weights_root=options.runs, name=f"fold{k}", device="cpu") for k in range(FOLD_COUNT)
-    ]
+    models = {
+        fold: SliceSegmenter.load(weights_root=options.runs, name=f"fold{fold}", device="cpu")
+        for fold in options.folds
+    }
     rows = [*score_space(data, models), *score_vertebrae(data, models), *score_points(data, models)]
     tasks = summarise(rows)
     print(markdown_table(tasks))
@@ -163,7 +171,7 @@ def main() -> None:
             if isinstance(interval := item["interval"], Interval)
         },
         "rows": [[row.task, row.patient, row.value] for row in rows],
-        "checksums": [model.checksum for model in models],
+        "checksums": {fold: model.checksum for fold, model in models.items()},
     }
     options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -42,7 +42,12 @@ class NetworkConfig:
     context_length: int = 16
     """Words of the longest phrase, start and end included."""
     long_side_px: int = 512
-    """Slices are scaled, isotropic where the spacing is known, until their long side has this many pixels."""
+    """Training slices are scaled, isotropic where the spacing is known, to this many pixels of long side."""
+    view_sides_px: tuple[int, ...] = (448, 360)
+    """Prediction looks at each slice once per number, scaled to it, and averages: training crops show most
+    slices smaller than ``long_side_px``, and that is what the network knows best."""
+    view_gammas: tuple[float, ...] = (1.0, 0.6)
+    """Exponent on the grey values (0 to 1) of each of these views; below 1 lifts the dark half."""
     low_percentile: float = 1.0
     """Grey value at this percentile becomes 0 ..."""
     high_percentile: float = 99.0
@@ -54,6 +59,11 @@ class NetworkConfig:
             raise ConfigError(f"structures: expected names of anatomy.Structure, got {unknown!r}")
         if len(self.widths) != 4:
             raise ConfigError(f"widths: expected 4 numbers (strides 2, 4, 8, 16), got {self.widths!r}")
+        if not self.view_sides_px or len(self.view_sides_px) != len(self.view_gammas):
+            raise ConfigError(
+                f"view_sides_px and view_gammas: expected as many of one as of the other, "
+                f"got {self.view_sides_px!r} and {self.view_gammas!r}"
+            )
         if self.token_dim % self.heads or self.token_dim % 4:
             raise ConfigError(
                 f"token_dim: expected a multiple of heads ({self.heads}) and of 4, got {self.token_dim}"
@@ -79,7 +89,9 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     kinds = {field.name for field in fields(NetworkConfig)}
     if unknown := sorted(set(values) - kinds):
         raise ConfigError(f"network: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
-    ready: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    ready: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
     for key, value in ready.items():
         default = getattr(NetworkConfig, key)
         if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,23 @@ if TYPE_CHECKING:
 
 _NETWORK, _PROMPTS, _EMBEDDINGS = "network.", "prompts.", "prompt_embeddings"
 _GROUP = 4  # slices a forward pass: bounds memory
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Maps of a few slices after averaging the views, on the CPU.
+
+    Attributes:
+        masks: (N, S, H, W) probabilities on the original grid.
+        levels: (N, L, h, w) on the first view's level grid.
+        tokens: (N, P, D) of the first view.
+        attention: (N, P, H, W) of the first view, on the original grid.
+    """
+
+    masks: Tensor
+    levels: Tensor
+    tokens: Tensor
+    attention: Tensor
 
 
 class SliceSegmenter:
@@ -105,31 +123,28 @@ class SliceSegmenter:
         """
         if images.ndim != 3 or not len(images):
             raise ValueError(f"images: expected (N, H, W) with N of at least 1, got shape {images.shape!r}")
-        row_column = _row_column(spacing)
         groups = [
-            self._segment(images[start : start + _GROUP], row_column) for start in range(0, len(images), _GROUP)
+            self._look(group, spacing, self.embeddings, len(self.config.structures)) for group in _groups(images)
         ]
-        probabilities, level_maps, tokens = (np.concatenate(column) for column in zip(*groups, strict=True))
         rows, columns = images.shape[1:]
-        grid = canonical_size(rows, columns, row_column, self.config.long_side_px)
+        grid = self._grid((rows, columns), spacing, self.config.view_sides_px[0])
         return SliceMaps(
             structures=self.config.structures,
-            probabilities=probabilities,
+            probabilities=_join([looks.masks for looks in groups]),
             level_names=self.config.levels,
-            level_maps=level_maps,
+            level_maps=_join([looks.levels for looks in groups]),
             level_stride=(LEVEL_STRIDE * rows / grid[0], LEVEL_STRIDE * columns / grid[1]),
             prompt_names=self.prompt_names,
-            prompt_tokens=tokens,
+            prompt_tokens=_join([looks.tokens for looks in groups]),
         )
 
     def attention_maps(self, images: NDArray[np.floating], spacing: Spacing | None) -> NDArray[np.float32]:
         """Return where each prompt looked, (N, P, H, W) on the original grid; each map's largest value is 1."""
-        rows, columns = images.shape[1:]
-        output, grid = self._forward(images, _row_column(spacing))
-        maps = _crop_and_resize(output.attention, grid, STRIDE, (rows, columns))
-        return np.asarray(
-            (maps / maps.amax((2, 3), keepdim=True).clamp_min(1e-12)).cpu().numpy(), dtype=np.float32
-        )
+        groups = [
+            self._look(group, spacing, self.embeddings, len(self.config.structures)) for group in _groups(images)
+        ]
+        maps = _join([looks.attention for looks in groups])
+        return np.asarray(maps / np.maximum(maps.max((2, 3), keepdims=True), 1e-12), dtype=np.float32)
 
     def segment_phrases(
         self, images: NDArray[np.floating], spacing: Spacing | None, phrases: Sequence[str]
@@ -141,13 +156,9 @@ class SliceSegmenter:
         Raises:
             WeightsError: If these weights hold no text tower.
         """
-        rows, columns = images.shape[1:]
         with torch.inference_mode():
             prompts = self.text_prompts.tower(tokenize(phrases, self.config.context_length).to(self.device))
-            batch, grid = self._prepare(images, _row_column(spacing))
-            output = self.network(batch, prompts, structures=len(phrases))
-        probability = _crop_and_resize(output.mask_logits, grid, 1, (rows, columns)).sigmoid()
-        return np.asarray(probability.cpu().numpy(), dtype=np.float32)
+        return _join([self._look(group, spacing, prompts, len(phrases)).masks for group in _groups(images)])
 
     @cached_property
     def text_prompts(self) -> TextPrompts:
@@ -164,33 +175,48 @@ class SliceSegmenter:
         _load_strictly(prompts, load_file(self._weights_file), _PROMPTS, "segmentation")
         return prompts.eval().to(self.device)
 
-    def _segment(
-        self, images: NDArray[np.floating], spacing_mm: tuple[float, float] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return probabilities on the original grid, level maps and prompt tokens of a few slices."""
-        output, grid = self._forward(images, spacing_mm)
-        rows, columns = images.shape[1:]
-        probability = _crop_and_resize(output.mask_logits, grid, 1, (rows, columns)).sigmoid()
-        levels = _crop(output.level_logits, grid, LEVEL_STRIDE).sigmoid()
-        return probability.cpu().numpy(), levels.cpu().numpy(), output.prompt_tokens.cpu().numpy()
-
     @torch.inference_mode()
-    def _forward(
-        self, images: NDArray[np.floating], spacing_mm: tuple[float, float] | None
-    ) -> tuple[NetworkOutput, tuple[int, int]]:
-        batch, grid = self._prepare(images, spacing_mm)
-        output: NetworkOutput = self.network(batch, self.embeddings)
-        return output, grid
+    def _look(
+        self, images: NDArray[np.floating], spacing: Spacing | None, prompts: Tensor, structures: int
+    ) -> _Looks:
+        """Average the logits of all views of a few slices; tokens and attention are the first view's."""
+        size = (images.shape[1], images.shape[2])
+        mask_logits: list[Tensor] = []
+        level_logits: list[Tensor] = []
+        first: NetworkOutput | None = None
+        first_grid = (0, 0)
+        for side, gamma in zip(self.config.view_sides_px, self.config.view_gammas, strict=True):
+            grid = self._grid(size, spacing, side)
+            output: NetworkOutput = self.network(
+                self._prepare(images, grid, gamma), prompts, structures=structures
+            )
+            if first is None:
+                first, first_grid = output, grid
+            mask_logits.append(_to_size(output.mask_logits, grid, 1, size))
+            levels = _crop(output.level_logits, grid, LEVEL_STRIDE)
+            if level_logits and levels.shape[1]:  # torch refuses to resize no channels
+                levels = resize(levels, (first_grid[0] // LEVEL_STRIDE, first_grid[1] // LEVEL_STRIDE))
+            if levels.shape[1] or not level_logits:
+                level_logits.append(levels)
+        assert first is not None  # the configuration asks for at least one view
+        return _Looks(
+            masks=torch.stack(mask_logits).mean(0).sigmoid().cpu(),
+            levels=torch.stack(level_logits).mean(0).sigmoid().cpu(),
+            tokens=first.prompt_tokens.cpu(),
+            attention=_to_size(first.attention, first_grid, STRIDE, size).cpu(),
+        )
 
-    def _prepare(
-        self, images: NDArray[np.floating], spacing_mm: tuple[float, float] | None
-    ) -> tuple[Tensor, tuple[int, int]]:
-        """Return network input and the canonical size inside it (the rest is padding)."""
-        config = self.config
-        grid = canonical_size(images.shape[1], images.shape[2], spacing_mm, config.long_side_px)
-        grey = np.stack([scale_grey(image, config.low_percentile, config.high_percentile) for image in images])
+    def _grid(self, size: tuple[int, int], spacing: Spacing | None, side: int) -> tuple[int, int]:
+        """Return the size of a view, whole pixels of a level map."""
+        row_column = None if spacing is None else (spacing.row_mm, spacing.col_mm)
+        return canonical_size(*size, row_column, side, multiple=LEVEL_STRIDE)
+
+    def _prepare(self, images: NDArray[np.floating], grid: tuple[int, int], gamma: float) -> Tensor:
+        """Return network input: grey values scaled, resized to ``grid``, padded at the bottom and the right."""
+        low, high = self.config.low_percentile, self.config.high_percentile
+        grey = np.stack([scale_grey(image, low, high) ** np.float32(gamma) for image in images])
         batch = resize(as_batch(grey), grid).clamp(0, 1)
-        return to_network_range(pad_to_multiple(batch, STRIDE)).to(self.device), grid
+        return to_network_range(pad_to_multiple(batch, STRIDE)).to(self.device)
 
 
 def save_model(folder: Path, network: dict[str, Tensor], prompts: dict[str, Tensor], embeddings: Tensor) -> None:
@@ -199,7 +225,8 @@ def save_model(folder: Path, network: dict[str, Tensor], prompts: dict[str, Tens
     state |= {_PROMPTS + key: value for key, value in prompts.items()}
     state[_EMBEDDINGS] = embeddings
     save_file(
-        {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}, folder / "model.safetensors"
+        {key: value.detach().cpu().contiguous().clone() for key, value in state.items()},
+        folder / "model.safetensors",
     )
 
 
@@ -211,14 +238,21 @@ def _load_strictly(module: nn.Module, state: dict[str, Tensor], prefix: str, nam
         raise WeightsError(f"weights {name!r}: model.safetensors does not fit config.json: {error}") from error
 
 
-def _row_column(spacing: Spacing | None) -> tuple[float, float] | None:
-    return None if spacing is None else (spacing.row_mm, spacing.col_mm)
+def _groups(images: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    return (images[start : start + _GROUP] for start in range(0, len(images), _GROUP))
+
+
+def _join(tensors: list[Tensor]) -> NDArray[np.float32]:
+    return np.asarray(torch.cat(tensors).numpy(), dtype=np.float32)
 
 
 def _crop(maps: Tensor, grid: tuple[int, int], stride: int) -> Tensor:
-    """Cut the padding off (N, C, h, w) maps."""
-    return maps[..., : -(-grid[0] // stride), : -(-grid[1] // stride)]
+    """Cut the padding off (N, C, h, w) maps whose pixels are ``stride`` input pixels."""
+    return maps[..., : grid[0] // stride, : grid[1] // stride]
 
 
-def _crop_and_resize(maps: Tensor, grid: tuple[int, int], stride: int, size: tuple[int, int]) -> Tensor:
-    return resize(_crop(maps, grid, stride), size)
+def _to_size(maps: Tensor, grid: tuple[int, int], stride: int, size: tuple[int, int]) -> Tensor:
+    """Bring maps of the padded input to the original slice's size."""
+    if stride > 1:
+        maps = resize(maps, (maps.shape[-2] * stride, maps.shape[-1] * stride))
+    return resize(_crop(maps, grid, 1), size)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 def canonical_size(
-    rows: int, columns: int, spacing_mm: tuple[float, float] | None, long_side_px: int
+    rows: int, columns: int, spacing_mm: tuple[float, float] | None, long_side_px: int, *, multiple: int = 1
 ) -> tuple[int, int]:
     """Return (rows, columns) of network input: isotropic, the long side ``long_side_px`` pixels.
 
@@ -21,11 +21,13 @@ def canonical_size(
         columns: Of the original slice.
         spacing_mm: (row, column) spacing of the original slice; None takes pixels as square.
         long_side_px: Pixels of the long side.
+        multiple: Round to multiples of this; the long side should be one.
     """
     row_mm, column_mm = spacing_mm or (1.0, 1.0)
     height, width = rows * row_mm, columns * column_mm
     factor = long_side_px / max(height, width)
-    return max(16, round(height * factor)), max(16, round(width * factor))
+    sides = [max(16, round(side * factor / multiple) * multiple) for side in (height, width)]
+    return sides[0], sides[1]
 
 
 def scale_grey(image: NDArray[np.floating], low_percentile: float, high_percentile: float) -> NDArray[np.float32]:

@@ -136,6 +136,7 @@ def test_config_round_trip() -> None:
         ({"heads": "eight"}, "heads: expected int"),
         ({"widths": [8, 16]}, "expected 4 numbers"),
         ({"structures": ["elbow"]}, "anatomy.Structure"),
+        ({"view_sides_px": [448]}, "as many of one"),
         ({"token_dim": 100}, "multiple of heads"),
     ],
 )

@@ -1,21 +1,24 @@
 """SliceSegmenter: original grid in, original grid out; through the disk; what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit, logit
 
 from imaging.types import Spacing
 from runtime.errors import WeightsError
 from runtime.weights import seal_weights
 from segmentation.build import build_network, build_prompts
 from segmentation.config import NetworkConfig
+from segmentation.model import NetworkOutput
 from segmentation.predict import SliceSegmenter, save_model
 from segmentation.preprocess import canonical_size, scale_grey
 
 CONFIG = NetworkConfig(
-    widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, long_side_px=128
+    widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, view_sides_px=(128, 96)
 )
 
 
@@ -77,6 +80,7 @@ def test_spacing_undoes_stretched_pixels() -> None:
     assert canonical_size(100, 100, None, 128) == (128, 128)
     assert canonical_size(100, 100, (1.0, 0.5), 128) == (128, 64)
     assert canonical_size(640, 512, (0.46875, 0.46875), 512) == (512, 410)
+    assert canonical_size(640, 512, (0.46875, 0.46875), 512, multiple=4) == (512, 408)
 
 
 def test_grey_by_hand() -> None:
@@ -99,6 +103,44 @@ def test_a_trained_phrase_asked_by_words_gives_its_own_mask(segmenter: SliceSegm
     assert asked.shape == (1, 2, 128, 96)
     assert np.allclose(asked[:, 0], segmenter.segment_slices(images, None).probabilities[:, 2], atol=1e-4)
     assert not np.allclose(asked[:, 0], asked[:, 1], atol=1e-4)
+
+
+def test_views_are_averaged(root: Path, segmenter: SliceSegmenter) -> None:
+    images = np.random.default_rng(5).random((1, 128, 96))
+    logits = []
+    for side, gamma in zip(CONFIG.view_sides_px, CONFIG.view_gammas, strict=True):
+        single = SliceSegmenter(
+            segmenter.network,
+            segmenter.embeddings,
+            replace(CONFIG, view_sides_px=(side,), view_gammas=(gamma,)),
+        )
+        logits.append(logit(single.segment_slices(images, None).probabilities))
+    averaged = np.mean(logits, axis=0)
+    is_known = (np.abs(logits) < 8).all(axis=0)  # a probability close to one has no exact logit
+    found = segmenter.segment_slices(images, None).probabilities
+    assert is_known.mean() > 0.5
+    assert np.allclose(found[is_known], expit(averaged[is_known]), atol=1e-3)
+
+
+def test_level_peak_maps_to_the_original_pixel() -> None:
+    """A network that marks the brightest place as every level: the peak comes back to where it was."""
+
+    class Brightest(torch.nn.Module):
+        def forward(self, images: torch.Tensor, prompts: torch.Tensor, structures: int) -> NetworkOutput:
+            small = torch.nn.functional.avg_pool2d(images, 4).expand(-1, 5, -1, -1)
+            patches = torch.zeros(len(images), 8, images.shape[2] // 16, images.shape[3] // 16)
+            return NetworkOutput(images.expand(-1, 3, -1, -1), small, torch.zeros(len(images), 8, 32), patches)
+
+    segmenter = SliceSegmenter(Brightest(), torch.zeros(8, 32), CONFIG)  # type: ignore[arg-type]
+    for x, y in ((40, 60), (150, 190), (100, 20)):
+        image = np.exp(-((np.arange(170) - x) ** 2 + (np.arange(210)[:, None] - y) ** 2) / 200.0)
+        maps = segmenter.segment_slices(image[None], None)
+        row, column = np.unravel_index(int(maps.level_maps[0, 2].argmax()), maps.level_maps.shape[2:])
+        strides = maps.level_stride
+        found = (column * strides[1] + (strides[1] - 1) / 2, row * strides[0] + (strides[0] - 1) / 2)
+        assert found == pytest.approx((x, y), abs=strides[0] / 2 + 1)
+        bright = np.argwhere(maps.probabilities[0, 0] > 0.7).mean(axis=0)
+        assert (bright[1], bright[0]) == pytest.approx((x, y), abs=1)
 
 
 def test_checksum_is_the_folders(root: Path, segmenter: SliceSegmenter) -> None:
