@@ -42,23 +42,27 @@ class Batch:
     level_weight: Tensor
 
 
-def make_batch(slices: list[TrainingSlice], crop_px: tuple[int, int], rng: np.random.Generator) -> Batch:
-    """Draw one random view of each slice."""
-    views = [_view(item, crop_px, rng) for item in slices]
+def make_batch(
+    slices: list[TrainingSlice], crop_px: tuple[int, int], rng: np.random.Generator, *, contrast: float = 1.0
+) -> Batch:
+    """Draw one random view of each slice; ``contrast`` (0 to 1) scales how often grey values are varied."""
+    views = [_view(item, crop_px, rng, contrast) for item in slices]
     columns = [torch.stack(column) for column in zip(*views, strict=True)]
     return Batch(*columns)
 
 
-def _view(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator) -> tuple[Tensor, ...]:
+def _view(
+    item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator, contrast: float
+) -> tuple[Tensor, ...]:
     """Return image, masks, mask weight, levels and level weight of one crop."""
     to_source = _draw_affine(item, crop_px, rng)
     image = _sample(torch.from_numpy(item.image).float()[None] / 255, to_source, crop_px, "bilinear")
     labels = _sample(torch.from_numpy(item.labels).float()[None], to_source, crop_px, "nearest")[0].round()
     masks = torch.stack([labels == value for value in (1, 2, 3)]).float()
     weight = (labels != UNKNOWN).float() * torch.tensor(item.known).float()[:, None, None] * item.weight
-    if all(item.known) and item.weight == 1.0 and rng.random() < 0.4:
+    if all(item.known) and item.weight == 1.0 and rng.random() < 0.4 * contrast:
         image = recolour_structures(image, masks, rng)
-    if rng.random() < 0.8:
+    if rng.random() < 0.8 * contrast:
         image = vary_contrast(image, rng)
     levels = _draw_points(item.points, to_source, crop_px)
     return image, masks, weight, levels, torch.tensor(float(item.has_points))

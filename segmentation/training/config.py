@@ -51,6 +51,22 @@ class PseudoConfig:
 
 
 @dataclass(frozen=True)
+class FinishConfig:
+    """Last steps of a run: mostly drawn masks, milder contrast, a low rate, the loss balanced."""
+
+    steps: int = 0
+    """Steps after ``TrainingConfig.steps``; 0 leaves the phase out."""
+    learning_rate: float = 0.001
+    """Rate at its start; it falls by half a cosine to 1 %."""
+    contrast: float = 0.4
+    """Share of the contrast augmentation that is kept, 0 to 1."""
+    mix: Mapping[str, float] = field(
+        default_factory=lambda: {"space": 0.7, "t2": 0.1, "t1": 0.1, "vertebrae": 0.1}
+    )
+    """Chance of each kind of slice in a batch."""
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """One run."""
 
@@ -88,6 +104,13 @@ class TrainingConfig:
     """The controller."""
     pseudo: PseudoConfig = PseudoConfig()
     """Self-training."""
+    finish: FinishConfig = field(default_factory=FinishConfig)
+    """The last steps."""
+
+    @property
+    def total_steps(self) -> int:
+        """Return all steps, the last phase included."""
+        return self.steps + self.finish.steps
 
 
 @dataclass(frozen=True)
@@ -112,6 +135,7 @@ def load_run_config(path: Path) -> RunConfig:
     training = dict(values.get("training") or {})
     training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
     training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
+    training["finish"] = _record(FinishConfig, training.get("finish") or {}, f"{path.name}: training.finish")
     run = RunConfig(
         network=network_config(values.get("network") or {}),
         training=_record(TrainingConfig, training, f"{path.name}: training"),
@@ -135,8 +159,9 @@ def _check(training: TrainingConfig, name: str) -> None:
         )
     if len(training.crop_px) != 2 or any(side % 16 for side in training.crop_px):
         raise ConfigError(f"{name}: crop_px: expected two multiples of 16, got {training.crop_px!r}")
-    if set(training.mix) - {"space", "t2", "t1", "vertebrae"}:
-        raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, got {sorted(training.mix)!r}")
+    for mix in (training.mix, training.finish.mix):
+        if set(mix) - {"space", "t2", "t1", "vertebrae"}:
+            raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, got {sorted(mix)!r}")
     if set(training.loss) != {"tversky", "cross_entropy", "level"}:
         raise ConfigError(f"{name}: loss: expected tversky, cross_entropy, level, got {sorted(training.loss)!r}")
     if min(training.steps, training.batch, training.cycles) < 1 or training.steps % training.cycles:

@@ -75,8 +75,8 @@ def train(
     if resume:
         trainer.restore()
     cycle = run.training.steps // run.training.cycles
-    last = min(steps or run.training.steps, run.training.steps)
-    for end in sorted({*range(cycle, last, cycle), last}):
+    last = min(steps or run.training.total_steps, run.training.total_steps)
+    for end in sorted({*range(cycle, min(last, run.training.steps + 1), cycle), last}):
         if end > trainer.step:
             trainer.run(end, on_progress)
             store_model(trainer, folder, fold)
@@ -84,15 +84,23 @@ def train(
 
 
 def rate_at(step: int, training: TrainingConfig) -> float:
-    """Return the learning rate of a step: in each cycle a linear rise over 15 %, then half a cosine to 1 %."""
+    """Return the learning rate of a step.
+
+    In each cycle a linear rise over 15 %, then half a cosine to 1 %; in the last phase half a cosine.
+    """
+    if step >= training.steps:
+        share = (step - training.steps) / max(1, training.finish.steps)
+        return training.finish.learning_rate * _falling(share)
     length = training.steps // training.cycles
     cycle, place = divmod(min(step, training.steps - 1), length)
     rise = max(1, round(0.15 * length))
-    if place < rise:
-        share = (place + 1) / rise
-    else:
-        share = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (place - rise) / max(1, length - rise)))
+    share = (place + 1) / rise if place < rise else _falling((place - rise) / max(1, length - rise))
     return training.learning_rate * 0.7**cycle * share
+
+
+def _falling(share: float) -> float:
+    """Return half a cosine from 1 to 0.01."""
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
 @dataclass
@@ -133,13 +141,19 @@ class Trainer:
         self.slices = slices
         folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def is_finishing(self) -> bool:
+        """Return whether the last phase has begun."""
+        return self.step >= self.training.steps
+
     def run(self, until: int, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Take steps until ``until``; a checkpoint is written at the end and every ``checkpoint_steps``."""
         self._start_log()
         self.model.train()
-        while self.step < min(until, self.training.steps):
-            cycle, place = divmod(self.step, self.training.steps // self.training.cycles)
-            self.modules.objective.begin_cycle(cycle, is_new=place == 0)
+        while self.step < min(until, self.training.total_steps):
+            length = self.training.steps // self.training.cycles
+            cycle, place = divmod(min(self.step, self.training.steps), length)
+            self.modules.objective.begin_cycle(cycle, is_new=place == 0 and self.step <= self.training.steps)
             if self.step in self.training.pseudo.at_steps:
                 self._begin_self_training()
             terms = self._take_step()
@@ -149,13 +163,14 @@ class Trainer:
                 self._save()
             if on_progress is not None:
                 message = f"step {self.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in terms.items())
-                on_progress(Progress("segmentation", self.step / self.training.steps, message))
+                on_progress(Progress("segmentation", self.step / self.training.total_steps, message))
         self._save()
 
     def _take_step(self) -> dict[str, float]:
         training = self.training
         crop = (training.crop_px[0], training.crop_px[1])
-        batch = make_batch(self._draw_slices(), crop, self.rng)
+        contrast = training.finish.contrast if self.is_finishing else 1.0
+        batch = make_batch(self._draw_slices(), crop, self.rng, contrast=contrast)
         output = self.modules.network(to_network_range(batch.images), self.modules.prompts())
         loss, terms = self.modules.objective.measure(output, batch)
         for group in self.optimizer.param_groups:
@@ -170,8 +185,9 @@ class Trainer:
 
     def _draw_slices(self) -> list[TrainingSlice]:
         """Draw kinds by ``mix``, then a patient, then a slice: patients with many slices count no more."""
-        kinds = [kind for kind in self.training.mix if any(item.kind == kind for item in self.slices)]
-        chances = np.array([self.training.mix[kind] for kind in kinds])
+        mix = self.training.finish.mix if self.is_finishing else self.training.mix
+        kinds = [kind for kind in mix if any(item.kind == kind for item in self.slices)]
+        chances = np.array([mix[kind] for kind in kinds])
         chosen = []
         for kind in self.rng.choice(kinds, self.training.batch, p=chances / chances.sum()):
             items = [item for item in self.slices if item.kind == kind]
