@@ -43,7 +43,7 @@ _MIN_VERTEBRA_PIXELS = 500
 
 @dataclass(frozen=True)
 class Row:
-    """One scored patient (or point): ``task`` groups rows into a figure."""
+    """One scored patient: ``task`` groups rows into a figure."""
 
     task: str
     patient: int
@@ -102,7 +102,7 @@ def score_vertebrae(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[R
 
 
 def score_points(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[Row]:
-    """Score the raw peaks of the level maps on T2 middle slices: 1 within 0.3 pitch of the reference, else 0."""
+    """Score the raw peaks of the level maps on T2 middle slices: the share within 0.3 pitch of the reference."""
     spacing_of = {row["file"]: row for row in _rows(data / "spider" / "midsagittal.csv")}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in _rows(data / "spider" / "disc_points.csv"):
@@ -121,10 +121,10 @@ def score_points(data: Path, models: dict[int, SliceSegmenter]) -> Iterator[Row]
             row["level"]: np.array([row["relative_x"], row["relative_y"]], float) * size - 0.5 for row in rows
         }
         pitch = _mean([float(np.linalg.norm(places[b] - places[a])) for a, b in pairwise(LEVELS)])
-        for level in LEVELS:
-            peak = _peak(maps.level_maps[0, maps.level_names.index(level)], maps.level_stride)
-            is_near = float(np.linalg.norm(peak - places[level])) <= 0.3 * pitch
-            yield Row("T2 points within 0.3 pitch (raw peaks)", int(rows[0]["patient"]), float(is_near))
+        peaks = [_peak(maps.level_maps[0, maps.level_names.index(level)], maps.level_stride) for level in LEVELS]
+        away = [float(np.linalg.norm(peak - places[level])) for peak, level in zip(peaks, LEVELS, strict=True)]
+        share = _mean([float(distance <= 0.3 * pitch) for distance in away])
+        yield Row("T2 points within 0.3 pitch (raw peaks)", int(rows[0]["patient"]), share)
 
 
 def summarise(rows: list[Row]) -> dict[str, dict[str, object]]:
