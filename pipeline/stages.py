@@ -35,9 +35,15 @@ class LoadsStudy(Protocol):
 
 
 class SegmentsStudy(Protocol):
-    """Finds and names structures."""
+    """Finds and names structures.
+
+    Attributes:
+        checksum: Of the network's weights.
+        gate_checksum: Of the weights that tell a sagittal spine from other pictures; None when there are none.
+    """
 
     checksum: str
+    gate_checksum: str | None
 
     def segment_study(
         self,
@@ -107,6 +113,8 @@ class Models:
     def checksums(self) -> dict[str, str]:
         """Return model name -> checksum of its weights."""
         sums = {"segmentation": self.segmenter.checksum, "grading": self.grader.checksum}
+        if self.segmenter.gate_checksum is not None:
+            sums["spine-likeness"] = self.segmenter.gate_checksum
         return sums if self.drafter is None else {**sums, "vlm": self.drafter.checksum}
 
 

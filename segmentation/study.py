@@ -19,6 +19,7 @@ from runtime.errors import NotEligibleError
 from segmentation.frame import SliceFrame
 from segmentation.instances import planes_of
 from segmentation.levels import Anchor
+from segmentation.likeness import SpineLikeness, open_likeness
 from segmentation.measurements import MeasuredSlice, measure
 from segmentation.middle import MiddleSlice, read_middle, to_levels
 from segmentation.notices import study_notices
@@ -47,14 +48,18 @@ class Segmenter:
 
     Args:
         network: What turns slices into maps.
+        likeness: Refuses slices that are no sagittal spine before their discs are chained; None leaves that to the
+            rules on the chain.
 
     Attributes:
-        checksum: Of the weights, for provenance.
+        checksum: Of the network's weights, for provenance.
+        gate_checksum: Of the weights of ``likeness``; None without it.
     """
 
-    def __init__(self, network: SliceNetwork) -> None:
-        self.network = network
+    def __init__(self, network: SliceNetwork, *, likeness: SpineLikeness | None = None) -> None:
+        self.network, self.likeness = network, likeness
         self.checksum = network.checksum
+        self.gate_checksum = None if likeness is None else likeness.checksum
 
     @classmethod
     def load(
@@ -68,11 +73,12 @@ class Segmenter:
             device: ``auto``, ``cpu``, ``cuda`` ...
 
         Raises:
-            WeightsError: If the folder is missing or differs from its checksums.
+            WeightsError: If the folder or the gate beside it is damaged, or the folder is missing.
         """
         from segmentation.predict import SliceSegmenter
 
-        return cls(SliceSegmenter.load(weights_root=weights_root, name=name, device=device))
+        network = SliceSegmenter.load(weights_root=weights_root, name=name, device=device)
+        return cls(network, likeness=open_likeness(network.checksum, weights_root=weights_root))
 
     def segment_study(self, study: Study, protocol: Protocol, *, anchor: Anchor | None = None) -> SegmentedStudy:
         """Segment, name and measure a study.
@@ -122,6 +128,8 @@ class Segmenter:
             if k != scan.middle:
                 scan = scan.with_middle(k, self._one_slice(series, k))
             try:
+                if self.likeness is not None:
+                    self.likeness.refuse_unlike(scan.middle_maps)
                 return scan, read_middle(
                     series.volume.slice_image(k),
                     scan.middle_maps,

@@ -214,6 +214,7 @@ class FakeSegmenter:
     """Segments every study alike; refuses the study ``refuse`` names by its key."""
 
     checksum = "segmenter-sum"
+    gate_checksum: str | None = None
 
     def __init__(self) -> None:
         self.anchors: list[object] = []
