@@ -1,6 +1,6 @@
 """A grader on disk: the members' weights in one safetensors file, everything else in ``config.json``.
 
-``model.safetensors`` holds ``fold0.<parameter>`` and so on, in half precision (read back as float32).
+``model.safetensors`` holds ``member0.<parameter>`` and so on, in half precision (read back as float32).
 """
 
 import json
@@ -61,7 +61,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
     """Write a model folder and its checksums; a model card is written by hand."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"fold{number}.{name}": value.half().contiguous() if value.is_floating_point() else value.contiguous()
+        f"member{number}.{name}": value.half().contiguous() if value.is_floating_point() else value.contiguous()
         for number, member in enumerate(grader.members)
         for name, value in member.state_dict().items()
     }
@@ -118,7 +118,7 @@ def _read_members(file: Path, config: GraderConfig, count: int) -> tuple[Grading
     tensors = load_file(file)
     members = []
     for number in range(count):
-        prefix = f"fold{number}."
+        prefix = f"member{number}."
         state = {
             name.removeprefix(prefix): value.float() if value.dtype == torch.float16 else value
             for name, value in tensors.items()

@@ -1,7 +1,8 @@
-"""From five fold networks to one grader: calibrate on held-out discs, fit prediction sets, write the folder.
+"""From fold networks to one grader: calibrate on held-out discs, fit prediction sets, write the folder.
 
-The grader averages the calibrated probabilities of the fold networks. Retraining on everyone would leave no
-held-out patient to calibrate with; the average uses every patient and keeps the calibration of its members.
+Two ways to ship. One fold's network: its patients stay unseen by the network and by its calibration, which comes
+from the other folds' held-out discs, so the shipped system can be judged on them. Or the average of all folds: it
+uses every patient, and each member is calibrated on held-out discs, but no patient is left to judge it by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,21 +42,29 @@ def fit_tuning(scored: Mapping[str, HeldOut]) -> Tuning:
 
 
 def assemble(
-    config: GraderConfig, members: Sequence[GradingNetwork], folds: Sequence[Mapping[str, HeldOut]], folder: Path
+    config: GraderConfig,
+    members: Mapping[int, GradingNetwork],
+    folds: Sequence[Mapping[str, HeldOut]],
+    folder: Path,
+    *,
+    shipped_fold: int | None,
 ) -> StoredGrader:
-    """Join fold networks and their held-out scores to a grader and write it.
+    """Join fold networks and held-out scores to a grader and write it.
 
     Args:
         config: Crops and network of all members.
-        members: Fold networks.
-        folds: Each fold's held-out scores.
+        members: Fold -> network; needs the shipped ones only.
+        folds: Every fold's held-out scores.
         folder: Model folder to write.
+        shipped_fold: The one fold to ship; None averages all.
     """
-    joined = {name: join([fold[name] for fold in folds]) for name in folds[0]}
+    tuned_on = [fold for number, fold in enumerate(folds) if number != shipped_fold]
+    joined = {name: join([fold[name] for fold in tuned_on]) for name in tuned_on[0]}
     levels = np.unique(np.concatenate([part.levels for part in joined.values()]))
+    shipped = range(len(folds)) if shipped_fold is None else [shipped_fold]
     grader = StoredGrader(
         config=config,
-        members=tuple(members),
+        members=tuple(members[number] for number in shipped),
         tuning=fit_tuning(joined),
         trained_levels=tuple(config.network.levels[index] for index in levels),
     )

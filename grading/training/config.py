@@ -8,6 +8,7 @@ import yaml
 
 from grading.config import GraderConfig, build_grader_config, build_section
 from runtime.errors import ConfigError
+from runtime.folds import FOLD_COUNT
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class TrainingConfig:
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
 
+    shipped_fold: int | None = 0
+    """Fold whose network is shipped, so that its patients stay unseen; None ships the average of all folds."""
+
     def __post_init__(self) -> None:
+        if self.shipped_fold is not None and not 0 <= self.shipped_fold < FOLD_COUNT:
+            raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
         for name in ("epochs", "batch_patients", "threads", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")

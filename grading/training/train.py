@@ -47,9 +47,10 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
         _train_fold(config, cases, number, folder / f"fold{number}", resume=resume)
     if fold is not None:
         return folder / f"fold{fold}"
-    members = [load_member(config, folder / f"fold{number}") for number in folds]
+    members = {number: load_member(config, folder / f"fold{number}") for number in folds}
     held_out = [load_held_out(folder / f"fold{number}" / "held_out.npz") for number in folds]
-    assemble(config.grader, members, held_out, folder / "grading")
+    shipped = config.training.shipped_fold
+    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped)
     return folder / "grading"
 
 

@@ -156,6 +156,7 @@ def test_unknown_keys_and_bad_values_are_named(tmp_path: Path) -> None:
         ("network: {levels: [L9-L10]}", "expected C2-C3 to L5-S1, got 'L9-L10'"),
         ("crops: {width_px: 0}", r"crops\.width_px: expected a positive number"),
         ("training: {epochs: 0}", r"training\.epochs: expected a positive number"),
+        ("training: {shipped_fold: 5}", "shipped_fold: expected 0 to 4, got 5"),
         ("- a list", "expected sections crops, network, training, got list"),
     ]:
         file.write_text(text)
