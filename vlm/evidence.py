@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from grading.types import Findings, Grade
 from reporting import parse_report
+from reporting.statements import state
 from reporting.types import DraftSentence, Fact, SentenceSource
 from vlm.plan import Slot
 
@@ -34,7 +35,7 @@ def _claimed_ids(text: str, slot: Slot, findings: Findings) -> tuple[str, ...]:
     grades = [
         grade for key in slot.finding_ids if (grade := findings.grade(key)) is not None and _mentions(facts, grade)
     ]
-    values = [key for grade in grades for key in grade.measurement_ids if key in allowed]
+    values = [item.id for grade in grades for item in state(grade, findings).measurements if item.id in allowed]
     return tuple(dict.fromkeys([*(grade.id for grade in grades), *values]))
 
 
