@@ -1,6 +1,6 @@
 """How faithful is the report writer, and what does it read? Held-out patients, several parts taken away.
 
-    python benchmarks/drafting.py --regions runs/vlm/regions.npz
+    python -m benchmarks.drafting --regions runs/vlm/regions.npz
 
 The shipped adapter was trained without the patients of fold 0 (``training.held_out_fold`` of its ``config.json``);
 their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, which

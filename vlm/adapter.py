@@ -44,7 +44,6 @@ def attach_adapter(decoder: nn.Module, config: AdapterConfig) -> nn.Module:
         target_modules=list(config.targets),
         bias="none",
         task_type="CAUSAL_LM",
-        base_model_name_or_path="spine-tiny",
     )
     adapted: nn.Module = get_peft_model(decoder, lora)
     return adapted
