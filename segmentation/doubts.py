@@ -4,6 +4,8 @@ Each rule gives the discs it concerns and one short phrase. Numbering comes from
 step concerns everything cranial of it that no level map confirms on its own.
 """
 
+import re
+
 import numpy as np
 
 from segmentation.chain import DiscChain
@@ -20,6 +22,8 @@ IRREGULAR = (0.6, 1.55)
 _HALF = 0.72
 """Two steps in a row below this share look like one step with a false disc in it."""
 _OWN_SUPPORT = 0.5
+_FAR_MORE = 3.0
+"""Another level's map disputes one disc when it answers this many times as strongly as the disc's own."""
 _DISPUTED = 3.0
 """The maps dispute a numbering when they alone would make another one exp(3), 20 times, as likely."""
 _FULL_SIZE = 0.8
@@ -47,8 +51,10 @@ def find_doubts(
         if whole is not None:
             for items in doubts:
                 items.append(whole)
+        for disc, claimed in _other_claims(solution, view, names):
+            doubts[disc].append(f"its level map answers for {claimed}")
         reason = _numbering_reason(solution, view, names)
-        has_landmark = view.has_landmark or view.is_complete
+        has_landmark = view.has_landmark or view.ends_in_sacrum
         for disc, state in enumerate(solution.path):
             if not has_landmark or solution.marginals[disc, state] < SURE:
                 doubts[disc].append(reason)
@@ -58,6 +64,11 @@ def find_doubts(
 def state_name(state: int, names: tuple[str, ...]) -> str | None:
     """Return the level of a state; None for above and below."""
     return names[state - 1] if 1 <= state <= len(names) else None
+
+
+def missing_levels(reason: str) -> set[str]:
+    """Return the levels that a reason says were not found; empty for other reasons."""
+    return set(re.findall(r"[A-Z]\d+-[A-Z]\d+", reason)) if reason.startswith("no disc found at") else set()
 
 
 def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -121,6 +132,20 @@ def _whole_chain_reason(chain: DiscChain, solution: Solution, view: View, names:
     return TRANSITIONAL if _dispute(solution, view, names) > _DISPUTED else None
 
 
+def _other_claims(solution: Solution, view: View, names: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return (disc, level) where another level's map answers clearly and far more strongly than the disc's own."""
+    found = []
+    for disc, (answers, state) in enumerate(zip(view.responses, solution.path, strict=True)):
+        name = state_name(int(state), names)
+        if name not in view.level_names:
+            continue
+        strongest = int(np.argmax(answers))
+        own = answers[view.level_names.index(name)]
+        if answers[strongest] >= max(_OWN_SUPPORT, _FAR_MORE * own):
+            found.append((disc, view.level_names[strongest]))
+    return found
+
+
 def _dispute(solution: Solution, view: View, names: tuple[str, ...]) -> float:
     """Return by how much (log-likelihood) the level maps alone prefer all names one level higher or lower."""
     maps = map_evidence(view, names)
@@ -135,7 +160,7 @@ def _numbering_reason(solution: Solution, view: View, names: tuple[str, ...]) ->
     if not view.has_landmark and not view.is_complete:
         return "no landmark in view: the chain is cut at the lower image border"
     if not view.has_landmark:
-        return "no level landmark recognised"
+        return "no landmark in view: no level map answers"
     if not view.is_complete and int(solution.path[-1]) < len(names):
         return "the chain of discs is cut at the lower image border"
     last = state_name(int(solution.path[-1]), names)

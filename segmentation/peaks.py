@@ -1,5 +1,6 @@
 """Peaks of the level maps: where the network itself sees each level's posterior disc margin."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,28 @@ def find_peaks(maps: SliceMaps, frame: SliceFrame) -> dict[str, Peak]:
         if value >= PEAK_FLOOR:
             peaks[name] = Peak(frame.to_plane(_refined(level_map, maps.level_stride)), value)
     return peaks
+
+
+def peak_near(maps: SliceMaps, frame: SliceFrame, is_near: Callable[[Points], NDArray[np.bool_]]) -> Peak | None:
+    """Return the highest point of all level maps together inside a part of the plane; None without one.
+
+    Args:
+        maps: The network's output for one slice (N = 1).
+        frame: The slice's plane.
+        is_near: Plane points (n, 2) -> which of them belong to the part.
+    """
+    if not maps.level_maps.size:
+        return None
+    together = maps.level_maps[0].max(axis=0)
+    rows, columns = np.nonzero(together >= PEAK_FLOOR)
+    stride = np.array(maps.level_stride)[::-1]
+    points = frame.to_plane(np.stack([columns, rows], axis=1) * stride + (stride - 1) / 2)
+    inside = is_near(points)
+    if not inside.any():
+        return None
+    kept = np.zeros_like(together)
+    kept[rows[inside], columns[inside]] = together[rows[inside], columns[inside]]
+    return Peak(frame.to_plane(_refined(kept, maps.level_stride)), float(kept.max()))
 
 
 def _refined(level_map: NDArray[np.float32], stride: tuple[float, float]) -> tuple[float, float]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from segmentation.chain import DiscChain
 from segmentation.frame import Points, SliceFrame
-from segmentation.peaks import Peak, find_peaks
 from segmentation.shapes import DiscShape
 from segmentation.solver import FloatArray
 from segmentation.types import SliceMaps
@@ -21,6 +20,8 @@ MAP_SEEN = 0.3
 """A map response at a disc from here on is a landmark in view."""
 _ROOM_PITCHES = 1.1
 """With this much image below the lowest disc, a further disc would be in view."""
+_LEAST_PITCH = 0.85
+"""Least pitch over disc length that is believed when the room is judged."""
 _AT_DISC = 0.22
 """A map answers for a disc within this many pitches of its posterior end."""
 
@@ -34,19 +35,24 @@ class View:
         vertebra_below: Share of vertebra right below the lowest disc; None when that lies outside the image.
         responses: (n, L) level-map responses at the discs, 0 to 1.
         level_names: Names of the L maps.
-        has_peak_below: True when the map of L5-S1 peaks about one pitch below the lowest disc.
+        response_below: Strongest answer of any level map about one pitch below the lowest disc.
     """
 
     room_below: float
     vertebra_below: float | None
     responses: FloatArray
     level_names: tuple[str, ...]
-    has_peak_below: bool = False
+    response_below: float = 0.0
 
     @property
     def is_complete(self) -> bool:
         """Return True when a further disc below the lowest one would be in view."""
         return self.room_below >= _ROOM_PITCHES
+
+    @property
+    def ends_in_sacrum(self) -> bool:
+        """Return True when a complete view shows no vertebra below the lowest disc."""
+        return self.is_complete and self.vertebra_below is not None and self.vertebra_below <= 0.5
 
     @property
     def has_landmark(self) -> bool:
@@ -82,7 +88,7 @@ def look_around(
             ]
         ).reshape(len(chain.discs), len(maps.level_names)),
         level_names=maps.level_names,
-        has_peak_below=_peaks_below(last, chain.pitch, find_peaks(maps, frame).get(LUMBOSACRAL)),
+        response_below=_response_below(last, chain.pitch, maps, frame),
     )
 
 
@@ -105,23 +111,27 @@ def respond(
     return np.asarray(maps[:, y0:y1, x0:x1].max(axis=(1, 2)), dtype=np.float64)
 
 
-def _peaks_below(last: DiscShape, pitch: float, peak: Peak | None) -> bool:
-    """Return True when a peak lies below a disc, where the next disc is to be expected."""
-    if peak is None or peak.value < MAP_SEEN:
-        return False
-    offset = (peak.point - last.posterior) / pitch
-    return bool(0.45 <= offset @ last.normal <= 1.3 and abs(offset @ last.axis) <= 0.7)
+def _response_below(last: DiscShape, pitch: float, maps: SliceMaps, frame: SliceFrame) -> float:
+    """Return the strongest answer of any level map where the margin of the next disc is to be expected."""
+    answers = []
+    for step, back in ((0.8, 0.0), (1.0, 0.0), (0.8, 0.4), (1.0, 0.4)):
+        way = last.normal + back * last.axis
+        place = last.posterior + step * pitch * way / np.linalg.norm(way)
+        answers.append(respond(maps.level_maps[0], maps.level_stride, place, 0.25 * pitch, frame).max(initial=0.0))
+    return float(max(answers))
 
 
 def _room(last: DiscShape, chain: DiscChain, content: tuple[int, int, int, int], frame: SliceFrame) -> float:
     """Return how far the image goes on below the lowest disc, in pitches.
 
-    The sacrum turns to the back, so the way goes along the mean of the disc's normal and straight down.
+    The sacrum turns to the back, so the way goes along the mean of the disc's normal and straight down. A chain
+    with false discs has too short a pitch: the disc length bounds it from below.
     """
+    pitch = max(chain.pitch, _LEAST_PITCH * float(np.median([disc.length for disc in chain.discs])))
     direction = last.normal + np.array([0.0, 1.0])
     direction = direction / np.linalg.norm(direction)
     reach = np.linspace(0.0, 4.0, 81)
-    px = frame.to_px(last.centre + reach[:, None] * chain.pitch * direction)
+    px = frame.to_px(last.centre + reach[:, None] * pitch * direction)
     inside = (px[:, 0] >= content[0]) & (px[:, 0] <= content[2]) & (px[:, 1] <= content[3])
     return float(reach[inside].max(initial=0.0))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from anatomy import DISC_LEVELS
 from imaging.types import Spacing
-from segmentation.evidence import usual_step
+from segmentation.evidence import usual_lengths, usual_step
 from segmentation.types import SliceMaps
 
 MAP_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
@@ -34,6 +34,7 @@ class DrawnSpine:
     heights: dict[str, float] = field(default_factory=dict)
     slips: dict[str, float] = field(default_factory=dict)
     map_peak: float = 0.0
+    has_usual_lengths: bool = False
 
     @property
     def spacing(self) -> Spacing:
@@ -71,8 +72,11 @@ class DrawnSpine:
             found[upper] = place
         return {level: found[level] for level in self.levels}
 
+    def length(self, level: str) -> float:
+        return self.disc_length * (usual_lengths()[level] if self.has_usual_lengths else 1.0)
+
     def posterior(self, level: str) -> NDArray[np.float64]:
-        return self.centres()[level] + self.axis(level) * self.disc_length / 2
+        return self.centres()[level] + self.axis(level) * self.length(level) / 2
 
     def to_px(self, point: NDArray[np.float64]) -> tuple[float, float]:
         return float(point[0] / self.col_mm), float(point[1] / self.row_mm)
@@ -108,7 +112,7 @@ class DrawnSpine:
         return parts
 
     def _box(self, level: str, centre: NDArray[np.float64], half: float) -> NDArray[np.float64]:
-        axis, normal = self.axis(level) * self.disc_length / 2, self.normal(level) * half
+        axis, normal = self.axis(level) * self.length(level) / 2, self.normal(level) * half
         return np.array(
             [centre - axis - normal, centre + axis - normal, centre + axis + normal, centre - axis + normal]
         )
@@ -139,7 +143,7 @@ class DrawnSpine:
 
     def _edge(self, level: str, centre: NDArray[np.float64], side: float) -> NDArray[np.float64]:
         half = self.heights.get(level, self.disc_height) / 2
-        axis = self.axis(level) * self.disc_length / 2
+        axis = self.axis(level) * self.length(level) / 2
         middle = centre + side * half * self.normal(level)
         return np.array([middle - axis, middle + axis])
 

@@ -158,7 +158,7 @@ def test_a_distant_peak_does_not_move_the_posterior_point() -> None:
         assert np.linalg.norm(disc.posterior - spine.posterior(disc.name)) < 0.08 * spine.pitch
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     first=st.integers(0, 4),
     count=st.integers(3, 9),
@@ -189,6 +189,7 @@ def test_no_level_is_repeated_or_skipped_without_doubt(
         pitch=pitch,
         disc_length=0.95 * pitch,
         map_peak=peak,
+        has_usual_lengths=True,
         size_mm=(400.0, 220.0),
         row_mm=1.3,
         col_mm=1.3,
@@ -258,7 +259,8 @@ def test_the_gate_counts_signs_and_names_what_is_missing() -> None:
     assert "no spinal canal behind" in (missing_of_spine(replace(whole, canal_share=0.1), 3) or "")
     no_canal = replace(whole, canal_share=0.5, canal_along=0.2)
     assert missing_of_spine(no_canal, 3) is None, "a stenosis may hide the canal: two signs are not enough"
-    spoilt = replace(no_canal, vertebra_shares=(0.0,) * 6, disc_share=0.3)
+    spoilt = with_discs(no_canal, lambda disc, k: replace(disc, probability=0.6))
+    spoilt = replace(spoilt, vertebra_shares=(0.0,) * 6, disc_share=0.3)
     assert missing_of_spine(spoilt, 3) == f"{SIGNS[0].words}; {SIGNS[1].words}"
     short = replace(no_canal, discs=whole.discs[:3], steps=whole.steps[:2], vertebra_shares=(1.0, 1.0))
     assert missing_of_spine(short, 3) is not None, "a short chain needs fewer signs"
