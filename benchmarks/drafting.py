@@ -75,7 +75,7 @@ def main() -> None:
     bare = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu", use_adapter=False)
     if drafter.segmentation_checksum != cache.segmentation_checksum:
         raise SystemExit("the region cache is of other segmentation weights than the projector was trained on")
-    cases = held_out_cases(protocol, cache, arguments.fold)
+    cases = held_out_cases(protocol, cache, arguments.fold)[: arguments.patients]
     rows = [
         measure("everything", cases, drafted(drafter, protocol, lambda case: case.regions)),
         measure("adapter off", cases, drafted(bare, protocol, lambda case: case.regions)),
@@ -99,6 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--name", default="spine-tiny")
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--patients", type=int, default=None, help="the first so many only; all when left out")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/drafting.json"))
     return parser.parse_args()
 
