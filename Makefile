@@ -52,11 +52,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/segmentation.py
-	$(BIN)/python benchmarks/levels.py
-	$(BIN)/python benchmarks/grading.py
-	$(BIN)/python benchmarks/drafting.py
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.segmentation
+	$(BIN)/python -m benchmarks.levels
+	$(BIN)/python -m benchmarks.grading
+	$(BIN)/python -m benchmarks.drafting
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf $(VENV) build *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

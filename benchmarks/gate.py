@@ -3,7 +3,7 @@
     python -m benchmarks.gate [--models weights --name segmentation]
 
 Data: ``sudirman/planes``, 198 unlabelled lumbar slices of mixed planes without patient ids, so the unit is the
-picture. ``gate_planes.csv`` says by eye which plane each shows; ``lateral`` are sagittal slices far off the
+picture. ``configs/planes/sudirman.csv`` says by eye which plane each shows; ``lateral`` are sagittal slices far off the
 midline, where a refusal is as right as a reading. Writes ``runs/benchmarks/gate.json`` and prints a table.
 """
 
@@ -20,11 +20,12 @@ from tqdm import tqdm
 from anatomy import load_protocol
 from benchmarks.levels import single_slice
 from runtime.errors import NotEligibleError
+from runtime.paths import configs_dir
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
 from segmentation import Segmenter
 
-PLANES = Path(__file__).parent / "gate_planes.csv"
+PLANES = configs_dir() / "planes" / "sudirman.csv"
 
 
 def main() -> None:
@@ -46,20 +47,20 @@ def count_passes(segmenter: Segmenter) -> dict[str, dict[str, object]]:
     """Return plane -> how many pictures were named and refused, and why."""
     folder = load_settings().data_dir / "sudirman" / "planes"
     with PLANES.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [(row["file"], _plane(row)) for row in csv.DictReader(stream)]
     named: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     passed: dict[str, list[str]] = defaultdict(list)
-    for row in tqdm(rows):
-        image = np.asarray(Image.open(folder / row["file"]).convert("L"), dtype=np.float32)
+    for file, plane in tqdm(rows):
+        image = np.asarray(Image.open(folder / file).convert("L"), dtype=np.float32)
         try:
             segmenter.segment_study(single_slice(image, None), load_protocol("lumbar"))
         except NotEligibleError as error:
-            reasons[row["plane"]][str(error).split(":")[1].split(";")[0].strip()] += 1
+            reasons[plane][str(error).split(":")[-1].split(";")[0].split("(")[0].strip()] += 1
         else:
-            named[row["plane"]] += 1
-            passed[row["plane"]].append(row["file"])
-    totals = Counter(row["plane"] for row in rows)
+            named[plane] += 1
+            passed[plane].append(file)
+    totals = Counter(plane for _, plane in rows)
     return {
         plane: {
             "pictures": totals[plane],
@@ -70,6 +71,10 @@ def count_passes(segmenter: Segmenter) -> dict[str, dict[str, object]]:
         }
         for plane in sorted(totals)
     }
+
+
+def _plane(row: dict[str, str]) -> str:
+    return "lateral" if row["note"] == "far lateral" else row["plane"]
 
 
 if __name__ == "__main__":
