@@ -3,8 +3,8 @@
     python -m benchmarks.gate [--models weights --name segmentation]
 
 Data: ``sudirman/planes``, 198 unlabelled lumbar slices of mixed planes without patient ids, so the unit is the
-picture. ``configs/planes/sudirman.csv`` says by eye which plane each shows; ``lateral`` are sagittal slices far off
-the midline, where a refusal is as right as a reading. Writes ``runs/benchmarks/gate.json`` and prints a table.
+picture. ``configs/planes/sudirman.csv`` says by eye which plane each shows; ``lateral`` are sagittal slices far
+off the midline, where a refusal is as right as a reading. Writes ``runs/benchmarks/gate.json``, prints a table.
 """
 
 import argparse
