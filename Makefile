@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Extra flags for pip, e.g. PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu" for a CPU torch.
 PIP_FLAGS ?=
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= -n 2
 unexport PYTHONDONTWRITEBYTECODE
 export HF_HUB_OFFLINE := 1
 export GRADIO_ANALYTICS_ENABLED := False
