@@ -144,9 +144,13 @@ def test_any_known_words_get_an_answer_or_a_refusal(words: list[str]) -> None:
     assert not (answer.refused and answer.finding_ids)
 
 
+_UNDERSTOOD = {"bilateral", "bilaterally", "phirrmann"}
+"""Words read apart from the lexicon: both sides, and a usual misspelling of Pfirrmann."""
+
+
 @given(st.text(alphabet=string.ascii_lowercase, min_size=9, max_size=14))
 def test_a_word_that_means_nothing_here_is_always_refused(word: str) -> None:
-    if (word,) in load_lexicon().senses:
+    if (word,) in load_lexicon().senses or word in _UNDERSTOOD:
         return
     assert answer_question(_READING, f"Is there a {word} at L4-L5?").refused
 
