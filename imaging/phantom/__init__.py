@@ -1,9 +1,8 @@
 """Phantoms: made-up patients of whom everything is known, as MR series, label maps, grades and a report.
 
-A seed draws a plan from published norms and prevalences (``plan``), which is stacked into shapes in the world
-(``place``), painted on the grid of each series (``paint``), taken as images by the spin-echo equation (``signal``)
-and measured (``truth``). A further body region brings its tables, plan and painters; grid, canvas, tissues, signal
-and the writers stay.
+A body region (``lumbar/``, ``cervical/``, ``sacroiliac/``) draws a patient from published norms and prevalences and
+places it as a ``Scene``. The rest is the same for all: it is painted on the grid of each series (``canvas``), taken
+as MR images as a ``Setup`` says (``scan/``), measured, graded and written (``study``).
 """
 
 from importlib import import_module
@@ -12,31 +11,24 @@ from typing import TYPE_CHECKING
 from imaging.phantom.types import Phantom, PhantomSeries, TruthGrade, TruthLevel, TruthMeasurement
 
 if TYPE_CHECKING:
-    from imaging.phantom.build import build_from_plan, build_phantom, random_phantoms
+    from imaging.phantom.build import build_phantom, random_phantoms
     from imaging.phantom.picture import phantom_picture
-    from imaging.phantom.plan import SpinePlan, draw_plan
     from imaging.phantom.study import write_phantom_study
 
 __all__ = [
     "Phantom",
     "PhantomSeries",
-    "SpinePlan",
     "TruthGrade",
     "TruthLevel",
     "TruthMeasurement",
-    "build_from_plan",
     "build_phantom",
-    "draw_plan",
     "phantom_picture",
     "random_phantoms",
     "write_phantom_study",
 ]
 
 _HOMES = {
-    "SpinePlan": "imaging.phantom.plan",
-    "build_from_plan": "imaging.phantom.build",
     "build_phantom": "imaging.phantom.build",
-    "draw_plan": "imaging.phantom.plan",
     "phantom_picture": "imaging.phantom.picture",
     "random_phantoms": "imaging.phantom.build",
     "write_phantom_study": "imaging.phantom.study",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.phantom.setup import SeriesRow
 from imaging.types import AffineMatrix
 
 Coordinates = NDArray[np.float32]
@@ -80,3 +81,20 @@ class Grid:
             return None
         i, j, k = (slice(int(a), int(b)) for a, b in zip(first, stop, strict=True))
         return i, j, k
+
+
+def grid_affine(
+    directions: NDArray[np.float64], row: SeriesRow, shape: tuple[int, int, int], centre: NDArray[np.float64]
+) -> AffineMatrix:
+    """Return the affine of a grid whose middle lies at a point.
+
+    Args:
+        directions: (3, 3), columns are the unit directions of i, j and k in RAS+.
+        row: Pixel size and slice spacing, mm.
+        shape: (columns, rows, slices).
+        centre: RAS+ mm.
+    """
+    affine = np.eye(4)
+    affine[:3, :3] = directions * np.array([row.pixel, row.pixel, row.spacing])
+    affine[:3, 3] = centre - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    return affine

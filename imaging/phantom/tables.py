@@ -1,7 +1,6 @@
-"""The phantom's tables (``configs/phantom/*.yaml``), read into typed rows; unknown keys fail, naming the file."""
+"""YAML tables of the phantoms: reading, and changing some numbers for a shifted population."""
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,112 +10,9 @@ from runtime.errors import ConfigError
 from runtime.paths import configs_dir
 
 
-@dataclass(frozen=True)
-class BodyRow:
-    """Norm of a vertebral body in mm; ``wedge`` in degrees, positive when taller in front."""
-
-    height: float
-    depth: float
-    width: float
-    wedge: float
-
-
-@dataclass(frozen=True)
-class DiscRow:
-    """Norm of a disc: middle height and its spread, limits of the reference range (None: unpublished), wedge."""
-
-    height: float
-    sd: float
-    lower: float | None
-    upper: float | None
-    wedge: float
-
-
-@dataclass(frozen=True)
-class PrevalenceRow:
-    """Counts of gradings among ``n`` discs of a level."""
-
-    n: int
-    pfirrmann: list[int]
-    narrowing: int
-    bulging: int
-    herniation: int
-    slip: int
-    modic: list[int]
-    upper_endplate: int
-    lower_endplate: int
-
-
-@dataclass(frozen=True)
-class SeriesRow:
-    """How a series is taken; mm, ms and degrees. ``slices`` 0 means as many as cover the reported discs."""
-
-    role: str
-    number: int
-    description: str
-    sequence: str
-    plane: str
-    rows: int
-    cols: int
-    pixel: float
-    slices: int
-    spacing: float
-    thickness: float
-    tr: float
-    te: float
-    flip: float
-    turbo: int
-
-
-@dataclass(frozen=True)
-class Tables:
-    """Everything in ``<protocol>.yaml``; see the comments there for units and sources."""
-
-    version: str
-    people: dict[str, Any]
-    vertebrae: dict[str, BodyRow]
-    height_sd: float
-    depth_sd: float
-    discs: dict[str, DiscRow]
-    canal: dict[str, Any]
-    sacrum: dict[str, Any]
-    prevalence: dict[str, PrevalenceRow]
-    rsna_canal: dict[str, list[int]]
-    rsna_foramen: dict[str, list[int]]
-    copula: dict[str, float]
-    rules: dict[str, Any]
-    series: tuple[SeriesRow, ...]
-    field_strength_t: float
-    noise_share: float
-    coil_depth_mm: float
-
-
-@cache
-def load_tables(protocol: str) -> Tables:
-    """Read the tables of a protocol's phantom.
-
-    Raises:
-        ConfigError: If there is no phantom for the protocol, or the file has unknown or missing keys.
-    """
-    file = configs_dir() / "phantom" / f"{protocol}.yaml"
-    if protocol not in phantom_protocols():
-        raise ConfigError(
-            f"phantom for protocol {protocol!r} is not there yet; expected one of {', '.join(phantom_protocols())}"
-        )
-    rows = read_yaml(file)
-    try:
-        rows["vertebrae"] = {name: BodyRow(**row) for name, row in rows["vertebrae"].items()}
-        rows["discs"] = {name: DiscRow(**row) for name, row in rows["discs"].items()}
-        rows["prevalence"] = {name: PrevalenceRow(**row) for name, row in rows["prevalence"].items()}
-        rows["series"] = tuple(SeriesRow(**row) for row in rows["series"])
-        return Tables(**rows)
-    except (TypeError, KeyError) as error:
-        raise ConfigError(f"{file.name}: unknown or missing keys: {error}") from error
-
-
-def phantom_protocols() -> tuple[str, ...]:
-    """Return the protocols that have a phantom."""
-    return ("lumbar",)
+def phantom_file(name: str) -> Path:
+    """Return ``configs/phantom/<name>.yaml``."""
+    return configs_dir() / "phantom" / f"{name}.yaml"
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -129,3 +25,26 @@ def read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(rows, dict):
         raise ConfigError(f"{file.name}: expected a mapping, got {type(rows).__name__}")
     return rows
+
+
+def changed(table: Mapping[str, Any], changes: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """Return a table with some values replaced; nested mappings are changed key by key.
+
+    Args:
+        table: What is changed.
+        changes: Values by key; every key must be in the table already.
+        name: For the message.
+
+    Raises:
+        ConfigError: If a key of ``changes`` is not in the table, or a mapping meets a plain value.
+    """
+    result = dict(table)
+    for key, value in changes.items():
+        if key not in table:
+            raise ConfigError(f"{name}: expected one of {', '.join(map(str, table))}, got {key!r}")
+        is_mapping = isinstance(table[key], Mapping)
+        if is_mapping != isinstance(value, Mapping):
+            kind = "a mapping" if is_mapping else "a plain value"
+            raise ConfigError(f"{name}: {key}: expected {kind}, got {value!r}")
+        result[key] = changed(table[key], value, name=f"{name}: {key}") if is_mapping else value
+    return result

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from imaging.phantom.lumbar.tables import DiscRow, Tables
 from imaging.phantom.shapes import Disc, outline_excess
-from imaging.phantom.tables import DiscRow, SeriesRow, Tables
 from imaging.phantom.tissues import Palette, spin_echo
 
 Graded = tuple[str, str]
@@ -83,20 +83,16 @@ def grade_modic(kind: int, disc: Disc, tables: Tables, palette: Palette) -> Grad
 
     Source: Modic types as paraphrased in CLINICAL.md section 2.
     """
-    version = "modic_signal/1"
+    rule = tables.rules["modic"]
+    version = str(rule["version"])
     if kind == 0:
         return "0", version
-    t1_row, t2_row = (_sagittal(tables, sequence) for sequence in ("t1", "t2"))
     changed, marrow = palette.tissue(f"modic_{kind}"), palette.tissue(f"marrow_{disc.name.split('-')[0]}")
-    t1 = spin_echo(changed, tr=t1_row.tr, te=t1_row.te) / spin_echo(marrow, tr=t1_row.tr, te=t1_row.te)
-    t2 = spin_echo(changed, tr=t2_row.tr, te=t2_row.te) / spin_echo(marrow, tr=t2_row.tr, te=t2_row.te)
+    t1 = spin_echo(changed, **rule["t1"]) / spin_echo(marrow, **rule["t1"])
+    t2 = spin_echo(changed, **rule["t2"]) / spin_echo(marrow, **rule["t2"])
     if t1 < 1 and t2 > 1:
         return "1", version
     return ("2" if t1 > 1 else "3"), version
-
-
-def _sagittal(tables: Tables, sequence: str) -> SeriesRow:
-    return next(row for row in tables.series if row.sequence == sequence and row.plane == "sagittal")
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ from anatomy.structures import label_codes
 from imaging.phantom import (
     Phantom,
     PhantomSeries,
-    SpinePlan,
-    build_from_plan,
     build_phantom,
-    draw_plan,
     phantom_picture,
     random_phantoms,
 )
-from imaging.phantom.discs import add_disc_tissues
-from imaging.phantom.place import place_spine
-from imaging.phantom.rules import grade_modic
-from imaging.phantom.tables import load_tables
+from imaging.phantom.build import phantom_of
+from imaging.phantom.lumbar.discs import add_disc_tissues
+from imaging.phantom.lumbar.place import place_spine
+from imaging.phantom.lumbar.plan import SpinePlan, draw_plan
+from imaging.phantom.lumbar.rules import grade_modic
+from imaging.phantom.lumbar.scene import scene_from_plan
+from imaging.phantom.lumbar.tables import load_tables
+from imaging.phantom.setup import load_setup
 from imaging.phantom.tissues import Palette
 from runtime.errors import ConfigError
 
@@ -34,7 +35,7 @@ def phantom() -> Phantom:
 
 def quiet_plan(seed: int = 3) -> SpinePlan:
     """Return a straight, unworn spine: every finding of the draw taken back."""
-    plan = draw_plan("lumbar", seed=seed)
+    plan = draw_plan(load_tables(), seed=seed)
     discs = tuple(
         replace(
             disc,
@@ -55,6 +56,11 @@ def quiet_plan(seed: int = 3) -> SpinePlan:
     return replace(plan, discs=discs, sway=0.0)
 
 
+def from_plan(plan: SpinePlan) -> Phantom:
+    setup, palette = load_setup("setup_lumbar"), Palette()
+    return phantom_of(scene_from_plan(plan, setup, palette=palette), palette, setup, seed=plan.seed)
+
+
 def with_disc(plan: SpinePlan, level: str, **changes: object) -> SpinePlan:
     discs = tuple(replace(disc, **changes) if disc.name == level else disc for disc in plan.discs)
     return replace(plan, discs=discs)
@@ -62,7 +68,7 @@ def with_disc(plan: SpinePlan, level: str, **changes: object) -> SpinePlan:
 
 @pytest.fixture(scope="module")
 def quiet() -> Phantom:
-    return build_from_plan("lumbar", quiet_plan())
+    return from_plan(quiet_plan())
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +77,7 @@ def sick() -> Phantom:
     plan = with_disc(plan, "L3-L4", foramen_width=(1.2, 6.0), modic=1, bulge=2.5, pit_below=2.5)
     plan = with_disc(plan, "L5-S1", focal=5.0, focal_t=6.0, foramen_width=(6.0, 2.9))
     healthy = plan.disc("L2-L3").healthy_height
-    return build_from_plan(
-        "lumbar", with_disc(plan, "L2-L3", height=0.35 * healthy, pfirrmann="V", nucleus_t2=38.0)
-    )
+    return from_plan(with_disc(plan, "L2-L3", height=0.35 * healthy, pfirrmann="V", nucleus_t2=38.0))
 
 
 def to_voxel(series: PhantomSeries, point: tuple[float, float, float]) -> np.ndarray:
@@ -92,12 +96,12 @@ def test_the_same_seed_gives_the_same_phantom_and_another_seed_another(phantom: 
         assert np.array_equal(first.label_array, second.label_array)
     assert phantom.truth() == again.truth()
     assert phantom.name == again.name == "phantom_0007"
-    assert draw_plan("lumbar", seed=8) != draw_plan("lumbar", seed=7)
+    assert draw_plan(load_tables(), seed=8) != draw_plan(load_tables(), seed=7)
 
 
 def test_a_protocol_without_phantom_is_refused() -> None:
-    with pytest.raises(ConfigError, match="phantom for protocol 'cervical' is not there yet"):
-        build_phantom("cervical", seed=1)
+    with pytest.raises(ConfigError, match=r"phantom setup: expected one of .*, got 'setup_knee'"):
+        build_phantom("knee", seed=1)
 
 
 def test_a_negative_seed_is_refused() -> None:
@@ -288,14 +292,14 @@ def test_a_bulge_is_no_herniation_and_modic_follows_the_signal(sick: Phantom) ->
 
 @pytest.mark.parametrize(("kind", "expected"), [(1, "1"), (2, "2"), (3, "3")])
 def test_modic_types_look_like_their_definition(kind: int, expected: str) -> None:
-    tables, palette = load_tables("lumbar"), Palette()
+    tables, palette = load_tables(), Palette()
     spine = place_spine(with_disc(quiet_plan(), "L3-L4", modic=kind), tables)
     add_disc_tissues(palette, spine)
     assert grade_modic(kind, spine.disc("L3-L4"), tables, palette)[0] == expected
 
 
 def test_the_plans_findings_come_at_their_published_rates() -> None:
-    plans = [draw_plan("lumbar", seed=seed) for seed in range(400)]
+    plans = [draw_plan(load_tables(), seed=seed) for seed in range(400)]
     discs = [plan.disc("L4-L5") for plan in plans]
     assert np.mean([disc.focal > 0 for disc in discs]) == pytest.approx(30 / 179, abs=0.06)
     assert np.mean([disc.bulge > 1 for disc in discs]) == pytest.approx(131 / 179, abs=0.07)
@@ -306,7 +310,7 @@ def test_the_plans_findings_come_at_their_published_rates() -> None:
 
 
 def test_old_spines_are_more_worn_than_young_ones() -> None:
-    plans = [draw_plan("lumbar", seed=seed) for seed in range(200)]
+    plans = [draw_plan(load_tables(), seed=seed) for seed in range(200)]
     worn = {
         old: np.mean(
             [disc.pfirrmann in ("IV", "V") for p in plans if (p.age_years > 52) is old for disc in p.discs]

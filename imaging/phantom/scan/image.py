@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
 from imaging.phantom.canvas import Canvas
-from imaging.phantom.place import Spine
-from imaging.phantom.tables import SeriesRow, Tables
+from imaging.phantom.scene import Coil
+from imaging.phantom.setup import SeriesRow, Setup
 from imaging.phantom.tissues import Palette
 from imaging.types import FloatVolume
 
@@ -16,7 +16,7 @@ _BLUR_PIXELS = 0.55  # standard deviation of the in-plane point spread
 
 
 def take_image(
-    canvas: Canvas, palette: Palette, row: SeriesRow, spine: Spine, tables: Tables, *, seed: tuple[int, int]
+    canvas: Canvas, palette: Palette, row: SeriesRow, coil: Coil, setup: Setup, *, seed: tuple[int, int]
 ) -> FloatVolume:
     """Return the image of a painted canvas.
 
@@ -24,8 +24,8 @@ def take_image(
         canvas: Painted tissues.
         palette: Their relaxation.
         row: How the series is taken.
-        spine: For the place of the surface coil.
-        tables: Noise and coil.
+        coil: Where the surface coil lies.
+        setup: Noise and the coil's depth.
         seed: Of texture and noise.
 
     Returns:
@@ -47,8 +47,8 @@ def take_image(
     grain = 0.6 * _noise_field(shape, (1.0, 1.0, 0.4), rng) + 0.8 * _noise_field(shape, (3.5, 3.5, 0.6), rng)
     mean *= 1.0 + texture * grain
     mean = gaussian_filter(mean, (_BLUR_PIXELS, _BLUR_PIXELS, 0.0))
-    mean *= _coil(canvas, spine, tables)
-    sigma = tables.noise_share * float(signals.max())
+    mean *= _sensitivity(canvas, coil, setup)
+    sigma = setup.noise_share * float(signals.max())
     real = mean + sigma * rng.standard_normal(shape, dtype=np.float32)
     imaginary = sigma * rng.standard_normal(shape, dtype=np.float32)
     image = np.hypot(real, imaginary) * (_WHITE / float(signals.max()))
@@ -75,13 +75,11 @@ def _noise_field(
     return np.asarray(field / field.std(), dtype=np.float32)
 
 
-def _coil(canvas: Canvas, spine: Spine, tables: Tables) -> NDArray[np.float32]:
+def _sensitivity(canvas: Canvas, coil: Coil, setup: Setup) -> NDArray[np.float32]:
     """Return the sensitivity of a surface coil behind the back: it loses the front of the body."""
     grid = canvas.grid
     x, y, z = (axis[:, :, :: grid.sub_slices] if axis.shape[2] > 1 else axis for axis in grid.points())
-    back = spine.curve.at_height(z) - 75.0
-    middle = spine.body("L3").frame.z
-    depth = np.maximum(y - back, 0.0) / tables.coil_depth_mm
-    ends = ((z - middle) / 210.0) ** 2
+    depth = np.maximum(y - coil.back(z), 0.0) / setup.coil_depth_mm
+    ends = ((z - coil.middle_z) / coil.reach_mm) ** 2
     sensitivity = 1.35 * np.exp(-(depth**2.2) * 0.5 - ends) * np.exp(-((x / 190.0) ** 2))
     return np.asarray(np.clip(sensitivity, 0.0, 1.0), dtype=np.float32)

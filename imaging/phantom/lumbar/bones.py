@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.phantom.arch import Arch
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Box
-from imaging.phantom.place import SACRUM_LABEL, Spine
+from imaging.phantom.lumbar.arch import Arch
+from imaging.phantom.lumbar.place import SACRUM_LABEL, Spine
 from imaging.phantom.shapes import Body, Values
 from imaging.phantom.tissues import Palette
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.phantom.arch import foramen_t
 from imaging.phantom.canvas import Canvas, View
-from imaging.phantom.place import Spine
+from imaging.phantom.lumbar.arch import foramen_t
+from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.shapes import Disc
 from imaging.phantom.tissues import Palette
 

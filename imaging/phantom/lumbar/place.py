@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import disc_label, vertebra_label
-from imaging.phantom.arch import Arch, build_arch
-from imaging.phantom.canal import CanalCurve, build_curve
-from imaging.phantom.plan import BodyPlan, DiscPlan, SpinePlan
+from imaging.phantom.lumbar.arch import Arch, build_arch
+from imaging.phantom.lumbar.canal import CanalCurve, build_curve
+from imaging.phantom.lumbar.plan import BodyPlan, DiscPlan, SpinePlan
+from imaging.phantom.lumbar.tables import Tables
 from imaging.phantom.shapes import Body, Bulges, Disc, Frame
-from imaging.phantom.tables import Tables
 
 SACRUM_LABEL = 50
 _MEAN_BOWL = 0.96  # mean depth of a bowl over its middle third, a share of its deepest

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas, View
-from imaging.phantom.place import Spine
+from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.shapes import Body, Disc, Values
 from imaging.phantom.tissues import Palette, Tissue, load_tissues
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from imaging.phantom.tables import DiscRow, Tables, load_tables
+from imaging.phantom.lumbar.tables import DiscRow, Tables
 from imaging.phantom.tissues import load_tissues
 
 _GRADES = ("I", "II", "III", "IV", "V")
@@ -104,17 +104,13 @@ class SpinePlan:
         return next(disc for disc in self.discs if disc.name == name)
 
 
-def draw_plan(protocol: str, *, seed: int) -> SpinePlan:
+def draw_plan(tables: Tables, *, seed: int) -> SpinePlan:
     """Draw a spine.
 
     Args:
-        protocol: Protocol whose tables are used.
+        tables: Norms and prevalences.
         seed: The same seed gives the same plan.
-
-    Raises:
-        ConfigError: If there is no phantom for the protocol.
     """
-    tables = load_tables(protocol)
     rng = np.random.default_rng((seed, 1))
     people = tables.people
     sex = "F" if rng.random() < 0.5 else "M"

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from imaging.phantom.grid import Grid
-from imaging.phantom.rules import grade_canal, grade_foramen, grade_narrowing, grade_pfirrmann
+from imaging.phantom.lumbar.rules import grade_canal, grade_foramen, grade_narrowing, grade_pfirrmann
+from imaging.phantom.lumbar.tables import load_tables
 from imaging.phantom.shapes import Body, Bulges, Disc, Frame, outline_excess
-from imaging.phantom.tables import load_tables
 from imaging.phantom.tissues import Palette, Tissue, load_tissues, spin_echo
 
-RULES = load_tables("lumbar").rules
+RULES = load_tables().rules
 
 
 def test_spin_echo_by_hand() -> None:
@@ -58,7 +58,7 @@ def test_pfirrmann_rule_gives_back_the_published_means(t2: float, loss: float, g
 
 
 def test_narrowing_by_range_where_there_is_one_else_by_loss() -> None:
-    discs = load_tables("lumbar").discs
+    discs = load_tables().discs
     assert grade_narrowing(7.75, 0.0, discs["L4-L5"], RULES)[0] == "present"
     assert grade_narrowing(7.77, 0.5, discs["L4-L5"], RULES)[0] == "absent"
     assert grade_narrowing(4.0, 0.31, discs["T11-T12"], RULES)[0] == "present"

@@ -4,18 +4,16 @@ Every length is counted on a fine patch painted by the same shapes as the image,
 Three things have no length and are read from the tissue: the nucleus' T2, the kind of marrow and a pit's depth.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Condition, Side, load_protocol
-from imaging.phantom.arch import foramen_t
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
-from imaging.phantom.paint import paint_spine
-from imaging.phantom.place import Spine
-from imaging.phantom.rules import (
+from imaging.phantom.lumbar.arch import foramen_t
+from imaging.phantom.lumbar.paint import paint_spine
+from imaging.phantom.lumbar.place import Spine
+from imaging.phantom.lumbar.rules import (
     grade_canal,
     grade_endplate,
     grade_foramen,
@@ -25,7 +23,8 @@ from imaging.phantom.rules import (
     grade_outline,
     grade_pfirrmann,
 )
-from imaging.phantom.sac import CANAL_LABEL
+from imaging.phantom.lumbar.sac import CANAL_LABEL
+from imaging.phantom.scene import Truth
 from imaging.phantom.shapes import Disc
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import TruthGrade, TruthLevel, TruthMeasurement
@@ -33,15 +32,6 @@ from imaging.phantom.types import TruthGrade, TruthLevel, TruthMeasurement
 _FINE_MM = 0.1
 _TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
 _SACRUM = 50
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Levels, measurements and grades of a phantom."""
-
-    levels: tuple[TruthLevel, ...]
-    measurements: tuple[TruthMeasurement, ...]
-    grades: tuple[TruthGrade, ...]
 
 
 def measure_truth(spine: Spine, palette: Palette, *, protocol: str = "lumbar") -> Truth:

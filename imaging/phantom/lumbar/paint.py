@@ -1,12 +1,12 @@
 """The order of painting: what lies deeper is painted later and covers what was there."""
 
-from imaging.phantom.bones import paint_bodies, paint_posterior_elements
 from imaging.phantom.canvas import Canvas
-from imaging.phantom.discs import paint_discs, paint_endplates
-from imaging.phantom.place import Spine
-from imaging.phantom.sac import paint_canal, paint_foramina, paint_interspinous
+from imaging.phantom.lumbar.bones import paint_bodies, paint_posterior_elements
+from imaging.phantom.lumbar.discs import paint_discs, paint_endplates
+from imaging.phantom.lumbar.place import Spine
+from imaging.phantom.lumbar.sac import paint_canal, paint_foramina, paint_interspinous
+from imaging.phantom.lumbar.trunk import paint_trunk
 from imaging.phantom.tissues import Palette
-from imaging.phantom.trunk import paint_trunk
 
 
 def paint_spine(canvas: Canvas, spine: Spine, palette: Palette, *, with_trunk: bool) -> None:

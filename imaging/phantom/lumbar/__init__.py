@@ -1,0 +1,1 @@
+"""The lumbar phantom: T8 to the sacrum, with its wear."""

@@ -1,0 +1,1 @@
+"""The phantom of the sacroiliac joints."""

@@ -1,0 +1,1 @@
+"""From painted tissues to MR images."""
