@@ -39,8 +39,14 @@ def assign_roles(
         for index in _best_group(candidates, role):
             roles.setdefault(index, (role.name, f"role {role.name}: plane and sequence fit"))
     notices = _assume(candidates, protocol, roles)
-    series = tuple(_with_role(item.series, roles.get(index)) for index, item in enumerate(candidates))
+    series = tuple(_with_role(_with_contrast(item), roles.get(index)) for index, item in enumerate(candidates))
     return series, tuple(notices)
+
+
+def _with_contrast(item: Candidate) -> Series:
+    """Return the series saying whether it is after contrast; without header and word that stays unknown."""
+    is_told = item.finding.has_contrast or item.series.series_instance_uid is not None
+    return replace(item.series, has_contrast=item.finding.has_contrast) if is_told else item.series
 
 
 def _assume(candidates: Sequences[Candidate], protocol: Protocol, roles: dict[int, tuple[str, str]]) -> list[str]:

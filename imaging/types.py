@@ -110,6 +110,8 @@ class Series:
         header: Non-identifying acquisition facts (``echo_time_ms``, ``repetition_time_ms``, ``field_strength_t``).
         series_instance_uid: For DICOM; references only, never shown. None otherwise.
         instance_uids: SOP instance UID of each slice k, for DICOM; empty otherwise.
+        has_contrast: Whether it was taken after contrast medium; None when nothing tells (a picture, a bare
+            NIfTI). A DICOM header that names no agent counts as no.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Series:
     header: dict[str, float | str] = field(default_factory=dict)
     series_instance_uid: str | None = None
     instance_uids: tuple[str, ...] = ()
+    has_contrast: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -177,15 +180,86 @@ def _series_dict(series: Series) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class GateFinding:
+    """One thing the gate found: a refusal, or a warning.
+
+    Attributes:
+        code: Machine-readable, such as ``coverage_too_small``.
+        text: One sentence: what was found, what is needed, what to do.
+        series_id: Series it concerns; None for the whole study.
+        can_be_overridden: False where nothing could be computed either.
+    """
+
+    code: str
+    text: str
+    series_id: str | None = None
+    can_be_overridden: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return an item of ``eligibility.warnings`` of reading.json."""
+        return {"code": self.code, "text": self.text, "series": self.series_id}
+
+
+@dataclass(frozen=True)
+class OutOfDistribution:
+    """How a slice compares with real spines that a gate was calibrated on.
+
+    Attributes:
+        score: Likeness to a spine, a logit: higher is more alike.
+        p_value: Conformal: the share of calibration patients (counting this one) that look no more like a spine.
+        threshold: Below it the slice is refused: the share of real spines that the gate may refuse.
+    """
+
+    score: float
+    p_value: float
+    threshold: float
+
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the gate refuses such a slice."""
+        return self.p_value < self.threshold
+
+    def to_dict(self) -> dict[str, float]:
+        """Return ``eligibility.ood`` of reading.json."""
+        return {"score": self.score, "p_value": self.p_value, "threshold": self.threshold}
+
+
+@dataclass(frozen=True)
 class Eligibility:
     """Outcome of the gate before reading.
 
     Attributes:
-        is_eligible: False refuses the study (exit code 3).
-        reasons: Named reasons, for people; empty when eligible without remark.
-        code: Machine-readable reason of a refusal, else None.
+        is_eligible: False refuses the study (exit code 3), unless it is overridden.
+        reasons: Sentences of the refusals; empty when eligible.
+        code: Machine-readable reason of the first refusal, else None.
+        warnings: What is marginal or missing, without refusing the study.
+        refusals: The same as ``reasons``, with codes.
+        unusable_series: Ids of series that failed a check while another passed: they are not read.
+        override: Why a person had the study read all the same; None when nobody did.
+        ood: Of the slice the levels were named on; None before segmentation, or without a calibrated gate.
     """
 
     is_eligible: bool
     reasons: tuple[str, ...] = ()
     code: str | None = None
+    warnings: tuple[GateFinding, ...] = ()
+    refusals: tuple[GateFinding, ...] = ()
+    unusable_series: tuple[str, ...] = ()
+    override: str | None = None
+    ood: OutOfDistribution | None = None
+
+    @property
+    def can_be_overridden(self) -> bool:
+        """Return whether a person may have the study read all the same."""
+        return bool(self.refusals) and all(item.can_be_overridden for item in self.refusals)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ``eligibility`` block of reading.json; what is empty is left out."""
+        block: dict[str, Any] = {"eligible": self.is_eligible, "reasons": list(self.reasons)}
+        if self.warnings:
+            block["warnings"] = [item.to_dict() for item in self.warnings]
+        if self.override is not None:
+            block["overridden"] = {"reason": self.override, "codes": [item.code for item in self.refusals]}
+        if self.ood is not None:
+            block["ood"] = self.ood.to_dict()
+        return block
