@@ -4,6 +4,7 @@ The content decides, not the name's ending.
 """
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,49 +13,81 @@ from typing import BinaryIO
 import numpy as np
 
 from anatomy import load_protocol
-from imaging import limits
 from imaging.body_region import choose_protocol
+from imaging.limits import Limits, applied, check_file_size, exceeded
 from imaging.picture import read_picture
 from imaging.roles import assign_roles
 from imaging.sniff import PICTURES, FileKind, sniff
 from imaging.types import Plane, Series, SourceKind, Spacing, Study
 from imaging.words import plain_text
 from runtime.errors import StudyError
+from runtime.names import shown_name
 
 _EXPECTED = "a PNG, JPEG or TIFF picture, a NIfTI volume, a DICOM file, or a folder or zip of DICOM files"
 
 
-def load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | None = None) -> Study:
-    """Read a study.
+def load_study(
+    path: Path, *, protocol: str = "auto", spacing: Spacing | None = None, limits: Limits | None = None
+) -> Study:
+    """Read a study in this process; ``load_study_isolated`` does so in one that cannot harm this one.
 
     Args:
         path: Picture, NIfTI file, DICOM file, folder or zip.
         protocol: Protocol name, or ``auto``: lumbar unless header or file name say otherwise.
         spacing: Pixel spacing of a picture, in its upright orientation. A NIfTI or DICOM file tells its own, and a
             given one is then not used (a notice says so).
+        limits: How much it may take in; None keeps those that hold (``imaging.limits.applied``). Time and memory
+            are held by ``load_study_isolated`` alone.
 
     Returns:
         The study with roles given; not yet judged by ``check_eligibility``.
 
     Raises:
-        StudyError: If the input cannot be read.
+        StudyError: If the input cannot be read; a LimitError if it passes a limit.
         NotEligibleError: If it can be read and is no MR, or ``auto`` finds another part of the body.
         ConfigError: If there is no such protocol.
     """
     if protocol != "auto":
         load_protocol(protocol)
+    name = shown_name(path.name)
+    with applied(limits):
+        try:
+            return _load(path, name, protocol, spacing)
+        except MemoryError as error:
+            message = f"{name}: reading it takes more memory than there is; export the study again, or in parts"
+            raise exceeded("memory_bytes", message) from error
+        except RecursionError as error:
+            message = f"{name}: expected a few sequences within sequences, found more than can be followed"
+            raise exceeded("sequence_depth", message) from error
+
+
+def _load(path: Path, name: str, protocol: str, spacing: Spacing | None) -> Study:
     if path.is_dir():
         return _load_dicom(path, protocol, spacing)
     if not path.is_file():
-        raise StudyError(f"{path.name}: expected {_EXPECTED}, found no such file")
-    limits.check_file_size(path.name, path.stat().st_size)
-    with path.open("rb") as stream:
-        kind = sniff(stream)
-        if kind in PICTURES or kind is FileKind.NIFTI:
-            return _load_single(stream, path.name, kind, protocol, spacing)
+        raise StudyError(f"{name}: expected {_EXPECTED}, found {_special(path)}")
+    try:
+        check_file_size(name, path.stat().st_size)
+        with path.open("rb") as stream:
+            kind = sniff(stream)
+            if kind in PICTURES or kind is FileKind.NIFTI:
+                return _load_single(stream, name, kind, protocol, spacing)
+    except OSError as error:
+        raise StudyError(f"{name}: the file cannot be opened ({error.strerror})") from error
     if kind in (FileKind.DICOM, FileKind.ZIP):
         return _load_dicom(path, protocol, spacing)
-    raise StudyError(f"{path.name}: expected {_EXPECTED}; found {kind.value}{_advice(kind)}")
+    raise StudyError(f"{name}: expected {_EXPECTED}; found {kind.value}{_advice(kind)}")
+
+
+def _special(path: Path) -> str:
+    """Return what stands at a path that is neither a file nor a folder."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return "no such file"
+    if stat.S_ISLNK(mode):
+        return "a link that leads nowhere"
+    return "a pipe, socket or device"
 
 
 def study_key(series: Sequence[Series]) -> str:

@@ -113,10 +113,12 @@ def _check_pages_and_size(image: Image.Image, name: str) -> None:
             "its own, or the volume as NIfTI or DICOM"
         )
     width, height = image.size
-    if width * height > limits.MAX_PICTURE_PIXELS:
-        raise StudyError(
-            f"{name}: expected at most {limits.MAX_PICTURE_PIXELS} pixels, found {width} x {height}; export the "
-            "slice at its own resolution"
+    most = limits.current().picture_pixels
+    if width * height > most:
+        raise limits.exceeded(
+            "picture_pixels",
+            f"{name}: expected at most {most} pixels, found {width} x {height}; export the slice at its own "
+            "resolution",
         )
 
 

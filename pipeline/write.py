@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.document import SCHEMA_NAME, reading_to_dict
 from pipeline.types import Reading
-from runtime.errors import NotEligibleError, SpineScribeError
+from runtime.errors import NotEligibleError, SpineScribeError, StudyError
 
 READING = "reading.json"
 REPORT = "report.md"
@@ -70,7 +70,7 @@ def write_error(error: Exception, source_name: str, folder: Path) -> Path:
         "file": source_name,
         "exit_code": error.exit_code if isinstance(error, SpineScribeError) else 1,
         "kind": type(error).__name__ if is_ours else "InternalError",
-        "code": error.code if isinstance(error, NotEligibleError) else None,
+        "code": error.code if isinstance(error, StudyError | NotEligibleError) else None,
         "message": str(error) if is_ours else "an unexpected error of SpineScribe; see error.log",
     }
     file = folder / ERROR

@@ -11,9 +11,22 @@ class SpineScribeError(Exception):
 
 
 class StudyError(SpineScribeError, ValueError):
-    """The input cannot be read as a spine study (exit code 2)."""
+    """The input cannot be read as a spine study (exit code 2).
+
+    Args:
+        reason: One sentence for the reader.
+        code: Short machine-readable reason, where there is one, such as ``limit_voxels``.
+    """
 
     exit_code = 2
+
+    def __init__(self, reason: str = "", *, code: str | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class LimitError(StudyError):
+    """The input passes one of the limits of ``imaging.limits``; the code is ``limit_`` and the limit's name."""
 
 
 class NotEligibleError(SpineScribeError, ValueError):

@@ -12,14 +12,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from imaging import limits
+from imaging.dicom.zips import base_name, check_directory_size, plain_entries
 from imaging.sniff import HEAD_BYTES, FileKind, kind_of, sniff
 from runtime.errors import StudyError
+from runtime.names import shown_name
 
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+_BROKEN_ZIP = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, IndexError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Member:
     """One file.
 
     Attributes:
-        name: File name without its folders.
+        name: File name without its folders, as it may be shown.
         size: Bytes, unpacked.
         kind: By its first bytes.
         open: Opens it for reading.
@@ -44,7 +48,8 @@ def open_members(path: Path) -> Iterator[list[Member]]:
     """Yield the files of a folder, a zip, or the one file that ``path`` is; they can be opened inside the block.
 
     Raises:
-        StudyError: If there are too many files or bytes, or the zip is damaged, encrypted or a bomb.
+        StudyError: If a file cannot be opened, or the zip is damaged, encrypted or a bomb.
+        LimitError: If there are too many files or bytes, or folders too deep.
     """
     if path.is_dir():
         yield _folder_members(path)
@@ -54,63 +59,72 @@ def open_members(path: Path) -> Iterator[list[Member]]:
     if kind is not FileKind.ZIP:
         yield [_file_member(path)]
         return
-    try:
-        archive = zipfile.ZipFile(path)
-    except _BROKEN_ZIP as error:
-        raise StudyError(f"{path.name}: the zip archive is damaged or cut short ({error})") from error
-    with archive:
-        yield _zip_members(archive, path.name)
+    with _open_zip(path) as archive:
+        yield _zip_members(archive, shown_name(path.name))
 
 
 def _folder_members(folder: Path) -> list[Member]:
     files: list[Path] = []
     total = 0
-    for parent, folders, names in os.walk(folder, followlinks=False):
+    name = shown_name(folder.name)
+
+    def refuse(error: OSError) -> None:
+        raise StudyError(f"{name}: a folder inside it cannot be opened ({error.strerror})") from error
+
+    for parent, folders, names in os.walk(folder, followlinks=False, onerror=refuse):
         folders.sort()
-        for name in sorted(names):
-            file = Path(parent) / name
+        limits.check_folder_depth(name, len(Path(parent).parts) - len(folder.parts))
+        for file in (Path(parent) / item for item in sorted(names)):
             status = file.lstat()
-            if name.startswith(".") or not stat.S_ISREG(status.st_mode):
+            if file.name.startswith(".") or not stat.S_ISREG(status.st_mode):
                 continue
             files.append(file)
             total += status.st_size
-            limits.check_study_size(folder.name, entries=len(files), size=total)
+            limits.check_study_size(name, entries=len(files), size=total)
     return [_file_member(file) for file in files]
 
 
 def _file_member(file: Path) -> Member:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
+    name = shown_name(file.name)
+
+    def read() -> BinaryIO:
+        try:
+            return file.open("rb")
+        except OSError as error:
+            raise StudyError(f"{name}: the file cannot be opened ({error.strerror})") from error
+
+    with read() as stream:
+        size = os.fstat(stream.fileno()).st_size
         kind = kind_of(stream.read(HEAD_BYTES))
-    return Member(file.name, size, kind, lambda: file.open("rb"))
+    return Member(name, size, kind, read)
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    name = shown_name(path.name)
+    with path.open("rb") as stream:
+        check_directory_size(stream, name)
+    try:
+        return zipfile.ZipFile(path)
+    except _BROKEN_ZIP as error:
+        raise StudyError(f"{name}: the zip archive is damaged or cut short ({error})") from error
 
 
 def _zip_members(archive: zipfile.ZipFile, zip_name: str) -> list[Member]:
-    infos = [info for info in archive.infolist() if _is_plain_file(info)]
-    total = sum(info.file_size for info in infos)
-    limits.check_study_size(zip_name, entries=len(infos), size=total)
-    packed = max(1, sum(info.compress_size for info in infos))
-    if total > limits.ZIP_RATIO_FROM_BYTES and total / packed > limits.MAX_ZIP_RATIO:
-        raise StudyError(
-            f"{zip_name}: expected a zip that grows at most {limits.MAX_ZIP_RATIO} times when unpacked, found "
-            f"{total / packed:.0f} times; pack the files again"
-        )
-    if any(info.flag_bits & 0x1 for info in infos):
-        raise StudyError(f"{zip_name}: expected a zip without a password, found an encrypted one")
-    return [_zip_member(archive, info, zip_name) for info in infos]
+    return [_zip_member(archive, info, zip_name) for info in plain_entries(archive, zip_name)]
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_name: str) -> Member:
-    name = _base_name(info)
+    name = shown_name(base_name(info))
     with _named_zip_errors(name, zip_name), archive.open(info) as stream:
         kind = kind_of(stream.read(HEAD_BYTES))
 
     def read() -> BinaryIO:
         with _named_zip_errors(name, zip_name):
-            return io.BytesIO(archive.read(info))
+            content = archive.read(info)
+            if len(content) != info.file_size:
+                raise zipfile.BadZipFile(f"{info.file_size} bytes announced, {len(content)} found")
+            return io.BytesIO(content)
 
-    if info.file_size > limits.MAX_FILE_BYTES:
-        raise StudyError(f"{zip_name}: {name}: expected at most {limits.MAX_FILE_BYTES} bytes in one file")
     return Member(name, info.file_size, kind, read)
 
 
@@ -122,14 +136,3 @@ def _named_zip_errors(name: str, zip_name: str) -> Iterator[None]:
         raise StudyError(
             f"{zip_name}: {name} inside it is damaged or packed in an unknown way ({error})"
         ) from error
-
-
-def _is_plain_file(info: zipfile.ZipInfo) -> bool:
-    mode = info.external_attr >> 16
-    is_special = stat.S_IFMT(mode) not in (0, stat.S_IFREG)
-    is_hidden = _base_name(info).startswith(".") or info.filename.startswith("__MACOSX/")
-    return not (info.is_dir() or is_special or is_hidden)
-
-
-def _base_name(info: zipfile.ZipInfo) -> str:
-    return PurePosixPath(info.filename.replace("\\", "/")).name

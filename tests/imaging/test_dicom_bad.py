@@ -6,8 +6,9 @@ import pytest
 from pydicom.dataset import FileDataset
 from pydicom.uid import generate_uid
 
-from imaging import limits, load_study
-from runtime.errors import NotEligibleError, StudyError
+from imaging import load_study
+from imaging.limits import Limits
+from runtime.errors import LimitError, NotEligibleError, StudyError
 
 T2 = {"EchoTime": 100.0, "RepetitionTime": 3500.0}
 
@@ -115,21 +116,20 @@ def test_a_spacing_out_of_bounds_is_left_out(series_writer, smooth_volume) -> No
         load_study(series_writer.folder)
 
 
-def test_limits_on_files_bytes_and_voxels(series_writer, smooth_volume, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_limits_on_files_bytes_and_voxels(series_writer, smooth_volume) -> None:  # type: ignore[no-untyped-def]
     files = series_writer.write(smooth_volume, **T2)
     with zipfile.ZipFile(series_writer.folder.parent / "a.zip", "w") as archive:
         for file in files:
             archive.write(file, file.name)
     for path in (series_writer.folder, series_writer.folder.parent / "a.zip"):
         for name, value, words in (
-            ("MAX_ENTRIES", 4, "expected at most 4 files in one study, found 5"),
-            ("MAX_STUDY_BYTES", 50_000, "expected at most 50000 bytes in one study"),
-            ("MAX_VOXELS", 50_000, "expected at most 50000 voxels in one study, found 60000"),
+            ("entries", 4, "expected at most 4 files in one study, found 5"),
+            ("study_bytes", 50_000, "expected at most 50000 bytes in one study"),
+            ("voxels", 50_000, "expected at most 50000 voxels in one study, found 60000"),
         ):
-            with monkeypatch.context() as patch:
-                patch.setattr(limits, name, value)
-                with pytest.raises(StudyError, match=words):
-                    load_study(path)
+            with pytest.raises(LimitError, match=words) as caught:
+                load_study(path, limits=Limits(**{name: value}))
+            assert caught.value.code == f"limit_{name}"
 
 
 def _zip(folder: Path, files: list[Path], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -140,12 +140,12 @@ def _zip(folder: Path, files: list[Path], method: int = zipfile.ZIP_DEFLATED) ->
     return path
 
 
-def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(3_000_000))
     path = _zip(tmp_path, [tmp_path / "zeros"])
-    monkeypatch.setattr(limits, "ZIP_RATIO_FROM_BYTES", 1_000_000)
-    with pytest.raises(StudyError, match="grows at most 200 times"):
-        load_study(path)
+    with pytest.raises(LimitError, match="grows at most 200 times") as caught:
+        load_study(path, limits=Limits(zip_ratio_from_bytes=1_000_000))
+    assert caught.value.code == "limit_zip_ratio"
 
 
 def test_damaged_and_encrypted_zips_are_refused(series_writer, smooth_volume, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

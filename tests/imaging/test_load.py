@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging import limits, load_study
+from imaging import load_study
+from imaging.limits import Limits
 from imaging.sniff import FileKind, kind_of
-from runtime.errors import ConfigError, NotEligibleError, StudyError
+from runtime.errors import ConfigError, LimitError, NotEligibleError, StudyError
 
 GREY = (np.add.outer(np.arange(120) * 2, np.arange(100)) % 256).astype(np.uint8)
 
@@ -38,16 +39,16 @@ def test_what_is_no_image_is_named(tmp_path: Path, name: str, content: bytes, fo
         load_study(tmp_path / name)
 
 
-def test_missing_empty_and_large_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_empty_and_large_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"none\.png: expected .* found no such file"):
         load_study(tmp_path / "none.png")
     (tmp_path / "empty.png").touch()
     with pytest.raises(StudyError, match=r"empty\.png: expected an image, found an empty file"):
         load_study(tmp_path / "empty.png")
     Image.fromarray(GREY).save(tmp_path / "a.png")
-    monkeypatch.setattr(limits, "MAX_FILE_BYTES", 100)
-    with pytest.raises(StudyError, match="expected at most 100 bytes"):
-        load_study(tmp_path / "a.png")
+    with pytest.raises(LimitError, match="expected at most 100 bytes") as caught:
+        load_study(tmp_path / "a.png", limits=Limits(file_bytes=100))
+    assert caught.value.code == "limit_file_bytes"
 
 
 def test_folders_and_zips_without_dicom_say_what_they_hold(tmp_path: Path) -> None:

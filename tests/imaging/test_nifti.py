@@ -7,9 +7,10 @@ import pytest
 import SimpleITK
 from scipy.spatial.transform import Rotation
 
-from imaging import limits, load_study, write_label_map
+from imaging import load_study, write_label_map
+from imaging.limits import Limits
 from imaging.types import Plane, Sequence, SourceKind, Spacing
-from runtime.errors import StudyError
+from runtime.errors import LimitError, StudyError
 
 SHAPE = (5, 110, 100)
 
@@ -219,12 +220,12 @@ def test_cut_short_files_are_refused(tmp_path: Path, name: str, share: float) ->
 
 
 def test_too_many_voxels_are_refused_before_they_are_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     file = write(tmp_path / "x.nii.gz", numbered(), np.diag([4.0, 0.6, 0.7, 1]))
-    monkeypatch.setattr(limits, "MAX_VOXELS", 1000)
-    with pytest.raises(StudyError, match="expected at most 1000 voxels"):
-        load_study(file)
+    with pytest.raises(LimitError, match="expected at most 1000 voxels") as caught:
+        load_study(file, limits=Limits(voxels=1000))
+    assert caught.value.code == "limit_voxels"
 
 
 def test_a_gzip_bomb_is_not_unpacked_beyond_its_header(tmp_path: Path) -> None:

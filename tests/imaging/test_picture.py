@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from imaging import limits, load_study
 from imaging.types import Plane, Sequence, SourceKind, Spacing, Study
-from runtime.errors import StudyError
+from runtime.errors import LimitError, StudyError
 
 GREY = (np.add.outer(np.arange(120) * 2, np.arange(100)) % 256).astype(np.uint8)
 
@@ -156,11 +156,14 @@ def test_several_pages_are_refused(tmp_path: Path) -> None:
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_PICTURE_PIXELS", 5000)
-    with pytest.raises(StudyError, match="expected at most 5000 pixels, found 100 x 120"):
+    with (
+        limits.applied(limits.Limits(picture_pixels=5000)),
+        pytest.raises(LimitError, match="expected at most 5000 pixels, found 100 x 120") as caught,
+    ):
         read(tmp_path, Image.fromarray(GREY))
+    assert caught.value.code == "limit_picture_pixels"
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
