@@ -1,8 +1,8 @@
 """Phantoms: made-up patients of whom everything is known, as MR series, label maps, grades and a report.
 
-A body region (``lumbar/``, ``cervical/``, ``sacroiliac/``) draws a patient from published norms and prevalences and
-places it as a ``Scene``. The rest is the same for all: it is painted on the grid of each series (``canvas``), taken
-as MR images as a ``Setup`` says (``scan/``), measured, graded and written (``study``).
+A body region (``lumbar/``, ``cervical/``, ``sacroiliac/``) draws a patient from published norms and prevalences
+and places it as a ``Scene``. The rest is the same for all: it is painted on the grid of each series (``canvas``),
+taken as MR images as a ``Setup`` says (``scan/``), measured, graded and written (``study``).
 """
 
 from importlib import import_module

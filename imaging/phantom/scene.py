@@ -1,7 +1,7 @@
 """What a body region supplies to become a phantom: a scene. Everything after it is the same for all regions.
 
-A region is a folder beside this file with ``scene.py`` and in it ``build_scene(setup, *, seed, palette)``: it draws
-a plan from its tables, stacks it into shapes, and adds the tissues it needs to the palette.
+A region is a folder beside this file with ``scene.py`` and in it ``build_scene(setup, *, seed, palette)``: it
+draws a plan from its tables, stacks it into shapes, and adds the tissues it needs to the palette.
 """
 
 from collections.abc import Callable

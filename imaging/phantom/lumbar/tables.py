@@ -1,4 +1,4 @@
-"""Norms of the lumbar phantom (``configs/phantom/lumbar.yaml``) as typed rows; unknown keys fail, naming the file."""
+"""Norms of the lumbar phantom (``configs/phantom/lumbar.yaml``) as typed rows; unknown keys are refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
