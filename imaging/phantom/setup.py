@@ -15,7 +15,10 @@ from runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class SeriesRow:
-    """How a series is taken; mm, ms and degrees. ``slices`` 0 means as many as cover what is reported."""
+    """How a series is taken; mm, ms and degrees. ``slices`` 0 means as many as cover what is reported.
+
+    ``ti`` is the inversion time; 0 means no inversion.
+    """
 
     role: str
     number: int
@@ -32,6 +35,7 @@ class SeriesRow:
     te: float
     flip: float
     turbo: int
+    ti: float = 0.0
 
 
 @dataclass(frozen=True)
