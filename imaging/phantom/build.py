@@ -59,6 +59,8 @@ def phantom_of(scene: Scene, palette: Palette, setup: Setup, *, seed: int) -> Ph
         levels=truth.levels,
         measurements=truth.measurements,
         grades=truth.grades,
+        boxes=truth.boxes,
+        details=truth.details,
     )
 
 

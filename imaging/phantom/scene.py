@@ -4,16 +4,16 @@ A region is a folder beside this file with ``scene.py`` and in it ``build_scene(
 draws a plan from its tables, stacks it into shapes, and adds the tissues it needs to the palette.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Coordinates
 from imaging.phantom.setup import SeriesRow, Setup
 from imaging.phantom.tissues import Palette
-from imaging.phantom.types import TruthGrade, TruthLevel, TruthMeasurement
+from imaging.phantom.types import TruthBox, TruthGrade, TruthLevel, TruthMeasurement
 from imaging.types import AffineMatrix
 from runtime.errors import ConfigError
 
@@ -22,11 +22,13 @@ _REGIONS = ("lumbar", "cervical", "sacroiliac")
 
 @dataclass(frozen=True)
 class Truth:
-    """Levels, measurements and grades of a phantom."""
+    """Levels, measurements, grades, boxes and further details of a phantom; see ``types.Phantom``."""
 
     levels: tuple[TruthLevel, ...]
     measurements: tuple[TruthMeasurement, ...]
     grades: tuple[TruthGrade, ...]
+    boxes: tuple[TruthBox, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ World frame: x grows to the patient's right, y to the front, z to the head. So t
 midline. Truth is measured on the finished geometry, never copied from what the draw asked for.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,25 @@ class TruthGrade:
 
 
 @dataclass(frozen=True)
+class TruthBox:
+    """A box around something that a detector should find.
+
+    Attributes:
+        label: Such as ``cord_compression`` or ``bone_marrow_oedema``.
+        level: Disc level, or ``SIJ``.
+        side: Patient's side, or None.
+        low_ras_mm: Lower corner, RAS+ mm.
+        high_ras_mm: Upper corner, RAS+ mm.
+    """
+
+    label: str
+    level: str
+    side: Side | None
+    low_ras_mm: tuple[float, float, float]
+    high_ras_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class Phantom:
     """A made-up patient, fully known.
 
@@ -108,6 +128,8 @@ class Phantom:
         levels: Levels in the field of view, cranial to caudal.
         measurements: Truth measurements.
         grades: Truth grades.
+        boxes: What a detector should find.
+        details: Further truth of the body region, ready for JSON, such as the SPARCC table of each slice.
     """
 
     protocol: str
@@ -119,6 +141,8 @@ class Phantom:
     levels: tuple[TruthLevel, ...]
     measurements: tuple[TruthMeasurement, ...]
     grades: tuple[TruthGrade, ...]
+    boxes: tuple[TruthBox, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -219,4 +243,15 @@ class Phantom:
                 }
                 for item in self.grades
             ],
+            "boxes": [
+                {
+                    "label": box.label,
+                    "level": box.level,
+                    "side": None if box.side is None else box.side.value,
+                    "low_mm": [round(value, 2) for value in box.low_ras_mm],
+                    "high_mm": [round(value, 2) for value in box.high_ras_mm],
+                }
+                for box in self.boxes
+            ],
+            "details": dict(self.details),
         }
