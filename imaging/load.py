@@ -14,7 +14,7 @@ import numpy as np
 
 from anatomy import load_protocol
 from imaging.body_region import choose_protocol
-from imaging.limits import Limits, applied, check_file_size, exceeded
+from imaging.limits import Limits, applied, check_file_size, current, exceeded
 from imaging.picture import read_picture
 from imaging.roles import assign_roles
 from imaging.sniff import PICTURES, FileKind, sniff
@@ -54,7 +54,8 @@ def load_study(
         try:
             return _load(path, name, protocol, spacing)
         except MemoryError as error:
-            message = f"{name}: reading it takes more memory than there is; export the study again, or in parts"
+            most = current().memory_bytes
+            message = f"{name}: expected to be read within {most} bytes of memory, found that it takes more"
             raise exceeded("memory_bytes", message) from error
         except RecursionError as error:
             message = f"{name}: expected a few sequences within sequences, found more than can be followed"

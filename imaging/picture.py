@@ -28,7 +28,7 @@ MAX_STRONG_SHARE = 0.002
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _GREY_MODES = ("L", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 # What Pillow and its decoders raise on damaged files.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError, MemoryError)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
 # EXIF orientation -> axes of the upright picture (columns, rows) in those of the file, and whether flipped.
 # Source: EXIF 2.32, tag 0x0112, as Pillow's ImageOps.exif_transpose applies it.
 _EXIF_AXES: dict[int, tuple[tuple[int, bool], tuple[int, bool]]] = {

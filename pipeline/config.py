@@ -38,6 +38,8 @@ class ReadOptions:
     """Style of the language model's text: ``structured``, ``telegraphic`` or ``narrative``."""
     draft_seconds: float = 60.0
     """Longest time in seconds that the language model may take before the composer writes instead."""
+    isolate: bool = True
+    """Read the files in a process of its own, bounded in time, memory and rights; the outcome is the same."""
 
     def __post_init__(self) -> None:
         if self.protocol != AUTO and self.protocol not in protocol_names():

@@ -75,7 +75,8 @@ class Reader:
 
         yield Progress("imaging", 0.0, "reading the images")
         with clock.measure("imaging"):
-            study = self._stages.load_study(path, protocol=options.protocol, spacing=options.spacing)
+            load = self._stages.load_study_isolated if options.isolate else self._stages.load_study
+            study = load(path, protocol=options.protocol, spacing=options.spacing)
             eligibility = _admit(self._stages.check_eligibility(study))
         protocol = load_protocol(study.protocol)
 

@@ -123,6 +123,7 @@ class Stages:
     """Every step of the story as a callable, and the versions of the phrase files that the words come from."""
 
     load_study: LoadsStudy
+    load_study_isolated: LoadsStudy
     check_eligibility: Callable[[Study], Eligibility]
     load_models: Callable[[anatomy.Protocol], Models]
     compose_report: Callable[[Findings], Draft]
@@ -142,6 +143,7 @@ def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
 
     return Stages(
         load_study=imaging.load_study,
+        load_study_isolated=imaging.load_study_isolated,
         check_eligibility=imaging.check_eligibility,
         load_models=lambda protocol: load_models(protocol, weights_root=weights_root, device=device),
         compose_report=reporting.compose_report,

@@ -333,6 +333,7 @@ def fake_stages(
 
     return Stages(
         load_study=fake_load_study,
+        load_study_isolated=fake_load_study,
         check_eligibility=fake_check,
         load_models=load_models or models,
         compose_report=lambda findings: fake_draft(findings, SentenceSource.COMPOSER),
