@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
 from imaging.phantom.scan.image import take_image
+from imaging.phantom.scan.slices import profile_reach
+from imaging.phantom.scan.texture import Painted, prepare
+from imaging.phantom.scan.values import tissue_values
 from imaging.phantom.scene import Scene, build_scene
 from imaging.phantom.setup import SeriesRow, Setup, load_setup
 from imaging.phantom.tissues import Palette
@@ -66,28 +69,37 @@ def phantom_of(scene: Scene, palette: Palette, setup: Setup, *, seed: int) -> Ph
 
 def _take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tuple[PhantomSeries, ...]:
     """Take every series of the setup; series that share a grid share its painting."""
-    painted: dict[tuple[bytes, tuple[int, int, int]], Canvas] = {}
+    values = tissue_values(palette, field_strength_t=setup.field_strength_t, spread=setup.tissue_spread, seed=seed)
+    grids: dict[tuple[bytes, tuple[int, int, int]], Painted] = {}
     taken = []
     for row in setup.series:
         affine, shape = scene.grid(row)
         key = (affine.tobytes(), shape)
-        if key not in painted:
-            grid = Grid(affine, shape, sub_slices=_SUB_SLICES, thickness=row.thickness / row.spacing)
-            painted[key] = Canvas(grid)
-            scene.paint(painted[key])
-        canvas = painted[key]
+        if key not in grids:
+            canvas = paint_grid(scene, row, setup)
+            grids[key] = prepare(canvas, palette, seed=(seed, 6 + len(grids)))
+        painted = grids[key]
         taken.append(
             PhantomSeries(
                 role=row.role,
                 plane=Plane(row.plane),
                 sequence=Sequence(row.sequence),
-                array=take_image(canvas, palette, row, scene.coil(), setup, seed=(seed, 10 + row.number)),
+                array=take_image(painted, palette, values, row, scene.coil(), setup, seed=(seed, 10 + row.number)),
                 affine=affine,
-                label_array=canvas.labels(),
+                label_array=painted.canvas.labels(),
                 header=_header(row, setup),
             )
         )
     return tuple(taken)
+
+
+def paint_grid(scene: Scene, row: SeriesRow, setup: Setup) -> Canvas:
+    """Return the painted canvas of a series, its slices cut into sub-slices."""
+    affine, shape = scene.grid(row)
+    reach = profile_reach(setup.slice_profile) * row.thickness / row.spacing
+    canvas = Canvas(Grid(affine, shape, sub_slices=_SUB_SLICES, thickness=reach))
+    scene.paint(canvas)
+    return canvas
 
 
 def _header(row: SeriesRow, setup: Setup) -> dict[str, float | int | str]:
@@ -101,4 +113,7 @@ def _header(row: SeriesRow, setup: Setup) -> dict[str, float | int | str]:
         "field_strength_t": setup.field_strength_t,
         "slice_thickness_mm": row.thickness,
         "slice_spacing_mm": row.spacing,
+        "inversion_time_ms": row.ti,
+        "pixel_bandwidth_hz": row.bandwidth,
+        "phase_axis": row.phase,
     }
