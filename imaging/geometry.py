@@ -13,7 +13,6 @@ Only whole axes are swapped and flipped; nothing is resampled.
 """
 
 import csv
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.planes import find_plane, slice_normal, tilt_from
 from imaging.types import AffineMatrix, Plane, Spacing, Volume
 from runtime.errors import ConfigError, StudyError
 
@@ -37,7 +37,6 @@ ISOTROPIC_RATIO = 1.25
 _T = TypeVar("_T", bound=np.generic)
 SourceAxes = tuple[tuple[int, bool], tuple[int, bool], tuple[int, bool]]
 
-_NORMAL_AXIS = {Plane.SAGITTAL: 0, Plane.CORONAL: 1, Plane.AXIAL: 2}
 # For each plane: world axis and sign along which columns and rows grow, in RAS+.
 _DISPLAY: dict[Plane, tuple[tuple[int, int], tuple[int, int]]] = {
     Plane.SAGITTAL: ((1, -1), (2, -1)),
@@ -54,7 +53,7 @@ class Oriented:
         array: (I, J, K), a view of the input.
         affine: (4, 4) voxel -> RAS+ mm of ``array``.
         source_axes: As in ``Volume``.
-        plane: Plane of the slices; ``unknown`` when they are too oblique.
+        plane: Plane of the slices by ``imaging.planes``; ``unknown`` when they are oblique in two ways.
         tilt_deg: Angle between the slices and that plane (the nearest one when unknown).
     """
 
@@ -72,12 +71,9 @@ def nearest_plane(affine: AffineMatrix, slice_axis: int) -> tuple[Plane, float]:
         affine: (4, 4) voxel -> RAS+ mm.
         slice_axis: Voxel axis that runs from slice to slice.
     """
-    first, second = (affine[:3, axis] for axis in range(3) if axis != slice_axis)
-    normal = np.abs(np.cross(first, second))
-    normal /= np.linalg.norm(normal)
-    plane = max(_NORMAL_AXIS, key=lambda item: float(normal[_NORMAL_AXIS[item]]))
-    cosine = min(1.0, float(normal[_NORMAL_AXIS[plane]]))
-    return plane, math.degrees(math.acos(cosine))
+    normal = slice_normal(affine, slice_axis)
+    plane = min((Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL), key=lambda item: tilt_from(normal, item))
+    return plane, tilt_from(normal, plane)
 
 
 def reorient(
@@ -91,9 +87,10 @@ def reorient(
         slice_axis: Axis of ``array`` that runs from slice to slice.
         plane: Store as this plane although another is nearer (an oblique series whose header names it).
     """
-    nearest, tilt = nearest_plane(affine, slice_axis)
-    named = plane or (nearest if tilt <= MAX_TILT_DEG else Plane.UNKNOWN)
-    column_target, row_target = _DISPLAY[plane or nearest]
+    normal = slice_normal(affine, slice_axis)
+    named = plane or find_plane(normal).plane
+    stored = nearest_plane(affine, slice_axis)[0] if named is Plane.UNKNOWN else named
+    column_target, row_target = _DISPLAY[stored]
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     in_plane = [axis for axis in range(3) if axis != slice_axis]
 
@@ -107,7 +104,9 @@ def reorient(
         (slice_axis, False),
     )
     shape = (array.shape[0], array.shape[1], array.shape[2])
-    return Oriented(apply_axes(array, axes), affine @ axes_matrix(shape, axes), axes, named, tilt)
+    return Oriented(
+        apply_axes(array, axes), affine @ axes_matrix(shape, axes), axes, named, tilt_from(normal, stored)
+    )
 
 
 def axes_matrix(source_shape: tuple[int, int, int], axes: SourceAxes) -> AffineMatrix:

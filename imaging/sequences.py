@@ -1,130 +1,224 @@
-"""Decides the weighting of a series from timing and words; what cannot be told stays ``unknown`` with a reason.
+"""Decides the weighting of a series from header codes, numbers and words; what cannot be told stays ``unknown``.
 
-Timing is physics and wins over words; words decide where timing is missing or says nothing.
+The rule, in this order:
+
+1. A derived or special image is what a header code or a word calls it: diffusion, a map, a subtraction, a Dixon
+   fat or
+   opposed-phase image, MR myelography. The numbers of these are those of plain images and cannot tell them apart.
+2. The numbers (``imaging.timing``) are physics: where they tell T1, T2, STIR or proton density, they win over
+   words.
+3. Words decide where the numbers are missing or leave it open. One case is left open by the numbers: a STIR whose
+   header hides the inversion time has the echo and repetition time of a T2 or of a proton density.
+
+A word that lost is always told in the reasons.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from imaging.acquisition import Acquisition, Kind, SequenceFinding
+from imaging.timing import Clue, kind_from_timing
 from imaging.types import Sequence
-from imaging.words import has_word, plain_text, sequence_words
+from imaging.words import contrast_words, has_word, other_words, plain_text, sequence_words
 
-# Windows in ms. Ours, wide around routine spine protocols; checked on the headers of SPIDER's 360 series (T1: TE 7
-# to 14, TR 446 to 746; T2 and T2 SPACE: TE 80 to 124, TR 1000 to 5570), doi 10.1038/s41597-024-03090-w.
-T1_MAX_ECHO_MS = 35.0
-T1_MAX_REPETITION_MS = 1300.0
-T2_MIN_ECHO_MS = 60.0
-T2_MIN_REPETITION_MS = 1000.0
-# Fat is nulled at ln 2 times its T1: about 150 to 170 ms at 1.5 T, 200 to 260 ms at 3 T.
-STIR_INVERSION_MS = (80.0, 300.0)
-# T1 FLAIR nulls fluid between those of fat and of T2 FLAIR.
-T1_FLAIR_INVERSION_MS = (400.0, 1300.0)
+__all__ = ["Acquisition", "Kind", "SequenceFinding", "sequence_from_header", "sequence_from_name"]
 
-
-@dataclass(frozen=True)
-class SequenceFinding:
-    """What is known about the weighting of a series.
-
-    Attributes:
-        sequence: T1, T2, STIR, or unknown.
-        reasons: One short sentence each.
-        is_other: True when it is known to be none of T1, T2 and STIR (then it takes no role).
-        is_fat_suppressed: By words or scan options; such a series comes after a plain one of its role.
-        has_contrast: By words or header; likewise.
-    """
-
-    sequence: Sequence
-    reasons: tuple[str, ...]
-    is_other: bool = False
-    is_fat_suppressed: bool = False
-    has_contrast: bool = False
+_UNSEEN_BY_TIMING = (
+    Kind.SUBTRACTION, Kind.MAP, Kind.DIFFUSION, Kind.ANGIOGRAPHY, Kind.FAT_IMAGE, Kind.OPPOSED_PHASE,
+    Kind.MYELOGRAPHY,
+)  # fmt: skip
+# AcquisitionContrast of enhanced MR. Source: DICOM PS3.3 C.8.13.3.1.1 and table C.8-84.
+_CONTRAST_CODES = {
+    "T1": Kind.T1, "T2": Kind.T2, "STIR": Kind.STIR, "PROTON_DENSITY": Kind.PROTON_DENSITY,
+    "T2_STAR": Kind.T2_STAR, "FLUID_ATTENUATED": Kind.FLAIR, "DIFFUSION": Kind.DIFFUSION,
+}  # fmt: skip
+# Values of ImageType seen from the third on. Sources: DICOM PS3.3 C.8.13.1.1.1 (ADC, SUBTRACTION, WATER, ...) and
+# the habits of Siemens (W, F, IN_PHASE, OUT_PHASE, TRACEW), Philips (W, F, IP, OP) and GE (WATER, FAT, InPhase).
+_IMAGE_TYPES = {
+    Kind.SUBTRACTION: {"SUBTRACTION", "SUBTRACT", "SUB"},
+    Kind.MAP: {"ADC", "ADC_MAP", "EADC", "FA", "T1 MAP", "T2 MAP", "T2_STAR MAP", "T2MAP", "FAT_FRACTION", "FF"},
+    Kind.DIFFUSION: {"DIFFUSION", "TRACEW", "DWI"},
+    Kind.FAT_IMAGE: {"FAT", "F"},
+    Kind.OPPOSED_PHASE: {"OUT_PHASE", "OPP_PHASE", "OUTPHASE", "OP"},
+}
+_WATER_TYPES = {"WATER", "W"}
+_REFORMATTED_TYPES = {"MPR", "REFORMATTED", "RESAMPLED", "PROJECTION IMAGE", "MIN_IP", "MAX_IP", "CPR"}
 
 
 def sequence_from_name(stem: str) -> SequenceFinding:
     """Decide from the tokens of a file name, such as ``4_t2`` or ``sub-01_T1w``; a hint, and said to be one."""
-    finding = _from_words(plain_text(stem), source="file name", other="other_in_name")
-    if finding is None:
+    text = plain_text(stem)
+    clue = _clue_from_words(text, has_word("others_in_name", text), source="file name")
+    if clue is None:
         reason = (
             "sequence unknown: the file name has no token such as t1, t2 or stir, and a bare image has no header"
         )
         return SequenceFinding(Sequence.UNKNOWN, (reason,))
-    return finding
+    return replace(
+        _finding(clue),
+        is_fat_suppressed=clue.kind is not Kind.STIR and _says_fat_suppressed(text),
+        has_contrast=contrast_words(text) is True,
+    )
 
 
 def sequence_from_header(
-    facts: Mapping[str, float | str], *, scanning: frozenset[str], words: str
+    facts: Mapping[str, float | str],
+    *,
+    scanning: frozenset[str],
+    words: str,
+    variant: frozenset[str] = frozenset(),
+    options: frozenset[str] = frozenset(),
+    image_type: tuple[str, ...] = (),
+    contrast_code: str = "",
+    has_contrast_agent: bool = False,
 ) -> SequenceFinding:
-    """Decide from timing, then from words.
+    """Decide from a header by the rule above; the arguments are those of ``Acquisition``."""
+    acquisition = Acquisition(
+        facts, words, scanning, variant, options, image_type, contrast_code, has_contrast_agent
+    )
+    return _describe(acquisition)
 
-    Args:
-        facts: Header facts with ``echo_time_ms``, ``repetition_time_ms``, ``inversion_time_ms`` where known.
-        scanning: Codes of ScanningSequence, such as ``SE``, ``IR``, ``GR``; empty when not told.
-        words: Plain text of descriptions and sequence names (``plain_text``).
-    """
-    by_timing = _from_timing(facts, scanning)
-    by_words = _from_words(words, source="series description", other="other")
-    chosen = by_timing or by_words
-    if chosen is None:
-        reason = "sequence unknown: neither timing nor description tells T1, T2 or STIR"
-        return SequenceFinding(Sequence.UNKNOWN, (reason,))
-    if by_timing and by_words and (by_timing.sequence, by_words.sequence) == (Sequence.T2, Sequence.STIR):
-        # Echo and repetition time of a STIR are those of a T2; a header without inversion time cannot tell.
-        chosen = by_words
-    elif by_timing and by_words and by_timing.sequence is not by_words.sequence:
-        reason = "the series description names another kind; the timing was followed"
-        chosen = replace(by_timing, reasons=(*by_timing.reasons, reason))
+
+def _describe(acquisition: Acquisition) -> SequenceFinding:
+    chosen, notes = _decide(acquisition)
+    has_contrast, contrast_note = _contrast(acquisition, chosen.kind)
+    water = _dixon(acquisition) == "water"
+    is_suppressed = chosen.kind is not Kind.STIR and (
+        water or "FS" in acquisition.options or _says_fat_suppressed(acquisition.words)
+    )
+    traits = [
+        "Dixon water image, fat-suppressed" if water else "fat-suppressed" if is_suppressed else "",
+        contrast_note,
+    ]
+    finding = _finding(chosen)
     return replace(
-        chosen,
-        is_fat_suppressed=has_word("fat_suppressed", words),
-        has_contrast=has_word("contrast", words),
+        finding,
+        reasons=(*finding.reasons, *notes, *filter(None, traits)),
+        is_fat_suppressed=is_suppressed,
+        has_contrast=has_contrast,
+        is_gradient_echo=chosen.is_gradient_echo or acquisition.scanning == {"GR"},
+        is_reformatted=bool(_REFORMATTED_TYPES & set(acquisition.image_type))
+        or has_word("reformatted", acquisition.words),
     )
 
 
-def _from_words(text: str, *, source: str, other: str) -> SequenceFinding | None:
+def _decide(acquisition: Acquisition) -> tuple[Clue, tuple[str, ...]]:
+    """Return the kind, and notes on what lost."""
+    special = _special(acquisition)
+    if special is not None:
+        return special, ()
+    by_timing = kind_from_timing(acquisition)
+    by_words = _words_or_code(acquisition)
+    if by_timing is None or by_words is None:
+        nothing = Clue(Kind.UNKNOWN, "neither timing nor description tells T1, T2 or STIR")
+        return by_timing or by_words or nothing, ()
+    if by_timing.kind is by_words.kind:
+        return by_timing, ()
+    if _may_hide_inversion(acquisition, by_timing, by_words):
+        return by_words, (
+            "its header hides the inversion time; by timing alone it could be " + by_timing.kind.words,
+        )
+    if by_timing.is_gradient_echo and by_words.kind in (Kind.T2_STAR, Kind.STEADY_STATE):
+        return by_words, ()
+    note = f"the {_source(by_words)} names another kind ({by_words.kind.words}); the timing was followed"
+    return by_timing, (note,)
+
+
+def _special(acquisition: Acquisition) -> Clue | None:
+    """Return what a derived or special image is called, by code or word."""
+    codes = set(acquisition.image_type[2:])
+    for kind, values in _IMAGE_TYPES.items():
+        if codes & values:
+            return Clue(kind, "by the image type of the header")
+    if acquisition.contrast_code == "DIFFUSION":
+        return Clue(Kind.DIFFUSION, "by the acquisition contrast of the header")
+    phase = {"fat": Kind.FAT_IMAGE, "opposed": Kind.OPPOSED_PHASE}.get(_dixon(acquisition) or "")
+    named = [phase] if phase else []
+    named += [Kind(word) for word in other_words(acquisition.words)]
+    return next((Clue(kind, _BY_DESCRIPTION) for kind in _UNSEEN_BY_TIMING if kind in named), None)
+
+
+_BY_DESCRIPTION = "word in the series description"
+
+
+def _words_or_code(acquisition: Acquisition) -> Clue | None:
+    code = _CONTRAST_CODES.get(acquisition.contrast_code)
+    words = _clue_from_words(acquisition.words, bool(other_words(acquisition.words)), source="series description")
+    if (
+        words is not None
+        and words.kind is Kind.T2
+        and "GR" in acquisition.scanning
+        and "SE" not in acquisition.scanning
+    ):
+        words = Clue(Kind.T2_STAR, "the description says T2 of a gradient echo", is_gradient_echo=True)
+    if code is None or (words is not None and code is Kind.T2 and words.kind is Kind.STIR):
+        return words
+    return Clue(code, "by the acquisition contrast of the header")
+
+
+def _clue_from_words(text: str, is_other: bool, *, source: str) -> Clue | None:
     named = set(sequence_words(text))
+    reason = f"word in the {source}"
     if "stir" in named:
-        return SequenceFinding(Sequence.STIR, (f"sequence STIR: word in the {source}",))
-    if has_word(other, text):
-        reason = f"sequence unknown: the {source} names a kind that is none of T1, T2 and STIR"
-        return SequenceFinding(Sequence.UNKNOWN, (reason,), is_other=True)
-    if len(named) != 1:
-        return None
-    sequence = Sequence(named.pop())
-    return SequenceFinding(
-        sequence,
-        (f"sequence {sequence.value.upper()}: word in the {source}",),
-        is_fat_suppressed=has_word("fat_suppressed", text),
-        has_contrast=has_word("contrast", text),
-    )
+        return Clue(Kind.STIR, reason)
+    if is_other:
+        others = other_words(text)
+        return Clue(Kind(others[0]) if others else Kind.UNKNOWN, reason)
+    return Clue(Kind(named.pop()), reason) if len(named) == 1 else None
 
 
-def _from_timing(facts: Mapping[str, float | str], scanning: frozenset[str]) -> SequenceFinding | None:
-    echo, repetition = _number(facts, "echo_time_ms"), _number(facts, "repetition_time_ms")
-    inversion = _number(facts, "inversion_time_ms")
-    if "IR" in scanning and inversion:
-        if STIR_INVERSION_MS[0] <= inversion <= STIR_INVERSION_MS[1]:
-            return SequenceFinding(Sequence.STIR, (f"sequence STIR: inversion time {inversion:g} ms",))
-        is_flair = T1_FLAIR_INVERSION_MS[0] <= inversion <= T1_FLAIR_INVERSION_MS[1]
-        if is_flair and echo is not None and echo <= T1_MAX_ECHO_MS:
-            return SequenceFinding(
-                Sequence.T1, (f"sequence T1 (inversion recovery): TE {echo:g} ms, TI {inversion:g} ms",)
-            )
-        return None
-    if "IR" in scanning:
-        return None  # without its inversion time it may be STIR or FLAIR
-    if echo is None or repetition is None or scanning & {"GR", "EP"}:
-        return None  # weighting of a gradient echo hangs on flip angle and spoiling: words must tell
-    timing = f"TE {echo:g} ms, TR {repetition:g} ms"
-    if echo >= T2_MIN_ECHO_MS and repetition >= T2_MIN_REPETITION_MS:
-        return SequenceFinding(Sequence.T2, (f"sequence T2: {timing}",))
-    if echo <= T1_MAX_ECHO_MS and repetition <= T1_MAX_REPETITION_MS:
-        return SequenceFinding(Sequence.T1, (f"sequence T1: {timing}",))
-    if echo <= T1_MAX_ECHO_MS:
-        reason = f"sequence unknown: {timing} is proton-density weighting"
-        return SequenceFinding(Sequence.UNKNOWN, (reason,), is_other=True)
-    return None
+def _may_hide_inversion(acquisition: Acquisition, by_timing: Clue, by_words: Clue) -> bool:
+    """Say whether words may name an inversion that the numbers cannot show."""
+    if acquisition.number("inversion_time_ms") is not None:
+        return False
+    if by_words.kind in (Kind.STIR, Kind.FLAIR):
+        return by_timing.kind in (Kind.T2, Kind.PROTON_DENSITY)
+    is_t1_flair = by_words.kind is Kind.T1 and has_word("inversion", acquisition.words)
+    return is_t1_flair and by_timing.kind is Kind.PROTON_DENSITY
 
 
-def _number(facts: Mapping[str, float | str], name: str) -> float | None:
-    value = facts.get(name)
-    return value if isinstance(value, float) and value > 0 else None
+def _dixon(acquisition: Acquisition) -> str | None:
+    """Return which image of a fat-water separation it is: in, opposed, water, fat; None when it is none."""
+    if _WATER_TYPES & set(acquisition.image_type[2:]):
+        return "water"
+    words = acquisition.words
+    if not has_word("is_dixon", words):
+        return "fat" if has_word("fat_image", words) else "water" if has_word("water_image", words) else None
+    return next((name for name in ("water", "fat", "opposed", "in") if has_word(f"dixon_{name}", words)), None)
+
+
+def _contrast(acquisition: Acquisition, kind: Kind) -> tuple[bool, str]:
+    """Say whether the series was taken after contrast medium, and why; words of the series win over the header.
+
+    Scanners carry the agent's name through all series of an examination, those before it included.
+    """
+    by_words = contrast_words(acquisition.words)
+    if kind is Kind.SUBTRACTION:
+        return True, "after contrast medium: a subtraction"
+    if by_words is False:
+        named = (
+            "; the header names an agent, the description was followed" if acquisition.has_contrast_agent else ""
+        )
+        return False, f"before contrast medium by the description{named}" if named else ""
+    if acquisition.has_contrast_agent:
+        return True, "after contrast medium: the header names an agent"
+    return (True, "after contrast medium: by the description") if by_words else (False, "")
+
+
+def _says_fat_suppressed(text: str) -> bool:
+    return has_word("fat_suppressed", text) and not has_word("not_fat_suppressed", text)
+
+
+def _source(clue: Clue) -> str:
+    return "series description" if clue.reason == _BY_DESCRIPTION else "header"
+
+
+def _finding(clue: Clue) -> SequenceFinding:
+    kind = clue.kind
+    if kind.sequence is not Sequence.UNKNOWN:
+        reason = f"sequence {kind.words}: {clue.reason}"
+    elif kind.is_other:
+        reason = f"sequence unknown: {kind.words}, none of T1, T2 and STIR ({clue.reason})"
+    else:
+        reason = f"sequence unknown: {clue.reason}"
+    return SequenceFinding(kind.sequence, (reason,), is_other=kind.is_other, kind=kind)

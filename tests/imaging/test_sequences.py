@@ -1,11 +1,15 @@
 import csv
+import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imaging.sequences import sequence_from_header, sequence_from_name
+from imaging.timing import stir_window
 from imaging.types import Sequence
-from imaging.words import plain_text
+from imaging.words import contrast_words, plain_text, region_words
 
 SE = frozenset({"SE"})
 
@@ -95,6 +99,105 @@ def test_fat_suppression_and_contrast_are_noted() -> None:
     finding = sequence_from_header(facts, scanning=SE, words=plain_text("SAG T1 FS +C post Gd"))
     assert finding.has_contrast
     assert finding.is_fat_suppressed
+
+
+@pytest.mark.parametrize(
+    ("field", "inversion", "is_usual"),
+    [(0.3, 95.0, True), (1.0, 140.0, True), (1.5, 160.0, True), (3.0, 220.0, True), (3.0, 100.0, False)],
+)
+def test_the_inversion_time_that_nulls_fat_grows_with_the_field(
+    field: float, inversion: float, is_usual: bool
+) -> None:
+    facts: dict[str, float | str] = {
+        "echo_time_ms": 45.0,
+        "repetition_time_ms": 4000.0,
+        "inversion_time_ms": inversion,
+        "field_strength_t": field,
+    }
+    finding = sequence_from_header(facts, scanning=frozenset({"SE", "IR"}), words="")
+    assert finding.sequence is Sequence.STIR
+    assert ("nulls fat" in finding.reasons[0]) == is_usual
+    low, high = stir_window(field)
+    # the null of fat with a long repetition time, T1 x ln 2 (288, 371 ms), lies within
+    if field >= 1.5:
+        assert low < {1.5: 288.0, 3.0: 371.0}[field] * math.log(2) < high
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("SAJİTAL T2", "sajital t2"),
+        ("kręgosłup lędźwiowy", "kregoslup ledzwiowy"),
+        ("Après_Gadolinium", "apres gadolinium"),
+        ("Т2 саг", "t2 саг"),
+        ("腰椎T2矢状断", "腰椎 t2 矢状断"),
+        ("Ｔ２ SAG", "t2 sag"),
+        ("Schädel-Übersicht", "schadel ubersicht"),
+        ("sag_t2*_a/b", "sag t2* a b"),
+        ("", ""),
+    ],
+)
+def test_plain_text_keeps_letters_of_all_scripts(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+    assert plain_text(plain) == plain
+
+
+@given(st.text(max_size=40))
+def test_plain_text_of_any_text_is_stable_and_has_no_control_letters(text: str) -> None:
+    plain = plain_text(text)
+    assert plain_text(plain).split() == plain.split()
+    assert all(letter.isprintable() for letter in plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("T1 sag post", True),
+        ("t1 sag nach KM", True),
+        ("T1 SAG +C", True),
+        ("T1 sag ohne KM", False),
+        ("SAG T1 NATIV", False),
+        ("SAG T1 SANS INJECTION", False),
+        ("T1 w/o contrast", False),
+        ("без контраста", False),
+        ("с контрастом", True),
+        ("平扫", False),
+        ("Lumbar w/wo", None),
+        ("Lumbar w/wo T1 sag post", True),
+        ("T2 sag", None),
+    ],
+)
+def test_words_say_or_deny_contrast_medium(text: str, told: bool | None) -> None:
+    assert contrast_words(plain_text(text)) is told
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("MRT LWS nativ", "lumbar"),
+        ("IRM rachis lombaire", "lumbar"),
+        ("RM colonna lombosacrale", "lumbar"),
+        ("Lomber MR", "lumbar"),
+        ("kręgosłup lędźwiowy", "lumbar"),
+        ("МРТ пояснично-крестцового отдела", "lumbar"),
+        ("腰椎 MRI", "lumbar"),
+        ("MRT HWS", "cervical"),
+        ("servikal MR", "cervical"),
+        ("kręgosłup szyjny", "cervical"),
+        ("шейный отдел", "cervical"),
+        ("颈椎平扫", "cervical"),
+        ("ISG beidseits", "sacroiliac"),
+        ("articulaciones sacroiliacas", "sacroiliac"),
+        ("крестцово-подвздошные сочленения", "sacroiliac"),
+        ("骶髂关节", "sacroiliac"),
+        ("грудной отдел", "thoracic"),
+        ("MRT Schädel", "not_spine"),
+        ("МРТ головного мозга", "not_spine"),
+    ],
+)
+def test_words_of_the_body_in_many_languages(text: str, region: str) -> None:
+    named = [item for item in region_words(plain_text(text)) if item != "spine"]
+    assert named == [region]
 
 
 def test_names_of_files_hint() -> None:
