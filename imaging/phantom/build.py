@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
+from imaging.phantom.scan.contrast import draw_contrasts, random_contrast
 from imaging.phantom.scan.image import take_image
 from imaging.phantom.scan.slices import profile_reach
 from imaging.phantom.scan.texture import Painted, prepare
@@ -12,7 +16,7 @@ from imaging.phantom.scene import Scene, build_scene
 from imaging.phantom.setup import SeriesRow, Setup, load_setup
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import Phantom, PhantomSeries
-from imaging.types import Plane, Sequence
+from imaging.types import FloatVolume, Plane, Sequence
 
 _SUB_SLICES = 3
 
@@ -70,6 +74,12 @@ def phantom_of(scene: Scene, palette: Palette, setup: Setup, *, seed: int) -> Ph
 def _take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tuple[PhantomSeries, ...]:
     """Take every series of the setup; series that share a grid share its painting."""
     values = tissue_values(palette, field_strength_t=setup.field_strength_t, spread=setup.tissue_spread, seed=seed)
+
+    def image(painted: Painted, row: SeriesRow) -> FloatVolume:
+        if setup.contrast == "random":
+            return random_contrast(painted, palette, seed=(seed, row.number))
+        return take_image(painted, palette, values, row, scene.coil(), setup, seed=(seed, 10 + row.number))
+
     grids: dict[tuple[bytes, tuple[int, int, int]], Painted] = {}
     taken = []
     for row in setup.series:
@@ -91,6 +101,28 @@ def _take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tup
             )
         )
     return tuple(taken)
+
+
+def build_contrast_draws(
+    protocol: str, count: int, *, seed: int, row: SeriesRow, setup: str | None = None
+) -> tuple[NDArray[np.uint8], Iterator[FloatVolume]]:
+    """Paint a patient once and draw many random contrasts of it, for training.
+
+    Args:
+        protocol: Body region.
+        count: How many contrasts.
+        seed: Of the patient and, with the number of the draw, of each contrast.
+        row: The grid: plane, pixel, slices, spacing and thickness; its timing is not used.
+        setup: Name of a setup, for the population; None takes the protocol's usual one.
+
+    Returns:
+        The label map (I, J, K) and an iterator over ``count`` volumes (I, J, K), whole numbers from 0.
+    """
+    chosen = load_setup(setup or f"setup_{protocol}")
+    palette = Palette()
+    scene = build_scene(chosen, seed=seed, palette=palette)
+    painted = prepare(paint_grid(scene, row, chosen), palette, seed=(seed, 6))
+    return painted.canvas.labels(), draw_contrasts(painted, palette, count, seed=seed)
 
 
 def paint_grid(scene: Scene, row: SeriesRow, setup: Setup) -> Canvas:

@@ -1,0 +1,61 @@
+"""Random contrast: the same anatomy, any signal."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imaging.phantom.build import build_contrast_draws, build_phantom, paint_grid
+from imaging.phantom.scan.contrast import draw_signals, family_of, load_contrast_table, random_contrast
+from imaging.phantom.scan.texture import prepare
+from imaging.phantom.scene import build_scene
+from imaging.phantom.setup import load_setup
+from imaging.phantom.tissues import Palette, Tissue
+
+ROW = replace(load_setup("setup_lumbar").series[0], slices=1, thickness=3.0)
+
+
+def test_families_leave_the_level_away() -> None:
+    assert family_of("marrow_L3") == "marrow"
+    assert family_of("nucleus_L4-L5") == "nucleus"
+    assert family_of("modic_1") == "modic_1"
+    assert family_of("root_sheath") == "root_sheath"
+
+
+def test_members_of_a_family_are_alike_and_families_are_not() -> None:
+    palette, table = Palette(), load_contrast_table()
+    for level in ("L1", "L2", "L3", "L4", "L5"):
+        palette.add(f"marrow_{level}", Tissue(t1=1, t2=1, pd=1))
+    drawn = np.array([draw_signals(palette, table, np.random.default_rng(seed)) for seed in range(300)])
+    bodies = [palette.number(f"marrow_{level}") for level in ("L1", "L2", "L3", "L4", "L5")]
+    within, between = drawn[:, bodies].std(axis=1).mean(), drawn[:, bodies].mean(axis=1).std()
+    assert between > 5 * within > 0
+    assert between == pytest.approx(0.98 / np.sqrt(12), rel=0.15)  # uniform from 0.02 to 1
+    air = drawn[:, palette.number("air")]
+    # three in four are dark by choice, and 6 in 98 of the others by chance
+    assert np.mean(air <= 0.08) == pytest.approx(0.75 + 0.25 * 0.06 / 0.98, abs=0.08)
+
+
+def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again() -> None:
+    labels, draws = build_contrast_draws("lumbar", 4, seed=3, row=ROW)
+    images = list(draws)
+    assert labels.shape == images[0].shape == (ROW.cols, ROW.rows, 1)
+    _, again = build_contrast_draws("lumbar", 4, seed=3, row=ROW)
+    assert all(np.array_equal(one, two) for one, two in zip(images, again, strict=True))
+    canal, body = labels == 100, labels == 3  # the canal, L3
+    ratios = [float(image[canal].mean() / image[body].mean()) for image in images]
+    assert max(ratios) > 1.5 * min(ratios)
+    phantom = build_phantom("lumbar", seed=3)
+    whole = phantom.series_by_role("sagittal_t2").label_array
+    assert np.array_equal(labels[:, :, 0], whole[:, :, whole.shape[2] // 2])
+
+
+def test_a_slice_is_drawn_in_less_than_a_sixth_of_a_second() -> None:
+    setup, palette = load_setup("setup_lumbar"), Palette()
+    scene = build_scene(setup, seed=1, palette=palette)
+    painted = prepare(paint_grid(scene, ROW, setup), palette, seed=(1, 6))
+    start = time.process_time()
+    for draw in range(6):
+        random_contrast(painted, palette, seed=(1, draw))
+    assert (time.process_time() - start) / 6 < 0.15
