@@ -20,6 +20,7 @@ from runtime.errors import StudyError
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 _NAMESPACE = uuid.UUID("6f3f1d0e-6a0f-5d52-9a55-6d0f5be0a9c1")
 _IMPLEMENTATION = "SPINESCRIBE_1"
+_PROTON_MHZ_T = 42.577478518  # Source: CODATA
 _ORTHOGONAL = 1e-4  # largest cosine between axes that still counts as a right angle
 
 
@@ -60,6 +61,10 @@ class SeriesHeader:
         field_strength_t: Field.
         slice_thickness_mm: Thickness of a slice.
         slice_spacing_mm: Between the middles of neighbouring slices.
+        inversion_time_ms: TI; 0 for no inversion.
+        pixel_bandwidth_hz: Receiver bandwidth of a pixel; 0 when unknown.
+        phase_axis: Voxel axis of phase encoding, ``i`` (along a row) or ``j`` (down a column); None when unknown.
+        phase_share: Share of the phase-encoding steps that were measured.
     """
 
     number: int
@@ -71,6 +76,10 @@ class SeriesHeader:
     field_strength_t: float
     slice_thickness_mm: float
     slice_spacing_mm: float
+    inversion_time_ms: float = 0.0
+    pixel_bandwidth_hz: float = 0.0
+    phase_axis: str | None = None
+    phase_share: float = 1.0
 
 
 def stable_uid(*texts: str) -> UID:
@@ -140,6 +149,7 @@ def _instance(
     _set_patient_and_study(dataset, study)
     _set_series(dataset, study, series)
     _set_acquisition(dataset, series)
+    _set_encoding(dataset, series, steps=image.shape)
     _set_plane(dataset, affine, k)
     _set_pixels(dataset, image)
     dataset.InstanceNumber = k + 1
@@ -183,19 +193,45 @@ def _set_series(dataset: Dataset, study: StudyHeader, series: SeriesHeader) -> N
 
 
 def _set_acquisition(dataset: Dataset, series: SeriesHeader) -> None:
+    """Set the sequence: (fast) spin echo, with inversion where there is one."""
+    is_inverted = series.inversion_time_ms > 0
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
     dataset.AcquisitionNumber = 1
-    dataset.ScanningSequence = "SE"
-    dataset.SequenceVariant = "SK"
+    dataset.ScanningSequence = ["SE", "IR"] if is_inverted else "SE"
+    # A train of echoes fills k-space in segments. Source: DICOM PS3.3 C.8.3.1, Sequence Variant.
+    dataset.SequenceVariant = ["SK", "MP"] if is_inverted else "SK" if series.echo_train_length > 1 else "NONE"
     dataset.ScanOptions = ""
     dataset.MRAcquisitionType = "2D"
     dataset.RepetitionTime = _decimal(series.repetition_time_ms)
     dataset.EchoTime = _decimal(series.echo_time_ms)
+    if is_inverted:
+        dataset.InversionTime = _decimal(series.inversion_time_ms)
     dataset.EchoTrainLength = series.echo_train_length
+    dataset.EchoNumbers = 1
+    dataset.NumberOfAverages = _decimal(1.0)
     dataset.FlipAngle = _decimal(series.flip_angle_deg)
     dataset.MagneticFieldStrength = _decimal(series.field_strength_t)
+    dataset.ImagedNucleus = "1H"
+    dataset.ImagingFrequency = _decimal(_PROTON_MHZ_T * series.field_strength_t)
     dataset.SliceThickness = _decimal(series.slice_thickness_mm)
     dataset.SpacingBetweenSlices = _decimal(series.slice_spacing_mm)
+
+
+def _set_encoding(dataset: Dataset, series: SeriesHeader, *, steps: tuple[int, ...]) -> None:
+    """Set how lines were measured; ``steps`` are (columns, rows). DICOM's ROW means phase runs along a row."""
+    if series.pixel_bandwidth_hz > 0:
+        dataset.PixelBandwidth = _decimal(series.pixel_bandwidth_hz)
+    if series.phase_axis is None:
+        return
+    columns, rows = steps
+    is_row = series.phase_axis == "i"
+    measured = round((columns if is_row else rows) * series.phase_share)
+    dataset.InPlanePhaseEncodingDirection = "ROW" if is_row else "COL"
+    dataset.NumberOfPhaseEncodingSteps = measured
+    dataset.PercentSampling = _decimal(100.0 * series.phase_share)
+    dataset.PercentPhaseFieldOfView = _decimal(100.0)
+    # Read rows, read columns, phase rows, phase columns. Source: DICOM PS3.3 C.8.3.1, Acquisition Matrix.
+    dataset.AcquisitionMatrix = [rows, 0, 0, measured] if is_row else [0, columns, measured, 0]
 
 
 def _set_plane(dataset: Dataset, affine: AffineMatrix, k: int) -> None:

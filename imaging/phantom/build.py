@@ -148,4 +148,5 @@ def _header(row: SeriesRow, setup: Setup) -> dict[str, float | int | str]:
         "inversion_time_ms": row.ti,
         "pixel_bandwidth_hz": row.bandwidth,
         "phase_axis": row.phase,
+        "phase_share": row.acquired,
     }

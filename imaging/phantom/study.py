@@ -10,7 +10,8 @@ from imaging.dicom.write import SeriesHeader, StudyHeader, write_mr_series
 from imaging.phantom.report import reference_report
 from imaging.phantom.types import Phantom, PhantomSeries
 
-_BODY_PART = {"lumbar": "LSPINE"}  # DICOM's words, PS3.16 annex L
+_BODY_PART = {"lumbar": "LSPINE", "cervical": "CSPINE", "sacroiliac": "PELVIS"}  # PS3.16 annex L
+_REGION = {"lumbar": "lumbar spine", "cervical": "cervical spine", "sacroiliac": "sacroiliac joints"}
 _DATE = "20260101"  # made up, as the patient is
 _ZIP_DATE = (2026, 1, 1, 12, 0, 0)
 
@@ -28,7 +29,7 @@ def write_phantom_study(phantom: Phantom, folder: Path) -> None:
         patient_id=f"PHANTOM-{phantom.seed}",
         sex=phantom.sex,
         age_years=phantom.age_years,
-        description=f"MRI {phantom.protocol} spine (phantom)",
+        description=f"MRI {_REGION[phantom.protocol]} (phantom)",
         body_part=_BODY_PART[phantom.protocol],
         date=_DATE,
     )
@@ -56,6 +57,10 @@ def _series_header(series: PhantomSeries) -> SeriesHeader:
         field_strength_t=float(header["field_strength_t"]),
         slice_thickness_mm=float(header["slice_thickness_mm"]),
         slice_spacing_mm=float(header["slice_spacing_mm"]),
+        inversion_time_ms=float(header["inversion_time_ms"]),
+        pixel_bandwidth_hz=float(header["pixel_bandwidth_hz"]),
+        phase_axis=str(header["phase_axis"]),
+        phase_share=float(header["phase_share"]),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -86,6 +87,55 @@ def test_dcmdump_reads_the_series(folder: Path) -> None:
     )
     assert r"0.73\0.73" in result.stdout
     assert "[110" in result.stdout
+
+
+@pytest.mark.parametrize("phase", ["i", "j"])
+def test_headers_are_true_to_the_sequence(tmp_path: Path, phase: str) -> None:
+    stir = replace(
+        SERIES,
+        echo_train_length=11,
+        inversion_time_ms=200.0,
+        pixel_bandwidth_hz=190.0,
+        phase_axis=phase,
+        phase_share=0.75,
+    )
+    array = np.zeros((24, 32, 2), np.float32)
+    file = write_mr_series(array, np.eye(4), study=STUDY, series=stir, folder=tmp_path)[0]
+    header = pydicom.dcmread(file, stop_before_pixels=True)
+    assert list(header.ScanningSequence) == ["SE", "IR"]
+    assert list(header.SequenceVariant) == ["SK", "MP"]
+    assert (header.InversionTime, header.PixelBandwidth, header.EchoTrainLength) == (200, 190, 11)
+    assert header.ImagingFrequency == pytest.approx(63.866, abs=1e-3)
+    steps = 18 if phase == "i" else 24  # three quarters of 24 columns or 32 rows
+    assert header.InPlanePhaseEncodingDirection == {"i": "ROW", "j": "COL"}[phase]
+    assert list(header.AcquisitionMatrix) == {"i": [32, 0, 0, steps], "j": [0, 24, steps, 0]}[phase]
+    assert (header.NumberOfPhaseEncodingSteps, header.PercentSampling) == (steps, 75)
+
+
+def test_plain_spin_echo_has_no_inversion_and_no_train(tmp_path: Path) -> None:
+    plain = replace(SERIES, echo_train_length=1)
+    file = write_mr_series(np.zeros((4, 4, 2), np.float32), np.eye(4), study=STUDY, series=plain, folder=tmp_path)[
+        0
+    ]
+    header = pydicom.dcmread(file, stop_before_pixels=True)
+    assert header.ScanningSequence == "SE"
+    assert header.SequenceVariant == "NONE"
+    assert "InversionTime" not in header
+    assert "InPlanePhaseEncodingDirection" not in header  # unknown is left away
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
+@pytest.mark.parametrize("part", ["LSPINE", "CSPINE", "PELVIS"])
+def test_dciodvfy_finds_no_error_in_a_stir_of_any_region(tmp_path: Path, part: str) -> None:
+    stir = replace(SERIES, inversion_time_ms=200.0, pixel_bandwidth_hz=190.0, phase_axis="j", phase_share=0.8)
+    study = replace(STUDY, body_part=part)
+    file = write_mr_series(
+        np.ones((24, 32, 2), np.float32), oblique_affine(), study=study, series=stir, folder=tmp_path
+    )[0]
+    result = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True, check=False)
+    text = result.stdout + result.stderr
+    assert "MRImage" in text
+    assert "Error" not in text, text
 
 
 def test_instances_share_a_study_and_frame_but_no_instance_uid(folder: Path) -> None:

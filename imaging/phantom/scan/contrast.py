@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,9 @@ def load_contrast_table() -> ContrastTable:
     rows = read_yaml(phantom_file("contrast"))
     try:
         dark, bias, coarse = (rows.pop(key) for key in ("dark", "bias", "coarse"))
-        flat = {key: tuple(value) if isinstance(value, list) else value for key, value in rows.items()}
+        flat: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in rows.items()
+        }
         return ContrastTable(
             **flat,
             dark_chance=dark["chance"],
@@ -71,6 +74,10 @@ def load_contrast_table() -> ContrastTable:
         )
     except (TypeError, KeyError) as error:
         raise ConfigError(f"contrast.yaml: unknown or missing keys: {error}") from error
+
+
+def _as_range(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def family_of(tissue: str) -> str:

@@ -38,7 +38,7 @@ def echo_decay(radius: NDArray[np.float64], row: SeriesRow, t2: float) -> NDArra
     outwards = delay[np.argsort(np.abs(delay), kind="stable")]
     weight = np.exp(-outwards / t2)
     pairs = [float(weight[0]), *(float(weight[n : n + 2].mean()) for n in range(1, len(weight), 2))]
-    return np.interp(radius, np.linspace(0.0, 1.0, len(pairs)), np.array(pairs))
+    return np.asarray(np.interp(radius, np.linspace(0.0, 1.0, len(pairs)), np.array(pairs)))
 
 
 def measure_lines(
