@@ -98,9 +98,9 @@ def study_key(series: Sequence[Series]) -> str:
 
 
 def _pixel_hash(series: Series) -> str:
-    array = np.ascontiguousarray(series.volume.array)
-    digest = hashlib.sha256(repr(array.shape).encode())
-    digest.update(array.data)
+    digest = hashlib.sha256(repr(series.volume.shape).encode())
+    for k in range(series.volume.shape[2]):
+        digest.update(np.ascontiguousarray(series.volume.slice_image(k)).data)
     return digest.hexdigest()
 
 

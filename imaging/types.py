@@ -112,6 +112,7 @@ class Series:
         instance_uids: SOP instance UID of each slice k, for DICOM; empty otherwise.
         has_contrast: Whether it was taken after contrast medium; None when nothing tells (a picture, a bare
             NIfTI). A DICOM header that names no agent counts as no.
+        frame_numbers: Frame number (from 1) of each slice k in its instance, for multi-frame DICOM; else empty.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Series:
     series_instance_uid: str | None = None
     instance_uids: tuple[str, ...] = ()
     has_contrast: bool | None = None
+    frame_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,45 @@
-"""Headers of MR instances as plain records, one for each slice; pixels are not read here.
+"""Headers of MR instances as plain records; pixels are not read here, only the place where they lie in the file.
 
 Of the patient only sex and age are taken; the patient number leaves as a hash, to tell two patients apart.
 """
 
 import hashlib
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import BinaryIO
 
 import pydicom
+from pydicom import uid
 from pydicom.dataset import Dataset
 
+from imaging.dicom.derived import why_left_out
 from imaging.dicom.members import Member
+from imaging.dicom.native import NativePixels, find_native_pixels
+from imaging.dicom.values import BROKEN, codes, items, number, numbers, whole
+from imaging.dicom.values import text as text
 from imaging.words import plain_text
 from runtime.errors import StudyError
-
-# What pydicom raises on damaged files.
-BROKEN = (
-    pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException, struct.error, zlib.error, OSError,
-    EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, NotImplementedError,
-    OverflowError, MemoryError,
-)  # fmt: skip
 
 # Ages above 89 are one class, as they identify. Source: US HIPAA safe harbour, 45 CFR 164.514(b)(2)(i)(C).
 MAX_AGE_YEARS = 90.0
 
 _TAGS = [
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality",
-    "ImageType", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "StudyDate", "AcquisitionDate",
-    "BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName", "SequenceName",
-    "Manufacturer", "ManufacturerModelName", "MagneticFieldStrength", "ScanningSequence", "ScanOptions",
-    "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "EchoTrainLength", "SliceThickness",
-    "SpacingBetweenSlices", "ContrastBolusAgent", "InstanceNumber", "AcquisitionNumber",
-    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "SeriesNumber", "Modality", "ImageType", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate",
+    "StudyDate", "StudyTime", "AcquisitionDate", "BodyPartExamined", "StudyDescription", "SeriesDescription",
+    "ProtocolName", "SequenceName", "PulseSequenceName", "Manufacturer", "ManufacturerModelName",
+    "MagneticFieldStrength", "ScanningSequence", "SequenceVariant", "ScanOptions", "EchoPulseSequence",
+    "SpectrallySelectedSuppression", "AcquisitionContrast", "EchoTime", "RepetitionTime",
+    "InversionTime", "FlipAngle", "EchoTrainLength", "SliceThickness", "SpacingBetweenSlices",
+    "ContrastBolusAgent", "ContrastBolusAgentSequence", "InstanceNumber", "AcquisitionNumber",
+    "TemporalPositionIdentifier", "TriggerTime", "DiffusionBValue", "WindowCenter", "WindowWidth",
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
+    "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
+_TAG_NUMBERS: list[pydicom.tag.BaseTag | int] = [pydicom.tag.Tag(keyword) for keyword in _TAGS]
 
 _FACTS = {
     "echo_time_ms": "EchoTime",
@@ -49,6 +50,7 @@ _FACTS = {
     "field_strength_t": "MagneticFieldStrength",
     "slice_thickness_mm": "SliceThickness",
     "slice_distance_mm": "SpacingBetweenSlices",
+    "diffusion_b_value": "DiffusionBValue",
 }
 
 
@@ -59,6 +61,7 @@ class InstanceHeader:
     Attributes:
         member: The file.
         study_uid: Study Instance UID.
+        study_time: Date and time of the study as written; only for the order of studies, never shown.
         series_uid: Series Instance UID.
         instance_uid: SOP Instance UID.
         series_number: For the order of series; 0 when not told.
@@ -71,16 +74,22 @@ class InstanceHeader:
         columns: Image columns.
         frames: Number of frames.
         photometric: PhotometricInterpretation.
+        left_out: Why its images are not read, or None.
         region_text: Plain text of body part and descriptions, for ``imaging.body_region``.
         words: Plain text of series description, protocol and sequence name.
         scanning: Codes of ScanningSequence.
-        has_contrast: A contrast agent is named.
-        is_fat_suppressed: ScanOptions name fat saturation.
+        variant: Codes of SequenceVariant.
+        options: Codes of ScanOptions, and ``FS`` where an enhanced header tells of suppressed fat.
+        contrast_code: AcquisitionContrast of an enhanced header; empty otherwise.
+        has_contrast_agent: A contrast agent is named.
         facts: Non-identifying acquisition facts.
+        padding: Lowest and highest stored value that stands for "nothing measured here", or None.
+        native: Where uncompressed pixels lie, or None when they must be decoded.
     """
 
     member: Member
     study_uid: str
+    study_time: str
     series_uid: str
     instance_uid: str
     series_number: int
@@ -93,73 +102,101 @@ class InstanceHeader:
     columns: int
     frames: int
     photometric: str
+    left_out: str | None
     region_text: str
     words: str
     scanning: frozenset[str]
-    has_contrast: bool
-    is_fat_suppressed: bool
+    variant: frozenset[str]
+    options: frozenset[str]
+    contrast_code: str
+    has_contrast_agent: bool
     facts: Mapping[str, float | str] = field(default_factory=dict)
+    padding: tuple[int, int] | None = None
+    native: NativePixels | None = None
 
 
-def read_dataset(member: Member) -> Dataset:
+def read_header(member: Member) -> tuple[Dataset, InstanceHeader]:
     """Read the elements we use of one file, without pixels.
 
     Raises:
         StudyError: If it is damaged or cut short.
     """
+    with member.open() as stream:
+        dataset = _read_dataset(stream, member)
+        native = find_native_pixels(stream, dataset, member.size)
+    return dataset, _instance_header(dataset, member, native)
+
+
+def _read_dataset(stream: BinaryIO, member: Member) -> Dataset:
     try:
-        with member.open() as stream:
-            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
-            if "SOPClassUID" not in dataset:
-                raise StudyError(f"{member.name}: expected a DICOM object, found no SOP class: {_CUT}")
-            return dataset
-    except StudyError:
-        raise
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_TAG_NUMBERS)
     except BROKEN as error:
         raise StudyError(f"{member.name}: {_CUT} ({type(error).__name__})") from error
+    if "SOPClassUID" not in dataset:
+        raise StudyError(f"{member.name}: expected a DICOM object, found no SOP class: {_CUT}")
+    return dataset
 
 
 _CUT = "the DICOM file is damaged or cut short; send it again"
 
 
-def instance_header(dataset: Dataset, member: Member) -> InstanceHeader:
-    """Take the record out of a dataset of ``read_dataset``.
+def _instance_header(dataset: Dataset, member: Member, native: NativePixels | None) -> InstanceHeader:
+    """Take the record out of a dataset.
 
     Raises:
         StudyError: If an MR image lacks its size or UIDs, as one cut short does.
     """
-    modality = text(dataset, "Modality").upper()
-    rows, columns = int(number(dataset, "Rows") or 0), int(number(dataset, "Columns") or 0)
+    rows, columns = max(0, whole(dataset, "Rows") or 0), max(0, whole(dataset, "Columns") or 0)
     uids = [text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     if _is_mr_image(dataset) and not (rows and columns and all(uids)):
         raise StudyError(f"{member.name}: expected an MR image with size and UIDs, found none: {_CUT}")
     descriptions = [text(dataset, name) for name in ("SeriesDescription", "ProtocolName")]
+    sequences = [text(dataset, name) for name in ("SequenceName", "PulseSequenceName")]
     region = [text(dataset, name) for name in ("BodyPartExamined", "StudyDescription")]
+    image_type = codes(dataset, "ImageType")
     return InstanceHeader(
         member=member,
         study_uid=uids[0],
+        study_time=text(dataset, "StudyDate") + text(dataset, "StudyTime"),
         series_uid=uids[1],
         instance_uid=uids[2],
-        series_number=int(number(dataset, "SeriesNumber") or 0),
-        modality=modality,
-        image_type=codes(dataset, "ImageType"),
+        series_number=whole(dataset, "SeriesNumber") or 0,
+        modality=text(dataset, "Modality").upper(),
+        image_type=image_type,
         patient_hash=hashlib.sha256(text(dataset, "PatientID").encode()).hexdigest(),
         sex=sex if (sex := text(dataset, "PatientSex").upper()) in ("F", "M") else None,
         age_years=_age(dataset),
         rows=rows,
         columns=columns,
-        frames=int(number(dataset, "NumberOfFrames") or 1),
+        frames=max(1, whole(dataset, "NumberOfFrames") or 1),
         photometric=text(dataset, "PhotometricInterpretation").upper(),
+        left_out=why_left_out(text(dataset, "SOPClassUID"), image_type),
         region_text=plain_text(*region, *descriptions),
-        words=plain_text(*descriptions, text(dataset, "SequenceName")),
-        scanning=frozenset(codes(dataset, "ScanningSequence")),
-        has_contrast=bool(text(dataset, "ContrastBolusAgent")),
-        is_fat_suppressed=bool({"FS", "FATSAT"} & set(codes(dataset, "ScanOptions"))),
-        facts=acquisition_facts(dataset),
+        words=plain_text(*descriptions, *sequences),
+        scanning=_scanning(dataset),
+        variant=frozenset(codes(dataset, "SequenceVariant")),
+        options=_options(dataset),
+        contrast_code=text(dataset, "AcquisitionContrast").upper(),
+        has_contrast_agent=bool(
+            text(dataset, "ContrastBolusAgent") or items(dataset, "ContrastBolusAgentSequence")
+        ),
+        facts=_acquisition_facts(dataset),
+        padding=_padding(dataset),
+        native=native,
     )
 
 
-def acquisition_facts(dataset: Dataset) -> dict[str, float | str]:
+def window_facts(centre: tuple[float, ...] | None, width: tuple[float, ...] | None) -> dict[str, float | str]:
+    """Return the first window of an image, in units after rescale, if it is one.
+
+    Source: DICOM PS3.3 C.11.2.1.2 (a width is at least 1; several windows are alternatives).
+    """
+    if not centre or not width or width[0] < 1:
+        return {}
+    return {"window_centre": centre[0], "window_width": width[0]}
+
+
+def _acquisition_facts(dataset: Dataset) -> dict[str, float | str]:
     """Return the non-identifying acquisition facts that are there."""
     facts: dict[str, float | str] = {}
     for name, keyword in _FACTS.items():
@@ -169,51 +206,52 @@ def acquisition_facts(dataset: Dataset) -> dict[str, float | str]:
     for name, keyword in (("manufacturer", "Manufacturer"), ("model", "ManufacturerModelName")):
         if text(dataset, keyword):
             facts[name] = text(dataset, keyword)
-    return facts
+    return facts | window_facts(numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth"))
 
 
-def text(dataset: Dataset, keyword: str) -> str:
-    """Return an element as text, empty when it is absent."""
-    value = element(dataset, keyword)
-    return "" if value is None else str(value).strip()
+def _scanning(dataset: Dataset) -> frozenset[str]:
+    """Return the codes of ScanningSequence; the words of an enhanced header are translated.
+
+    Source: DICOM PS3.3 C.8.13.4 (Echo Pulse Sequence: SPIN, GRADIENT, BOTH).
+    """
+    enhanced = {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}
+    return frozenset(codes(dataset, "ScanningSequence")) | enhanced.get(
+        text(dataset, "EchoPulseSequence").upper(), set()
+    )
 
 
-def codes(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Return the values of a multi-valued code element in upper case."""
-    value = element(dataset, keyword)
-    items = [] if value is None else [value] if isinstance(value, str) else list(value)
-    return tuple(str(item).strip().upper() for item in items)
+def _options(dataset: Dataset) -> frozenset[str]:
+    """Return the codes of ScanOptions; other ways to say that fat is suppressed become ``FS``.
+
+    Source: DICOM PS3.3 C.8.3.1 (FS), C.8.13.1 (Spectrally Selected Suppression); FATSAT is a habit of vendors.
+    """
+    found = set(codes(dataset, "ScanOptions"))
+    is_suppressed = "FATSAT" in found or "FAT" in text(dataset, "SpectrallySelectedSuppression").upper()
+    return frozenset(found | {"FS"} if is_suppressed else found)
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
-    """Return an element as a finite number, None when it is absent or none."""
-    values = numbers(dataset, keyword)
-    return values[0] if values is not None and len(values) == 1 else None
-
-
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
-    """Return the finite numbers of an element, None when it is absent or holds anything else."""
-    value = element(dataset, keyword)
-    items: list[Any] = [value] if value is None or isinstance(value, str | int | float) else list(value)
-    try:
-        found = tuple(float(item) for item in items)
-    except (TypeError, ValueError):
+def _padding(dataset: Dataset) -> tuple[int, int] | None:
+    """Return the range of stored values that pad the image. Source: DICOM PS3.3 C.7.5.1.1.2."""
+    first = whole(dataset, "PixelPaddingValue")
+    if first is None:
         return None
-    return found if all(abs(item) < float("inf") for item in found) else None
+    last = whole(dataset, "PixelPaddingRangeLimit")
+    size = 1 << (whole(dataset, "BitsAllocated") or 16)
+    is_signed = whole(dataset, "PixelRepresentation") == 1
 
+    def as_stored(value: int) -> int:  # files confuse US and SS here: the bits are what counts
+        value %= size
+        return value - size if is_signed and value >= size // 2 else value
 
-def element(dataset: Dataset, keyword: str) -> Any:
-    """Return the value of an element, None when it is absent or its bytes are no value of its kind."""
-    try:
-        return dataset.get(keyword)
-    except BROKEN:  # a malformed value is as good as none; what cannot do without it says so
-        return None
+    ends = sorted((as_stored(first), as_stored(first if last is None else last)))
+    return ends[0], ends[1]
 
 
 def _is_mr_image(dataset: Dataset) -> bool:
     return text(dataset, "SOPClassUID") in (
-        pydicom.uid.MRImageStorage,
-        pydicom.uid.EnhancedMRImageStorage,
+        uid.MRImageStorage,
+        uid.EnhancedMRImageStorage,
+        uid.LegacyConvertedEnhancedMRImageStorage,
     )
 
 

@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from imaging import limits
+from imaging.dicom.directory import file_id, find_file, is_directory, read_directory
 from imaging.dicom.zips import base_name, check_directory_size, plain_entries
 from imaging.sniff import HEAD_BYTES, FileKind, kind_of, sniff
 from runtime.errors import StudyError
@@ -35,12 +36,16 @@ class Member:
         size: Bytes, unpacked.
         kind: By its first bytes.
         open: Opens it for reading.
+        place: Its path inside the folder or zip, as a DICOMDIR would name it (``file_id``); never shown.
+        is_directory: It is a DICOMDIR.
     """
 
     name: str
     size: int
     kind: FileKind
     open: Callable[[], BinaryIO]
+    place: tuple[str, ...] = ()
+    is_directory: bool = False
 
 
 @contextmanager
@@ -57,7 +62,8 @@ def open_members(path: Path) -> Iterator[list[Member]]:
     with path.open("rb") as stream:
         kind = sniff(stream)
     if kind is not FileKind.ZIP:
-        yield [_file_member(path)]
+        member = _file_member(path, Path(path.name))
+        yield [member, *_referenced_members(path.parent, member)] if member.is_directory else [member]
         return
     with _open_zip(path) as archive:
         yield _zip_members(archive, shown_name(path.name))
@@ -81,10 +87,17 @@ def _folder_members(folder: Path) -> list[Member]:
             files.append(file)
             total += status.st_size
             limits.check_study_size(name, entries=len(files), size=total)
-    return [_file_member(file) for file in files]
+    return [_file_member(file, file.relative_to(folder)) for file in files]
 
 
-def _file_member(file: Path) -> Member:
+def _referenced_members(folder: Path, directory: Member) -> list[Member]:
+    """Return the files beside a DICOMDIR that it names and that are there."""
+    files = dict.fromkeys(file for entry in read_directory(directory) if (file := find_file(folder, entry.place)))
+    limits.check_study_size(directory.name, entries=len(files), size=sum(file.stat().st_size for file in files))
+    return [_file_member(file, file.relative_to(folder)) for file in files]
+
+
+def _file_member(file: Path, place: PurePath) -> Member:
     name = shown_name(file.name)
 
     def read() -> BinaryIO:
@@ -95,8 +108,8 @@ def _file_member(file: Path) -> Member:
 
     with read() as stream:
         size = os.fstat(stream.fileno()).st_size
-        kind = kind_of(stream.read(HEAD_BYTES))
-    return Member(name, size, kind, read)
+        head = stream.read(HEAD_BYTES)
+    return Member(name, size, kind_of(head), read, file_id(place.parts), is_directory(head))
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
@@ -110,13 +123,15 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def _zip_members(archive: zipfile.ZipFile, zip_name: str) -> list[Member]:
-    return [_zip_member(archive, info, zip_name) for info in plain_entries(archive, zip_name)]
+    # By name, as in a folder: the order of packing must not decide which of two contradicting files is kept.
+    infos = sorted(plain_entries(archive, zip_name), key=lambda info: info.filename)
+    return [_zip_member(archive, info, zip_name) for info in infos]
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_name: str) -> Member:
     name = shown_name(base_name(info))
     with _named_zip_errors(name, zip_name), archive.open(info) as stream:
-        kind = kind_of(stream.read(HEAD_BYTES))
+        head = stream.read(HEAD_BYTES)
 
     def read() -> BinaryIO:
         with _named_zip_errors(name, zip_name):
@@ -125,7 +140,8 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, zip_name: str) 
                 raise zipfile.BadZipFile(f"{info.file_size} bytes announced, {len(content)} found")
             return io.BytesIO(content)
 
-    return Member(name, info.file_size, kind, read)
+    place = file_id(info.filename.replace("\\", "/").split("/"))
+    return Member(name, info.file_size, kind_of(head), read, place, is_directory(head))
 
 
 @contextmanager

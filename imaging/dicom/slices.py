@@ -1,24 +1,25 @@
 """Slices of an instance with their place: one for a classic MR image, one per frame for an enhanced one.
 
-Source: DICOM PS3.3 C.7.6.2 (image plane) and C.7.6.16 (multi-frame functional groups).
+Source: DICOM PS3.3 C.7.6.2 (image plane); frames of enhanced objects are in ``imaging.dicom.frames``.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
-from imaging.dicom.headers import InstanceHeader, element, number, numbers, text
+from imaging.dicom.headers import InstanceHeader
+from imaging.dicom.values import number, numbers, whole
 
-_NESTED_FACTS = (
-    ("echo_time_ms", "MREchoSequence", "EffectiveEchoTime"),
-    ("repetition_time_ms", "MRTimingAndRelatedParametersSequence", "RepetitionTime"),
-    ("flip_angle_deg", "MRTimingAndRelatedParametersSequence", "FlipAngle"),
-    ("slice_thickness_mm", "PixelMeasuresSequence", "SliceThickness"),
-    ("slice_distance_mm", "PixelMeasuresSequence", "SpacingBetweenSlices"),
-)
+# Headers round direction cosines; a unit vector may be off by this, and so may a right angle. Ours.
+DIRECTION_TOLERANCE = 1e-2
+# Positions, mm, past which no patient lies; a number beyond is damage. Ours: the bore of a magnet is 2 m long.
+FARTHEST_MM = 1e5
+
+Marks = tuple[tuple[str, Hashable], ...]
+"""What may tell slices at one place apart, in the order in which it is tried: (what it is called, value)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class SliceHeader:
 
     Attributes:
         instance: The instance it belongs to.
-        frame: Index of the frame in the instance.
+        frame: Index of the frame in the instance, from 0.
         position_lps: Centre of the first pixel, LPS mm.
         row_lps: Unit vector along which columns grow, LPS.
         column_lps: Unit vector along which rows grow, LPS.
@@ -35,6 +36,10 @@ class SliceHeader:
         slope: Rescale slope.
         intercept: Rescale intercept.
         facts: Acquisition facts of this slice.
+        image_type: Values of ImageType, or FrameType of the frame; upper case.
+        marks: What tells it from other slices at its place.
+        rank: Acquisition order as stated; believed only where nothing else tells slices at one place apart.
+        left_out: Why this frame is not read, or None.
     """
 
     instance: InstanceHeader
@@ -46,6 +51,10 @@ class SliceHeader:
     slope: float
     intercept: float
     facts: dict[str, float | str]
+    image_type: tuple[str, ...] = ()
+    marks: Marks = ()
+    rank: tuple[float, ...] = ()
+    left_out: str | None = None
 
     @property
     def normal_lps(self) -> NDArray[np.float64]:
@@ -53,65 +62,26 @@ class SliceHeader:
         return np.cross(self.row_lps, self.column_lps)
 
 
-def slice_headers(dataset: Dataset, instance: InstanceHeader) -> list[SliceHeader]:
-    """Return the slices of an instance; empty when it does not say where they lie."""
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        return _enhanced(dataset, instance)
+def classic_slices(dataset: Dataset, instance: InstanceHeader) -> list[SliceHeader]:
+    """Return the slice of a single-frame instance; empty when it does not say where it lies."""
     if instance.frames != 1:
         return []
-    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
-    single = _slice(
+    single = placed_slice(
         instance,
         0,
         position=numbers(dataset, "ImagePositionPatient"),
         orientation=numbers(dataset, "ImageOrientationPatient"),
         spacing=numbers(dataset, "PixelSpacing"),
-        rescale=(slope, intercept),
+        rescale=(number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")),
         facts=dict(instance.facts),
+        image_type=instance.image_type,
+        marks=_classic_marks(dataset, instance),
+        rank=(number(dataset, "InstanceNumber") or 0.0,),
     )
     return [] if single is None else [single]
 
 
-def _enhanced(dataset: Dataset, instance: InstanceHeader) -> list[SliceHeader]:
-    shared = _items(dataset, "SharedFunctionalGroupsSequence")
-    frames = _items(dataset, "PerFrameFunctionalGroupsSequence")
-    slices = [
-        _enhanced_slice(instance, index, [frame, *shared[:1]])
-        for index, frame in enumerate(frames[: instance.frames])
-    ]
-    return [item for item in slices if item is not None]
-
-
-def _enhanced_slice(instance: InstanceHeader, index: int, groups: list[Dataset]) -> SliceHeader | None:
-    facts: dict[str, float | str] = dict(instance.facts)
-    for name, sequence, keyword in _NESTED_FACTS:
-        value = number(_macro(groups, sequence), keyword)
-        if value is not None:
-            facts[name] = value
-    inversion = numbers(_macro(groups, "MRModifierSequence"), "InversionTimes")
-    if inversion:
-        facts["inversion_time_ms"] = inversion[0]
-    transform = _macro(groups, "PixelValueTransformationSequence")
-    return _slice(
-        instance,
-        index,
-        position=numbers(_macro(groups, "PlanePositionSequence"), "ImagePositionPatient"),
-        orientation=numbers(_macro(groups, "PlaneOrientationSequence"), "ImageOrientationPatient"),
-        spacing=numbers(_macro(groups, "PixelMeasuresSequence"), "PixelSpacing"),
-        rescale=(number(transform, "RescaleSlope"), number(transform, "RescaleIntercept")),
-        facts=facts,
-    )
-
-
-def has_inversion(dataset: Dataset) -> bool:
-    """Say whether an enhanced instance names an inversion pulse."""
-    groups = _items(dataset, "PerFrameFunctionalGroupsSequence")[:1] + _items(
-        dataset, "SharedFunctionalGroupsSequence"
-    )
-    return text(_macro(groups, "MRModifierSequence"), "InversionRecovery").upper() == "YES"
-
-
-def _slice(
+def placed_slice(
     instance: InstanceHeader,
     frame: int,
     *,
@@ -120,16 +90,36 @@ def _slice(
     spacing: tuple[float, ...] | None,
     rescale: tuple[float | None, float | None],
     facts: dict[str, float | str],
+    image_type: tuple[str, ...],
+    marks: Marks,
+    rank: tuple[float, ...],
+    left_out: str | None = None,
 ) -> SliceHeader | None:
-    """Return the slice, or None when its place is missing or cannot be."""
+    """Return the slice, or None when its place is missing or cannot be.
+
+    Args:
+        instance: Its instance.
+        frame: Index from 0.
+        position: Image Position (Patient), LPS mm.
+        orientation: Image Orientation (Patient), LPS: row direction, column direction.
+        spacing: Pixel Spacing, (row, column) mm.
+        rescale: Slope and intercept where told.
+        facts: Acquisition facts.
+        image_type: As in ``SliceHeader``.
+        marks: As in ``SliceHeader``.
+        rank: As in ``SliceHeader``.
+        left_out: As in ``SliceHeader``.
+    """
     if position is None or orientation is None or spacing is None:
         return None
     if (len(position), len(orientation), len(spacing)) != (3, 6, 2) or min(spacing) <= 0:
         return None
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    # Headers round to about five digits.
-    if not np.allclose(lengths, 1.0, atol=1e-2) or abs(float(row @ column)) > 1e-2:
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+    is_square = abs(float(row @ column)) <= DIRECTION_TOLERANCE
+    if max(abs(length - 1) for length in lengths) > DIRECTION_TOLERANCE or not is_square:
+        return None
+    if max(abs(value) for value in position) > FARTHEST_MM:
         return None
     slope = rescale[0] if rescale[0] else 1.0  # a slope of 0 would wipe the image; it stands for "not told"
     return SliceHeader(
@@ -142,18 +132,21 @@ def _slice(
         slope=slope,
         intercept=rescale[1] or 0.0,
         facts=facts,
+        image_type=image_type,
+        marks=marks,
+        rank=rank,
+        left_out=left_out,
     )
 
 
-def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    value = element(dataset, keyword)
-    return list(value) if isinstance(value, Sequence) else []
-
-
-def _macro(groups: list[Dataset], keyword: str) -> Dataset:
-    """Return a functional group of the frame, else the shared one, else an empty dataset."""
-    for group in groups:
-        items = _items(group, keyword)
-        if items:
-            return items[0]
-    return Dataset()
+def _classic_marks(dataset: Dataset, instance: InstanceHeader) -> Marks:
+    return (
+        ("echo time", instance.facts.get("echo_time_ms")),
+        ("image type", instance.image_type),
+        ("temporal position", whole(dataset, "TemporalPositionIdentifier")),
+        ("diffusion weighting", instance.facts.get("diffusion_b_value")),
+        ("inversion time", instance.facts.get("inversion_time_ms")),
+        ("flip angle", instance.facts.get("flip_angle_deg")),
+        ("trigger time", number(dataset, "TriggerTime")),
+        ("acquisition number", whole(dataset, "AcquisitionNumber")),
+    )

@@ -1,33 +1,36 @@
 """Sorts the slices of a series into stacks by geometry.
 
-One series may hold several stacks: tilted blocks of an axial series, one for each disc, or two echoes at the same
-places. Order comes from positions alone; instance numbers are not believed.
+One series may hold several stacks: tilted blocks of an axial series, one for each disc; two echoes or several
+times at the same places; stations of a whole spine; runs that a missing slice separates. None is dropped: each
+becomes a stack whose affine is exact. Order comes from positions; instance numbers are believed only where
+nothing else tells two slices at one place apart.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.dicom.runs import EXACT_MM, affine_of, are_parallel, deviation_mm, regular_runs, shear_deg
 from imaging.dicom.slices import SliceHeader
 from imaging.geometry import nearest_plane
 from imaging.types import AffineMatrix
 
-# Cosine of about 2.5 degrees: slices of one stack share their orientation to rounding.
-SAME_DIRECTION = 0.999
-# Slices nearer than this share of the usual distance lie at the same place; a step above GAP misses a slice. Ours.
 SAME_PLACE_MM = 0.05
-GAP = 1.5
+"""Slices nearer than this along their normal lie at the same place; own choice: a tenth of the thinnest slice."""
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+SAME_ORIGIN_MM = 0.5
+"""First pixels nearer than this within the plane start at the same point; own choice: about one pixel."""
+
+SHEAR_TOLD_DEG = 0.5
+"""From this angle between slice axis and normal a stack is said to be sheared; own choice."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Parallel slices at different places, of one size, in order along their normal.
+    """Parallel, evenly spaced slices of one size, in order along their normal.
 
     Attributes:
         slices: In order.
@@ -43,44 +46,56 @@ class Stack:
 def build_stacks(slices: list[SliceHeader]) -> tuple[list[Stack], tuple[str, ...]]:
     """Sort the slices of one series.
 
+    Args:
+        slices: Without doubles (``imaging.dicom.doubles``).
+
     Returns:
-        The stacks, largest first, then head to foot; and notices about slices that were left out.
+        The stacks, largest first, then head to foot; and notices on how the series was split.
     """
-    kept, notices = _one_of_each(slices)
-    kept, size_notices = _largest_size(kept)
-    stacks = [_stack(list(part)) for block in _blocks(kept) for part in _contrasts(block)]
-    stacks.sort(key=lambda stack: (-len(stack.slices), -float(stack.affine[2, 3])))
-    return stacks, (*notices, *size_notices)
+    ordered = sorted(slices, key=_canonical)
+    blocks = [block for group in _sizes(ordered) for block in _orientations(group)]
+    notices = [] if len(_sizes(ordered)) == 1 else [_size_notice(ordered)]
+    stacks: list[Stack] = []
+    for block in blocks:
+        parts, part_notices = _parts(block)
+        notices += part_notices
+        for part in parts:
+            runs = regular_runs(_sorted_by_place(part))
+            notices += _run_notice(runs)
+            stacks += [_stack(run) for run in runs]
+    stacks.sort(key=lambda stack: (-len(stack.slices), -round(float(stack.affine[2, 3]), 3)))
+    return stacks, tuple(dict.fromkeys(notices))
 
 
 def mixes_planes(slices: Iterable[SliceHeader]) -> bool:
     """Say whether slices lie in different planes, as those of a three-plane localiser."""
-    return len({nearest_plane(_affine([item]), 2)[0] for item in slices}) > 1
+    return len({nearest_plane(affine_of([item]), 2)[0] for item in slices}) > 1
 
 
-def _one_of_each(slices: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    unique = {(item.instance.instance_uid, item.frame): item for item in slices}
-    dropped = len(slices) - len(unique)
-    notices = (f"{dropped} slices that came twice were dropped.",) if dropped else ()
-    return list(unique.values()), notices
+def _canonical(item: SliceHeader) -> tuple[tuple[float, ...], tuple[float, ...], str, int]:
+    """Order slices whatever the order of their files."""
+    return tuple(float(x) for x in item.position_lps), item.rank, item.instance.instance_uid, item.frame
 
 
-def _largest_size(slices: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
-    def size(item: SliceHeader) -> tuple[float, ...]:
-        return (item.instance.columns, item.instance.rows, round(item.spacing[0], 3), round(item.spacing[1], 3))
-
-    usual, count = Counter(size(item) for item in slices).most_common(1)[0]
-    if count == len(slices):
-        return slices, ()
-    notice = f"{len(slices) - count} slices of another size than the other {count} were left out."
-    return [item for item in slices if size(item) == usual], (notice,)
+def _sizes(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Group slices by matrix and pixel spacing, largest group first."""
+    groups: dict[tuple[float, ...], list[SliceHeader]] = {}
+    for item in slices:
+        size = (item.instance.columns, item.instance.rows, round(item.spacing[0], 4), round(item.spacing[1], 4))
+        groups.setdefault(size, []).append(item)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
-def _blocks(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Group slices by orientation."""
+def _size_notice(slices: list[SliceHeader]) -> str:
+    counts = ", ".join(str(len(group)) for group in _sizes(slices))
+    return f"holds images of several sizes ({counts} slices), kept as series of their own."
+
+
+def _orientations(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Group slices of one size by orientation."""
     blocks: list[list[SliceHeader]] = []
     for item in slices:
-        home = next((block for block in blocks if _is_parallel(block[0], item)), None)
+        home = next((block for block in blocks if are_parallel(block[0], item)), None)
         if home is None:
             blocks.append([item])
         else:
@@ -88,33 +103,91 @@ def _blocks(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
     return blocks
 
 
-def _is_parallel(first: SliceHeader, second: SliceHeader) -> bool:
-    return (
-        float(first.row_lps @ second.row_lps) > SAME_DIRECTION
-        and float(first.column_lps @ second.column_lps) > SAME_DIRECTION
-    )
+def _parts(block: list[SliceHeader]) -> tuple[list[list[SliceHeader]], list[str]]:
+    """Split parallel slices until no two of a part share a place."""
+    if _most_at_one_place(block) == 1:
+        return [block], []
+    parts, used = [block], []
+    names = ["position within the plane", *(name for name, _ in block[0].marks)]
+    for name in names:
+        pieces = [piece for part in parts for piece in _split(part, name)]
+        if len(pieces) > len(parts):
+            used.append(name)
+        parts = pieces
+    notices = [f"slices at the same places were told apart by {' and '.join(used)}."] if used else []
+    dealt = [piece for part in parts for piece in _deal(part)]
+    if len(dealt) > len(parts):
+        notices.append(
+            "slices at the same places that only their instance number tells apart were kept as series of their "
+            "own."
+        )
+    return dealt, notices
 
 
-def _contrasts(block: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Split slices that share places by what tells them apart: echo time, then image type."""
-    splits: tuple[Callable[[SliceHeader], Hashable], ...] = (
-        lambda item: item.facts.get("echo_time_ms", 0.0),
-        lambda item: item.instance.image_type,
-    )
-    parts = [block]
-    for split in splits:
-        parts = [piece for part in parts for piece in (_split(part, split) if _repeats(part) else [part])]
-    return parts
+def _split(part: list[SliceHeader], name: str) -> list[list[SliceHeader]]:
+    """Split a part by one mark, if that is what tells slices at the same places apart; else return it whole."""
+    most = _most_at_one_place(part)
+    if most == 1:
+        return [part]
+    marks = _origins(part) if name == "position within the plane" else [_mark(item, name) for item in part]
+    # More values than slices at one place: the mark counts something else, such as slices or packages.
+    if not 1 < len(set(marks)) <= most:
+        return [part]
+    groups: dict[Hashable, list[SliceHeader]] = {}
+    for mark, item in sorted(zip(marks, part, strict=True), key=lambda pair: repr(pair[0])):
+        groups.setdefault(mark, []).append(item)
+    pieces = list(groups.values())
+    return pieces if sum(_repeats(piece) for piece in pieces) < _repeats(part) else [part]
 
 
-def _split(part: list[SliceHeader], key: Callable[[SliceHeader], Hashable]) -> list[list[SliceHeader]]:
-    ordered = sorted(part, key=lambda item: repr(key(item)))
-    return [list(group) for _, group in groupby(ordered, key=lambda item: repr(key(item)))]
+def _mark(item: SliceHeader, name: str) -> Hashable:
+    return dict(item.marks).get(name)
 
 
-def _repeats(part: list[SliceHeader]) -> bool:
-    places = np.sort(_places(part))
-    return bool((np.diff(places) < SAME_PLACE_MM).any())
+def _origins(part: list[SliceHeader]) -> list[Hashable]:
+    """Return for each slice which starting point within the plane it has; stations of a spine differ in it."""
+    axes = np.array([part[0].row_lps, part[0].column_lps])
+    found: list[NDArray[np.float64]] = []
+    marks: list[Hashable] = []
+    for item in part:
+        origin = axes @ item.position_lps
+        near = (n for n, other in enumerate(found) if np.abs(origin - other).max() < SAME_ORIGIN_MM)
+        index = next(near, len(found))
+        if index == len(found):
+            found.append(origin)
+        marks.append(index)
+    return marks
+
+
+def _deal(part: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Deal out slices that share places: the first of each place, the second of each place, and so on."""
+    hands: list[list[SliceHeader]] = []
+    for place in _by_place(part):
+        for turn, item in enumerate(sorted(place, key=lambda item: (item.rank, *_canonical(item)[2:]))):
+            if turn == len(hands):
+                hands.append([])
+            hands[turn].append(item)
+    return hands
+
+
+def _by_place(part: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Group slices that lie at the same place along their normal."""
+    places: list[list[SliceHeader]] = []
+    start = -np.inf
+    for place, item in zip(np.sort(_places(part)), _sorted_by_place(part), strict=True):
+        if place - start >= SAME_PLACE_MM:
+            places.append([])
+            start = place
+        places[-1].append(item)
+    return places
+
+
+def _most_at_one_place(part: list[SliceHeader]) -> int:
+    return max(len(place) for place in _by_place(part))
+
+
+def _repeats(part: list[SliceHeader]) -> int:
+    return len(part) - len(_by_place(part))
 
 
 def _places(slices: list[SliceHeader]) -> NDArray[np.float64]:
@@ -123,55 +196,28 @@ def _places(slices: list[SliceHeader]) -> NDArray[np.float64]:
     return np.array([float(item.position_lps @ normal) for item in slices])
 
 
-def _stack(slices: list[SliceHeader]) -> Stack:
-    places = _places(slices)
-    order = np.argsort(places, kind="stable")
-    kept = [slices[order[0]]]
-    last = places[order[0]]
-    for index in order[1:]:
-        if places[index] - last >= SAME_PLACE_MM:
-            kept.append(slices[index])
-            last = places[index]
+def _sorted_by_place(slices: list[SliceHeader]) -> list[SliceHeader]:
+    return [slices[int(index)] for index in np.argsort(_places(slices), kind="stable")]
+
+
+def _run_notice(runs: list[list[SliceHeader]]) -> list[str]:
+    if len(runs) == 1:
+        return []
+    counts = Counter(len(run) for run in runs)
+    told = ", ".join(f"{many} x {length}" if many > 1 else str(length) for length, many in counts.items())
+    return [
+        "slices are missing or unevenly spaced; the evenly spaced runs were kept as series of their own "
+        f"({told} slices)."
+    ]
+
+
+def _stack(run: list[SliceHeader]) -> Stack:
+    affine = affine_of(run)
     notices = []
-    if len(kept) < len(slices):
-        notices.append(f"{len(slices) - len(kept)} slices at the same place as another were dropped.")
-    notices.extend(_gap_notice(_places(kept)))
-    return Stack(tuple(kept), _affine(kept), tuple(notices))
-
-
-def _gap_notice(places: NDArray[np.float64]) -> list[str]:
-    steps = np.diff(places)
-    if len(steps) < 2:
-        return []
-    usual = float(np.median(steps))
-    widest = float(steps.max())
-    missing = int(np.round(steps[steps > GAP * usual] / usual - 1).sum())
-    if not missing:
-        return []
-    return [f"About {missing} slices are missing between the others (steps of {widest:.1f} mm, not {usual:.1f})."]
-
-
-def _affine(slices: list[SliceHeader]) -> AffineMatrix:
-    """Return voxel (column, row, slice) -> RAS+ mm. Source: DICOM PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1."""
-    first, last = slices[0], slices[-1]
-    row_mm, col_mm = first.spacing
-    if len(slices) > 1:
-        step = (last.position_lps - first.position_lps) / (len(slices) - 1)
-    else:
-        step = first.normal_lps * _thickness(first)
-    affine = np.eye(4)
-    affine[:3, 0] = first.row_lps * col_mm
-    affine[:3, 1] = first.column_lps * row_mm
-    affine[:3, 2] = step
-    affine[:3, 3] = first.position_lps
-    affine[:3] = _LPS_TO_RAS @ affine[:3]
-    return affine
-
-
-def _thickness(item: SliceHeader) -> float:
-    """Return the depth of a lone slice; 1 mm when not told (it only scales an axis of length one)."""
-    for name in ("slice_distance_mm", "slice_thickness_mm"):
-        value = item.facts.get(name)
-        if isinstance(value, float) and value > 0:
-            return value
-    return 1.0
+    deviation = deviation_mm(run, affine)
+    if deviation > EXACT_MM:
+        notices.append(f"slice positions are uneven; a voxel lies up to {deviation:.3f} mm off its place.")
+    shear = shear_deg(affine)
+    if shear > SHEAR_TOLD_DEG:
+        notices.append(f"the slices are sheared by {shear:.1f} degrees; they were kept as they lie.")
+    return Stack(tuple(run), affine, tuple(notices))

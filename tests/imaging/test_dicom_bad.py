@@ -58,7 +58,7 @@ def test_two_studies_and_two_patients_are_refused(series_writer, smooth_volume) 
     with pytest.raises(StudyError, match="found 2 patient numbers in one study"):
         load_study(series_writer.folder)
     series_writer.write(smooth_volume, number=3, StudyInstanceUID=generate_uid(), **T2)
-    with pytest.raises(StudyError, match="expected one study, found 2") as caught:
+    with pytest.raises(StudyError, match="expected one study, found 3 of 2 patients") as caught:
         load_study(series_writer.folder)
     assert "OTHER" not in str(caught.value)
     assert "SECRET" not in str(caught.value)

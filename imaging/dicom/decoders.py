@@ -1,0 +1,84 @@
+"""Which library decodes which compression: only permissive licences, in a fixed order.
+
+The choice and the licences are recorded in docs/decisions/0005-dicom-decoders.md. pydicom finds the frames in
+the file and checks what comes back; a plug-in that somebody installs beside ours (pylibjpeg-libjpeg is GPL) is
+never used.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import iter_pixels
+
+from imaging.dicom.values import BROKEN
+from runtime.errors import StudyError
+
+_PACKAGES = {
+    "gdcm": "python-gdcm",
+    "pyjpegls": "pyjpegls",
+    "pylibjpeg": "pylibjpeg, pylibjpeg-openjpeg and pylibjpeg-rle",
+    "pillow": "pillow",
+    "pydicom": "pydicom",
+}
+
+_PLUGINS: dict[str, tuple[str, ...]] = {
+    uid.RLELossless: ("pylibjpeg", "pydicom"),
+    uid.JPEGBaseline8Bit: ("gdcm", "pillow"),
+    uid.JPEGExtended12Bit: ("gdcm",),
+    uid.JPEGLossless: ("gdcm",),
+    uid.JPEGLosslessSV1: ("gdcm",),
+    uid.JPEGLSLossless: ("pyjpegls", "gdcm"),
+    uid.JPEGLSNearLossless: ("pyjpegls", "gdcm"),
+    uid.JPEG2000Lossless: ("pylibjpeg", "gdcm"),
+    uid.JPEG2000: ("pylibjpeg", "gdcm"),
+    uid.HTJ2KLossless: ("pylibjpeg",),
+    uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
+    uid.HTJ2K: ("pylibjpeg",),
+}
+
+
+def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[NDArray[np.generic]]:
+    """Yield the frames asked for, each (rows, columns) of stored values.
+
+    Args:
+        dataset: Whole data set with its file meta.
+        frames: Indices from 0.
+        name: What the file is called in messages.
+
+    Raises:
+        StudyError: If the compression is unknown, its decoder is not installed, or the data are damaged.
+    """
+    syntax = uid.UID(dataset.file_meta.TransferSyntaxUID)
+    for plugin in _installed(syntax, name)[:-1]:
+        try:
+            found = list(iter_pixels(dataset, indices=frames, decoding_plugin=plugin))
+        except BROKEN:  # the next library may read what this one does not; the last one's error is told
+            continue
+        yield from found
+        return
+    yield from iter_pixels(dataset, indices=frames, decoding_plugin=_installed(syntax, name)[-1])
+
+
+def _installed(syntax: uid.UID, name: str) -> tuple[str, ...]:
+    """Return the plug-ins to try, in order; an empty name lets pydicom read what is not compressed."""
+    if not syntax.is_encapsulated:
+        return ("",)
+    if syntax not in _PLUGINS:
+        known = syntax.name if syntax.name != str(syntax) else "an unknown transfer syntax"
+        raise StudyError(
+            f"{name}: the pixels are compressed in an unknown way ({known}); expected uncompressed pixels, RLE, "
+            "JPEG, JPEG-LS, JPEG 2000 or HTJ2K: send it again, uncompressed if need be"
+        )
+    available = get_decoder(syntax).available_plugins
+    found = tuple(plugin for plugin in _PLUGINS[syntax] if plugin in available)
+    if not found:
+        packages = " or ".join(_PACKAGES[plugin] for plugin in _PLUGINS[syntax])
+        raise StudyError(
+            f"{name}: the pixels are compressed ({syntax.name}) and no decoder for that is installed; install "
+            f"{packages}, or send it again uncompressed"
+        )
+    return found
