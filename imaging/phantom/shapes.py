@@ -1,10 +1,12 @@
-"""Analytic shapes of a spine: frames in the sagittal plane, vertebral bodies and discs.
+"""Analytic shapes of a spine: frames in space, vertebral bodies, discs and tubes.
 
 A frame's local axes are p (to the front along the endplates), q (up along the body) and t (to the patient's
-right), in mm from its centre. Tilt is positive when the body leans forward.
+right), in mm from its centre. Tilt is positive when the body leans forward, roll when it leans to the patient's
+right, yaw when its front is turned to the patient's right.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,34 +16,89 @@ Values = NDArray[np.float32] | NDArray[np.float64]
 
 _POWER = 2.7  # of the superellipse that outlines bodies and discs: boxier than an ellipse
 _WAIST_MM = 1.3  # how much a body is drawn in at mid-height
+_LIP_MM = 2.4  # how far from the endplate a bony lip reaches; own choice
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A place and a tilt in the sagittal plane.
+    """A place and a posture in space.
 
     Attributes:
         x: Centre, RAS+ mm.
         y: Centre, RAS+ mm.
         z: Centre, RAS+ mm.
         tilt: Radians, positive when leaning forward.
+        roll: Radians, positive when leaning to the patient's right.
+        yaw: Radians, positive when the front is turned to the patient's right.
     """
 
     x: float
     y: float
     z: float
     tilt: float
+    roll: float = 0.0
+    yaw: float = 0.0
+
+    @cached_property
+    def axes(self) -> NDArray[np.float64]:
+        """Return (3, 3): the unit vectors of p, q and t as rows, in RAS+."""
+        cos, sin = np.cos(self.tilt), np.sin(self.tilt)
+        forward, up, right = np.array([0.0, cos, -sin]), np.array([0.0, sin, cos]), np.array([1.0, 0.0, 0.0])
+        up, right = (
+            up * np.cos(self.roll) + right * np.sin(self.roll),
+            right * np.cos(self.roll) - up * np.sin(self.roll),
+        )
+        forward, right = (
+            forward * np.cos(self.yaw) + right * np.sin(self.yaw),
+            right * np.cos(self.yaw) - forward * np.sin(self.yaw),
+        )
+        return np.array([forward, up, right])
 
     def local(self, x: Values, y: Values, z: Values) -> tuple[Values, Values, Values]:
-        """Return (p, q, t) of world points."""
-        cos, sin = np.float32(np.cos(self.tilt)), np.float32(np.sin(self.tilt))
-        dy, dz = y - np.float32(self.y), z - np.float32(self.z)
-        return dy * cos - dz * sin, dy * sin + dz * cos, x - np.float32(self.x)
+        """Return (p, q, t) of world points; each spans only the voxel axes that it depends on."""
+        steps = (z - np.float32(self.z), y - np.float32(self.y), x - np.float32(self.x))
+        p, q, t = (_along(axis[::-1], steps) for axis in self.axes)
+        return p, q, t
 
     def world(self, p: float, q: float, t: float = 0.0) -> tuple[float, float, float]:
         """Return (x, y, z) in RAS+ mm of a local point."""
-        cos, sin = float(np.cos(self.tilt)), float(np.sin(self.tilt))
-        return self.x + t, self.y + p * cos + q * sin, self.z - p * sin + q * cos
+        x, y, z = np.array([p, q, t]) @ self.axes
+        return self.x + float(x), self.y + float(y), self.z + float(z)
+
+
+def _along(axis: NDArray[np.float64], steps: tuple[Values, ...]) -> Values:
+    """Return the sum of axis * step over the steps that count."""
+    parts = [step * np.float32(share) for share, step in zip(axis, steps, strict=True) if abs(share) > 1e-7]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def tube_inside(
+    point: tuple[Values, Values, Values],
+    ends: tuple[tuple[float, float, float], tuple[float, float, float]],
+    radii: tuple[float, float],
+) -> NDArray[np.bool_]:
+    """Return where points lie in a straight tube with round ends, whose radius goes from one end to the other.
+
+    Args:
+        point: Three coordinates of the same frame as the ends, mm.
+        ends: Middle of both ends, mm.
+        radii: At both ends, mm.
+    """
+    start, end = np.array(ends[0], dtype=np.float32), np.array(ends[1], dtype=np.float32)
+    line = end - start
+    length = float(line @ line) + 1e-9
+    away = [axis - np.float32(value) for axis, value in zip(point, start, strict=True)]
+    share = sum((step * np.float32(part / length) for step, part in zip(away, line, strict=True)), np.float32(0))
+    share = np.clip(share, 0.0, 1.0)
+    square = sum(
+        ((step - share * np.float32(part)) ** 2 for step, part in zip(away, line, strict=True)), np.float32(0)
+    )
+    radius = np.float32(radii[0]) + np.float32(radii[1] - radii[0]) * share
+    inside: NDArray[np.bool_] = square <= radius * radius
+    return inside
 
 
 def outline_excess(p: Values, t: Values, *, half_depth: float, half_width: float, hollow: float) -> Values:
@@ -79,6 +136,8 @@ class Body:
         concavity_top: Depth of the upper endplate's bowl, mm.
         concavity_bottom: Depth of the lower endplate's bowl, mm.
         hollow: How much the back is drawn in at the midline, mm.
+        lip_top: How far the rim of the upper endplate stands out in front and at the sides (osteophyte), mm.
+        lip_bottom: The same of the lower endplate.
     """
 
     name: str
@@ -91,6 +150,8 @@ class Body:
     concavity_top: float
     concavity_bottom: float
     hollow: float = 1.2
+    lip_top: float = 0.0
+    lip_bottom: float = 0.0
 
     def top(self, p: Values, t: Values) -> Values:
         """Return q of the upper endplate."""
@@ -114,17 +175,20 @@ class Body:
 
     def inside(self, p: Values, q: Values, t: Values, *, grow: float = 0.0) -> NDArray[np.bool_]:
         """Return where a point lies in the body, grown by some mm on all faces."""
-        inside: NDArray[np.bool_] = (
-            (q <= self.top(p, t) + grow) & (q >= self.bottom(p, t) - grow) & (self.excess(p, q, t) <= grow)
-        )
+        top, bottom, excess = self.top(p, t), self.bottom(p, t), self.excess(p, q, t)
+        if self.lip_top or self.lip_bottom:
+            front = np.clip(p / np.float32(0.5 * self.depth) + 0.35, 0.0, 1.0)
+            upper = np.float32(self.lip_top) * np.exp(-np.abs(top - q) / np.float32(_LIP_MM))
+            lower = np.float32(self.lip_bottom) * np.exp(-np.abs(q - bottom) / np.float32(_LIP_MM))
+            excess = excess - front * (upper + lower)
+        inside: NDArray[np.bool_] = (q <= top + grow) & (q >= bottom - grow) & (excess <= grow)
         return inside
 
-    def posterior_corner(self, *, upper: bool) -> tuple[float, float]:
-        """Return (y, z) of the back corner of an endplate in the mid-sagittal plane, RAS+ mm."""
-        p = -self.depth / 2 + self.hollow
+    def corner(self, *, upper: bool, front: bool = False) -> tuple[float, float, float]:
+        """Return (x, y, z) of a corner of an endplate in the body's mid-sagittal plane, RAS+ mm."""
+        p = self.depth / 2 if front else -self.depth / 2 + self.hollow
         q = float(np.tan(self.wedge / 2)) * p + self.height / 2
-        _, y, z = self.frame.world(p, q if upper else -q)
-        return y, z
+        return self.frame.world(p, q if upper else -q)
 
 
 @dataclass(frozen=True)
@@ -163,6 +227,7 @@ class Disc:
         slip: Forward offset of the body above, mm.
         bulges: What passes the outline.
         hollow: How much the back is drawn in at the midline, mm.
+        side_wedge: Angle between the endplates from the front, radians, positive when taller on the right.
     """
 
     name: str
@@ -175,6 +240,7 @@ class Disc:
     slip: float
     bulges: Bulges
     hollow: float = 1.2
+    side_wedge: float = 0.0
 
     def excess(self, p: Values, q: Values, t: Values) -> Values:
         """Return mm beyond the undisturbed outline, which leans forward with a slip; negative inside."""
@@ -200,6 +266,8 @@ class Disc:
         """Return where a point lies in the disc; the endplates' bowls count, bodies are painted over it."""
         excess, extent = self.excess(p, q, t), self.extension(p, t)
         half = self.height / 2 + np.float32(np.tan(self.wedge / 2)) * p
+        if self.side_wedge:
+            half = np.maximum(half + np.float32(np.tan(self.side_wedge / 2)) * t, np.float32(0.3))
         bowl = 3.0 * np.clip(-excess / 4.0, 0.0, 1.0)
         rounding = np.sqrt(np.clip(1.0 - 0.8 * np.clip(excess / (extent + 1e-3), 0.0, 1.0) ** 2, 0.0, 1.0))
         dome = 1.0 + 0.15 * np.clip(extent - 2.0, 0.0, 3.0)

@@ -14,100 +14,128 @@ from numpy.typing import NDArray
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Box
 from imaging.phantom.lumbar.arch import Arch
-from imaging.phantom.lumbar.place import SACRUM_LABEL, Spine
-from imaging.phantom.shapes import Body, Values
+from imaging.phantom.lumbar.facets import Joint
+from imaging.phantom.lumbar.place import Spine
+from imaging.phantom.lumbar.sacrum import SACRUM_LABEL
+from imaging.phantom.shapes import Body, Disc, Frame, Values, tube_inside
 from imaging.phantom.tissues import Palette
 
 _CORTEX_MM = 0.7
+_ENDPLATE_MM = 0.5
 _PEDICLE_HALF_HEIGHT_MM = 6.5
+_PARS_MM = (3.6, 4.2)  # radius at the pedicle and at the inferior process
 
 Inside = Callable[[Values, Values, Values, float], NDArray[np.bool_]]
 """Where local (p, q, t) lies inside a bone grown by some mm; a negative growth leaves the cortex out."""
 
 
 class Extent(NamedTuple):
-    """A box around a bone in its body's frame: from and to, mm; t goes to both sides."""
+    """A box around a bone in a frame: from and to, mm."""
 
     p_from: float
     p_to: float
     q_from: float
     q_to: float
+    t_from: float
     t_to: float
 
 
 def paint_posterior_elements(canvas: Canvas, spine: Spine, palette: Palette) -> None:
-    """Paint arches and processes of all vertebrae."""
-    for body in spine.bodies:
-        arch = spine.arches.get(body.name)
-        if arch is None or body.label == SACRUM_LABEL:
-            continue
-        for inside, extent in _arch_parts(arch):
+    """Paint arches and processes of all vertebrae, then their facets."""
+    for body in spine.vertebrae:
+        for inside, extent in _arch_parts(spine.arches[body.name]):
             _paint_bone(canvas, body, inside, palette, extent)
     for segment in spine.bodies:
         if segment.label == SACRUM_LABEL:
             roof = -segment.depth / 2 - spine.plan.sac_ap - 6.0
-            extent = Extent(roof - 14, roof + 10, -segment.height / 2 - 2, segment.height / 2 + 2, 23)
+            half = segment.height / 2 + 2
+            extent = Extent(roof - 14, roof + 10, -half, half, -23, 23)
             _paint_bone(canvas, segment, _sacral_back(segment, roof), palette, extent)
-    arch, s1 = spine.arches["S1"], spine.body("S1")
-    extent = Extent(min(arch.facet_p) - 9, max(arch.facet_p) + 2, 0, arch.height / 2 + 12, arch.pedicle_t + 7)
-    _paint_bone(canvas, s1, _sacral_facet(arch), palette, extent)
+    for disc in spine.discs:
+        for joint in spine.joints[disc.name]:
+            _paint_joint(canvas, disc, joint, spine.around(disc), palette)
 
 
 def _arch_parts(arch: Arch) -> tuple[tuple[Inside, Extent], ...]:
     """Return the posterior elements, each with a box around it, in the order of painting."""
     height, front, wide = arch.height, arch.lamina_p, arch.pedicle_t
-    facet, below = min(arch.facet_p), min(arch.below_p)
     tip = -0.32 * height - arch.droop * (arch.spinous + 3) - 12
+    low, high = -wide - 6, wide + 6
+    far = wide + arch.transverse + 3
+    half = arch.transverse_half + 1
     return (
-        (_spinous(arch), Extent(front - arch.spinous - 5, front + 1, tip, 0.2 * height, 7)),
-        (_laminae(arch), Extent(front - 0.15 * height - 8, front + 0.4 * wide + 8, -0.7 * height, 4, wide + 6)),
-        (_transverse(arch), Extent(arch.wall_p - 16, arch.wall_p, 0, 0.15 * height + 8, wide + 26)),
+        (_spinous(arch), Extent(front - arch.spinous - 5, front + 1, tip, 0.2 * height, -7, 7)),
+        (_laminae(arch), Extent(front - 0.15 * height - 8, front + 0.4 * wide + 8, -0.7 * height, 4, low, high)),
         (
-            _articular(arch),
-            Extent(
-                min(facet, below) - 16, max(*arch.facet_p, *arch.below_p) + 3,
-                -height / 2 - 16, height / 2 + 12, wide + 7,
-            ),
+            _transverse(arch),
+            Extent(arch.wall_p - 16, arch.wall_p, 0.15 * height - half, 0.15 * height + half, -far, far),
         ),
-        (_pedicles(arch), Extent(facet - 7, arch.wall_p + 6, -4, 0.17 * height + 9, wide + 6)),
-    )  # fmt: skip
+        *((_pars(ends), _around_tube(ends, max(_PARS_MM))) for ends in arch.bridges),
+        (_pedicles(arch), Extent(arch.back_p - 2, arch.wall_p + 6, -6, 0.17 * height + 9, low, high)),
+    )
+
+
+def _paint_joint(canvas: Canvas, disc: Disc, joint: Joint, around: tuple[Body, Body], palette: Palette) -> None:
+    """Paint the two processes of a facet joint and what lies between them."""
+    above, below = around
+    reach = joint.half_disc + 15
+    sides = sorted((joint.sign * (joint.w - 13), joint.sign * (joint.w + 13)))
+    view = canvas.view(_around(disc.frame, Extent(joint.p - 13, joint.p + 15, -reach, reach, *sides)))
+    if view is None:
+        return
+    point = disc.frame.local(view.x, view.y, view.z)
+    for body, inside in ((above, joint.inferior), (below, joint.superior)):
+        view.paint(inside(point, 0.0), palette.number("cortex"), body.label)
+        view.paint(inside(point, -_CORTEX_MM), palette.number(_marrow(body)), body.label)
+    view.paint(joint.cleft(point), palette.number("joint_fluid" if joint.has_fluid else "cartilage"), 0)
 
 
 def paint_bodies(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint all vertebral bodies and the sacrum with its wings; they cover discs and the front of the sac."""
     for body in spine.bodies:
         if body.label == SACRUM_LABEL:
-            wing = Extent(-0.8 * body.depth - 6, 0.5 * body.depth, -0.7 * body.height, 0.7 * body.height, 56)
+            tall = 0.7 * body.height
+            wing = Extent(-0.8 * body.depth - 6, 0.5 * body.depth, -tall, tall, -56, 56)
             _paint_bone(canvas, body, _sacral_wing(body), palette, wing)
-        half, up = body.depth / 2 + 3, body.height / 2 + 4 + abs(body.wedge) * body.depth / 4
-        _paint_bone(canvas, body, _block(body), palette, Extent(-half, half, -up, up, body.width / 2 + 3))
+        half, up = body.depth / 2 + 7, body.height / 2 + 4 + abs(body.wedge) * body.depth / 4
+        wide = body.width / 2 + 7
+        block = Extent(-half, half, -up, up, -wide, wide)
+        _paint_bone(canvas, body, _block(body), palette, block, cortex=_ENDPLATE_MM)
         if body.label != SACRUM_LABEL:
             _paint_vein(canvas, body, palette)
 
 
-def _paint_bone(canvas: Canvas, body: Body, inside: Inside, palette: Palette, extent: Extent) -> None:
-    view = canvas.view(_around(body, extent))
+def _paint_bone(
+    canvas: Canvas, body: Body, inside: Inside, palette: Palette, extent: Extent, cortex: float = _CORTEX_MM
+) -> None:
+    view = canvas.view(_around(body.frame, extent))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
     view.paint(inside(p, q, t, 0.0), palette.number("cortex"), body.label)
-    view.paint(inside(p, q, t, -_CORTEX_MM), palette.number(_marrow(body)), body.label)
+    view.paint(inside(p, q, t, -cortex), palette.number(_marrow(body)), body.label)
 
 
 def _marrow(body: Body) -> str:
     return f"marrow_{body.name}"
 
 
-def _around(body: Body, extent: Extent) -> Box:
+def _around(frame: Frame, extent: Extent) -> Box:
     """Return the world box around an extent."""
     corners = [
-        body.frame.world(p, q, t)
+        frame.world(p, q, t)
         for p in (extent.p_from, extent.p_to)
         for q in (extent.q_from, extent.q_to)
-        for t in (-extent.t_to, extent.t_to)
+        for t in (extent.t_from, extent.t_to)
     ]
     x, y, z = zip(*corners, strict=True)
     return (min(x), min(y), min(z)), (max(x), max(y), max(z))
+
+
+def _around_tube(ends: tuple[tuple[float, float, float], tuple[float, float, float]], radius: float) -> Extent:
+    low = [min(pair) - radius for pair in zip(*ends, strict=True)]
+    high = [max(pair) + radius for pair in zip(*ends, strict=True)]
+    return Extent(low[0], high[0], low[1], high[1], low[2], high[2])
 
 
 def _block(body: Body) -> Inside:
@@ -116,7 +144,7 @@ def _block(body: Body) -> Inside:
 
 def _paint_vein(canvas: Canvas, body: Body, palette: Palette) -> None:
     """Paint the basivertebral vein, a bright wedge in the middle of the back wall."""
-    view = canvas.view(_around(body, Extent(-body.depth / 2 - 2, -body.depth / 2 + 12, -3, 3, 6)))
+    view = canvas.view(_around(body.frame, Extent(-body.depth / 2 - 2, -body.depth / 2 + 12, -3, 3, -6, 6)))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
@@ -130,51 +158,19 @@ def _near(values: Values, middle: Values | float, half: float, grow: float) -> N
     return near
 
 
-def _oval(
-    p: Values, q: Values, centre: tuple[Values | float, float], radii: tuple[float, float], grow: float
-) -> NDArray[np.bool_]:
-    along = (p - centre[0]) / (radii[0] + grow)
-    up = (q - centre[1]) / (radii[1] + grow)
-    oval: NDArray[np.bool_] = along**2 + up**2 <= 1.0
-    return oval
-
-
 def _pedicles(arch: Arch) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         across = (np.abs(t) - arch.pedicle_t) / (3.4 + grow)
         up = (q - 0.17 * arch.height) / (_PEDICLE_HALF_HEIGHT_MM + grow)
-        back = min(*arch.facet_p) - 4.0
-        found: NDArray[np.bool_] = (across**2 + up**2 <= 1.0) & (p <= arch.wall_p + 5) & (p >= back - grow)
+        found: NDArray[np.bool_] = (across**2 + up**2 <= 1.0) & (p <= arch.wall_p + 5) & (p >= arch.back_p - grow)
         return found
 
     return inside
 
 
-def _articular(arch: Arch) -> Inside:
-    """Superior process in front and up, inferior process behind the next vertebra's superior one and down."""
-
+def _pars(ends: tuple[tuple[float, float, float], tuple[float, float, float]]) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
-        facet = np.where(t < 0, arch.facet_p[0], arch.facet_p[1])
-        below = np.where(t < 0, arch.below_p[0], arch.below_p[1])
-        column = _near(np.abs(t), arch.pedicle_t, 4.5, grow)
-        end = arch.height / 2
-        upper = _oval(p, q, (facet - 3.6, end + 1.0), (3.6, 11.0), grow)
-        pars = _oval(p + 0.25 * q, q, ((facet + below) / 2 - 5.0, -1.0), (4.0, 13.0), grow)
-        lower = _oval(p, q, (below - 11.2, -end - 3.0), (3.2, 13.0), grow)
-        found: NDArray[np.bool_] = column & (upper | pars | (lower & (p < below - 7.8 + grow)))
-        return found
-
-    return inside
-
-
-def _sacral_facet(arch: Arch) -> Inside:
-    """The superior articular processes of S1, which stand behind the foramina of L5-S1."""
-
-    def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
-        facet = np.where(t < 0, arch.facet_p[0], arch.facet_p[1])
-        column = _near(np.abs(t), arch.pedicle_t, 4.5, grow)
-        found: NDArray[np.bool_] = column & _oval(p, q, (facet - 3.6, arch.height / 2 + 1.0), (3.6, 11.0), grow)
-        return found
+        return tube_inside((p, q, t), ends, (_PARS_MM[0] + grow, _PARS_MM[1] + grow))
 
     return inside
 
@@ -216,9 +212,9 @@ def _transverse(arch: Arch) -> Inside:
         side = np.abs(t)
         found: NDArray[np.bool_] = (
             (side >= arch.pedicle_t + 2)
-            & (side <= arch.pedicle_t + 23 + grow)
+            & (side <= arch.pedicle_t + arch.transverse + grow)
             & _near(p, arch.wall_p - 7.0 - 0.15 * (side - arch.pedicle_t), 2.6, grow)
-            & _near(q, 0.15 * arch.height, 4.5, grow)
+            & _near(q, 0.15 * arch.height, arch.transverse_half, grow)
         )
         return found
 

@@ -1,7 +1,7 @@
-"""The spinal canal as a curve in the sagittal plane, with the sizes of sac, cord and bony canal along it.
+"""The spinal canal as a curve, with the sizes of sac, cord and bony canal along it.
 
-Canal coordinates of a point: the index of the nearest sample of the curve (0.5 mm apart, head to foot is
-downwards in index) and d, the distance from the curve, positive to the front.
+Canal coordinates of a point: the index of the sample of the curve that is nearest in the side view (0.5 mm apart, the
+sacrum first), d, the distance from the curve in that view, positive to the front, and t, to the patient's right.
 """
 
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ class CanalCurve:
     """The middle of the thecal sac, sacrum first, and what surrounds it.
 
     Attributes:
+        x: Samples, RAS+ mm.
         y: Samples, RAS+ mm.
         z: Samples, RAS+ mm.
         normal_y: Forward unit normal of the curve.
@@ -35,6 +36,7 @@ class CanalCurve:
         back_gap: From the sac to the laminae, mm.
     """
 
+    x: Samples
     y: Samples
     z: Samples
     normal_y: Samples
@@ -70,24 +72,25 @@ def build_curve(
     """Build the curve through its nodes.
 
     Args:
-        nodes: (N, 2) y, z of the middle of the sac, RAS+ mm, from the sacrum upwards.
+        nodes: (N, 3) x, y, z of the middle of the sac, RAS+ mm, from the sacrum upwards.
         sac_ap: AP diameter of the sac, mm.
         sac_width: Width of the sac at each node, mm.
         bony_width: Distance between the pedicles at each node, mm.
         sac_end: Node position at which the sac ends; it tapers over the node above.
     """
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(nodes, axis=0).T))])
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(nodes, axis=0), axis=1))])
     spline = CubicSpline(length, nodes)
     along = np.arange(0.0, length[-1], _STEP_MM)
     position, tangent = spline(along), spline(along, 1)
-    tangent /= np.hypot(*tangent.T)[:, None]
+    tangent = tangent[:, 1:] / np.hypot(*tangent[:, 1:].T)[:, None]
     node = np.interp(along, length, np.arange(len(nodes)))
     taper = np.sqrt(np.clip((node - sac_end) / 2.5, 0.0, 1.0))
     # Odd nodes lie at discs, even ones at bodies: behind a disc the laminae leave room for a fat pad.
     pad = np.abs(node - np.round(node / 2) * 2)
     return CanalCurve(
-        y=position[:, 0],
-        z=position[:, 1],
+        x=position[:, 0],
+        y=position[:, 1],
+        z=position[:, 2],
         normal_y=tangent[:, 1],
         normal_z=-tangent[:, 0],
         node=node,
@@ -95,5 +98,5 @@ def build_curve(
         sac_half_width=0.5 * np.interp(node, np.arange(len(nodes)), sac_width) * taper,
         bony_half_width=0.5 * np.interp(node, np.arange(len(nodes)), bony_width),
         back_gap=1.0 + 2.6 * np.clip(pad, 0.0, 1.0),
-        _tree=cKDTree(position),
+        _tree=cKDTree(position[:, 1:]),
     )

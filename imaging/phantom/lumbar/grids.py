@@ -18,7 +18,8 @@ def _sagittal_grid(row: SeriesRow, spine: Spine) -> tuple[AffineMatrix, tuple[in
     shape = (row.cols, row.rows, row.slices)
     directions = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]).T
     lumbar = spine.curve.z > 0.0
-    centre = np.array([0.0, float(spine.curve.y[lumbar].mean()) + 32.0, 0.5 * row.rows * row.pixel - 45.0])
+    x, y = float(spine.curve.x[lumbar].mean()), float(spine.curve.y[lumbar].mean())
+    centre = np.array([x, y + 32.0, 0.5 * row.rows * row.pixel - 45.0])
     return grid_affine(directions, row, shape, centre), shape
 
 
@@ -32,6 +33,6 @@ def _axial_grid(row: SeriesRow, spine: Spine) -> tuple[AffineMatrix, tuple[int, 
     shape = (row.cols, row.rows, slices)
     directions = np.array([[-1.0, 0.0, 0.0], [0.0, -np.cos(tilt), np.sin(tilt)], up]).T
     middle = spine.disc("L3-L4").frame
-    centre = np.array([0.0, middle.y, middle.z])
-    centre += up * ((low + high) / 2 - centre @ up) + directions[:, 1] * 22.0
+    centre = np.array([middle.x, middle.y, middle.z])
+    centre += up * ((low + high) / 2 - float(centre[1:] @ up[1:])) + directions[:, 1] * 22.0
     return grid_affine(directions, row, shape, centre), shape

@@ -1,6 +1,6 @@
 """From a plan to shapes in the world: bodies and discs stacked from the sacrum upwards, the canal behind them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 from anatomy import disc_label, vertebra_label
 from imaging.phantom.lumbar.arch import Arch, build_arch
 from imaging.phantom.lumbar.canal import CanalCurve, build_curve
+from imaging.phantom.lumbar.facets import Joint, build_joints
 from imaging.phantom.lumbar.plan import BodyPlan, DiscPlan, SpinePlan
-from imaging.phantom.lumbar.tables import Tables
+from imaging.phantom.lumbar.posture import body_leans
+from imaging.phantom.lumbar.sacrum import SACRUM_LABEL, place_sacrum
+from imaging.phantom.lumbar.tables import Tables, by_level
 from imaging.phantom.shapes import Body, Bulges, Disc, Frame
 
-SACRUM_LABEL = 50
 _MEAN_BOWL = 0.96  # mean depth of a bowl over its middle third, a share of its deepest
-# The sacrum below S1: height, depth, width in mm and the turn against the segment above in degrees. Own choice.
-_SACRUM = (
-    ("S1", 29.0, 33.0, 48.0, 8.0),
-    ("S2", 24.0, 22.0, 42.0, 4.0),
-    ("S3", 20.0, 16.0, 36.0, -14.0),
-    ("S4", 17.0, 12.0, 30.0, -16.0),
-    ("S5", 14.0, 9.0, 24.0, -18.0),
-)
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,8 @@ class Spine:
         curve: The canal.
         flavum: Level -> mm by which the ligamentum flavum pushes into the sac.
         pedicle_t: Vertebra -> distance of its pedicles from the midline, mm.
-        arches: Vertebra or S1 -> its posterior elements.
+        arches: Vertebra -> its posterior elements.
+        joints: Level -> its (left, right) facet joint.
     """
 
     plan: SpinePlan
@@ -47,6 +42,7 @@ class Spine:
     flavum: dict[str, float]
     pedicle_t: dict[str, float]
     arches: dict[str, Arch]
+    joints: dict[str, tuple[Joint, Joint]]
 
     def body(self, name: str) -> Body:
         """Return a body by name."""
@@ -61,40 +57,51 @@ class Spine:
         above, below = disc.name.split("-")
         return self.body(above), self.body(below)
 
+    @property
+    def vertebrae(self) -> tuple[Body, ...]:
+        """Return the bodies without the sacrum, L5 first."""
+        return tuple(body for body in self.bodies if body.label != SACRUM_LABEL)
+
 
 def place_spine(plan: SpinePlan, tables: Tables) -> Spine:
     """Stack a plan's bodies and discs and lay the canal behind them."""
-    sacrum = _sacrum(plan)
-    bodies: list[Body] = list(sacrum)
+    bowls = [_concavity(disc) for disc in plan.discs]
+    bodies: list[Body] = list(place_sacrum(plan, tables, bowls[0]))
     discs: list[Disc] = []
     pedicles = _pedicles(plan, tables)
-    bowls = [_concavity(disc) for disc in plan.discs]
+    leans = body_leans(plan, tables)
     for index, (disc_plan, body_plan) in enumerate(zip(plan.discs, plan.bodies, strict=True)):
         below = bodies[-1]
         around = bowls[index], bowls[min(index + 1, len(bowls) - 1)]
-        body = _stack(below, disc_plan, body_plan, around, _sway(plan, index))
-        bodies.append(body)
-        discs.append(_disc_between(body, below, disc_plan, tables, plan.sac_ap, pedicles[body.name]))
-    curve = _canal(bodies, discs, plan, tables)
-    flavum = {
-        disc.name: _flavum(disc, disc_plan, plan.sac_ap, tables)
+        lips = disc_plan.lip, plan.discs[min(index + 1, len(bowls) - 1)].lip
+        body = _stack(below, disc_plan, body_plan, around, leans[index])
+        bodies.append(replace(body, lip_bottom=lips[0], lip_top=lips[1]))
+        discs.append(_disc_between(body, below, disc_plan, plan, tables, pedicles[body.name]))
+    joints = {
+        disc.name: build_joints(disc, disc_plan, tables, _joint_t(pedicles, disc.name))
         for disc, disc_plan in zip(discs, plan.discs, strict=True)
     }
     return Spine(
-        plan, tables, tuple(bodies), tuple(discs), curve, flavum, pedicles, _arches(bodies, discs, pedicles, plan)
+        plan=plan,
+        tables=tables,
+        bodies=tuple(bodies),
+        discs=tuple(discs),
+        curve=_canal(bodies, discs, plan, tables),
+        flavum={d.name: _flavum(d, p, plan.sac_ap, tables) for d, p in zip(discs, plan.discs, strict=True)},
+        pedicle_t=pedicles,
+        arches=_arches(bodies, discs, joints, pedicles, plan),
+        joints=joints,
     )
 
 
-def by_node(table: dict[str, float], names: list[str]) -> NDArray[np.float64]:
-    """Spread a table by level over a list of names; between rows linear, past the ends constant."""
-    known = [names.index(name) for name in table if name in names]
-    order = np.argsort(known)
-    values = np.array([table[name] for name in table if name in names])
-    return np.asarray(np.interp(np.arange(len(names)), np.array(known)[order], values[order]))
+def _joint_t(pedicles: dict[str, float], level: str) -> float:
+    """Return the distance from the midline at which the foramen of a level is measured, mm."""
+    return foramen_t(pedicles[level.split("-")[0]])
 
 
-def _sway(plan: SpinePlan, index: int) -> float:
-    return float(plan.sway * np.sin(np.pi * index / 8.0))
+def foramen_t(pedicle_t: float) -> float:
+    """Return how far from the midline a foramen is measured, mm."""
+    return pedicle_t - 1.0
 
 
 def _concavity(disc: DiscPlan) -> float:
@@ -102,52 +109,31 @@ def _concavity(disc: DiscPlan) -> float:
     return float(np.clip(0.16 * disc.height - 0.3, 0.0, 1.6))
 
 
-def _sacrum(plan: SpinePlan) -> list[Body]:
-    """Return S5 to S1; the middle of the S1 endplate is the world's origin."""
-    segments: list[Body] = []
-    top_y, top_z, tilt = 0.0, 0.0, plan.sacral_slope
-    concavity = _concavity(plan.discs[0])
-    for index, (name, height, depth, width, turn) in enumerate(_SACRUM):
-        tilt += float(np.radians(turn)) if index else 0.0
-        wedge = float(np.radians(8.0)) if index == 0 else 0.0
-        mid_tilt = tilt + wedge / 2
-        centre = Frame(0.0, top_y, top_z, mid_tilt).world(0.0, -height / 2)
-        segments.append(
-            Body(
-                name=name,
-                label=SACRUM_LABEL,
-                frame=Frame(0.0, centre[1], centre[2], mid_tilt),
-                depth=depth,
-                width=width,
-                height=height,
-                wedge=wedge,
-                concavity_top=concavity if index == 0 else 0.0,
-                concavity_bottom=0.0,
-            )
-        )
-        tilt = mid_tilt + wedge / 2
-        _, top_y, top_z = segments[-1].frame.world(-0.15 * depth, -height / 2 - 1.5)
-    return segments[::-1]
-
-
-def _stack(below: Body, disc: DiscPlan, plan: BodyPlan, bowls: tuple[float, float], x: float) -> Body:
+def _stack(
+    below: Body, disc: DiscPlan, plan: BodyPlan, bowls: tuple[float, float], lean: tuple[float, float]
+) -> Body:
     """Place a body on the disc above another body; ``bowls`` are those of its lower and upper endplate, mm."""
-    _, end_y, end_z = below.frame.world(0.0, below.height / 2)
-    end_tilt = below.frame.tilt - below.wedge / 2
-    rim = _rim_height(disc, bowls[0])
-    _, y, z = Frame(x, end_y, end_z, end_tilt - disc.wedge / 2).world(0.0, rim)
-    _, y, z = Frame(x, y, z, end_tilt).world(disc.slip, 0.0)
-    tilt = end_tilt - disc.wedge - plan.wedge / 2
-    _, y, z = Frame(x, y, z, tilt).world(0.0, plan.height / 2)
+    frame = below.frame
+    end_tilt = frame.tilt - below.wedge / 2
+    mean = (frame.roll + lean[0]) / 2, (frame.yaw + lean[1]) / 2
+    end = frame.world(0.0, below.height / 2)
+    end = Frame(*end, end_tilt - disc.wedge / 2, *mean).world(0.0, _rim_height(disc, bowls[0]))
+    end = Frame(*end, end_tilt, *mean).world(disc.slip, 0.0)
+    # A fracture takes from the front only: the body is lower in its middle and wedged backwards.
+    lost = plan.collapse * plan.height
+    wedge = plan.wedge - float(np.arctan(lost / plan.depth))
+    height = plan.height - lost / 2
+    tilt = end_tilt - disc.wedge - wedge / 2
+    centre = Frame(*end, tilt, *lean).world(0.0, height / 2)
     return Body(
         name=plan.name,
         label=vertebra_label(plan.name),
-        frame=Frame(x, y, z, tilt),
+        frame=Frame(*centre, tilt, *lean),
         depth=plan.depth,
         width=plan.width,
-        height=plan.height,
-        wedge=plan.wedge,
-        concavity_top=bowls[1],
+        height=height,
+        wedge=wedge,
+        concavity_top=bowls[1] + 4.0 * plan.collapse,
         concavity_bottom=bowls[0],
     )
 
@@ -158,20 +144,23 @@ def _rim_height(disc: DiscPlan, concavity: float) -> float:
 
 
 def _disc_between(
-    above: Body, below: Body, plan: DiscPlan, tables: Tables, sac_ap: float, pedicle_t: float
+    above: Body, below: Body, plan: DiscPlan, spine: SpinePlan, tables: Tables, pedicle_t: float
 ) -> Disc:
-    _, top_y, top_z = above.frame.world(0.0, -above.height / 2)
-    _, end_y, end_z = below.frame.world(0.0, below.height / 2)
+    top = np.array(above.frame.world(0.0, -above.height / 2))
+    end = np.array(below.frame.world(0.0, below.height / 2))
     tilt = (above.frame.tilt + above.wedge / 2 + below.frame.tilt - below.wedge / 2) / 2
-    diffuse, focal = _midline_bulges(plan, _gap(plan.name, tables) + sac_ap, tables)
+    lean = (above.frame.roll + below.frame.roll) / 2, (above.frame.yaw + below.frame.yaw) / 2
+    frame = Frame(*((top + end) / 2).tolist(), tilt, *lean)
+    diffuse, focal = _midline_bulges(plan, _gap(plan.name, tables) + spine.sac_ap, tables)
+    share = tables.transitional["rudimentary"]["depth_share"] if plan.is_rudimentary else 1.0
     return Disc(
         name=plan.name,
         label=disc_label(plan.name),
-        frame=Frame((above.frame.x + below.frame.x) / 2, (top_y + end_y) / 2, (top_z + end_z) / 2, tilt),
-        depth=(above.depth + below.depth) / 2,
-        width=(above.width + below.width) / 2 if below.label != SACRUM_LABEL else above.width,
+        frame=frame,
+        depth=share * (above.depth + below.depth) / 2,
+        width=share * ((above.width + below.width) / 2 if below.label != SACRUM_LABEL else above.width),
         # Along the disc's normal only: a slip does not make it higher.
-        height=float((top_y - end_y) * np.sin(tilt) + (top_z - end_z) * np.cos(tilt)),
+        height=float((top - end) @ frame.axes[1]),
         wedge=plan.wedge,
         slip=plan.slip,
         bulges=Bulges(
@@ -182,6 +171,7 @@ def _disc_between(
             lateral=(_lateral(plan.foramen_width[0]), _lateral(plan.foramen_width[1])),
             lateral_t=pedicle_t,
         ),
+        side_wedge=below.frame.roll - above.frame.roll,
     )
 
 
@@ -211,7 +201,7 @@ def _lateral(foramen_width: float) -> float:
 
 def _gap(level: str, tables: Tables) -> float:
     names = list(tables.discs)
-    return float(by_node(tables.canal["anterior_gap"], names)[names.index(level)])
+    return float(by_level(tables.canal["anterior_gap"], names)[names.index(level)])
 
 
 def _flavum(disc: Disc, plan: DiscPlan, sac_ap: float, tables: Tables) -> float:
@@ -223,26 +213,24 @@ def _flavum(disc: Disc, plan: DiscPlan, sac_ap: float, tables: Tables) -> float:
 def _pedicles(plan: SpinePlan, tables: Tables) -> dict[str, float]:
     """Return the distance of each vertebra's pedicles from the midline, mm."""
     names = list(tables.discs)
-    bony = by_node(tables.canal["bony_width"], names)
+    bony = by_level(tables.canal["bony_width"], names)
     return {body.name: float(bony[len(names) - 1 - index] / 2 + 3.0) for index, body in enumerate(plan.bodies)}
 
 
-def _arches(bodies: list[Body], discs: list[Disc], pedicles: dict[str, float], plan: SpinePlan) -> dict[str, Arch]:
-    """Return the posterior elements of S1 (its facets) and of every vertebra."""
-    widths = {disc.name: disc.foramen_width for disc in plan.discs}
-    stack = [body for body in bodies if body.label != SACRUM_LABEL or body.name == "S1"]
+def _arches(
+    bodies: list[Body],
+    discs: list[Disc],
+    joints: dict[str, tuple[Joint, Joint]],
+    pedicles: dict[str, float],
+    plan: SpinePlan,
+) -> dict[str, Arch]:
+    """Return the posterior elements of every vertebra."""
+    upper = [body for body in bodies if body.label != SACRUM_LABEL]
     return {
         body.name: build_arch(
-            body,
-            above=discs[index] if index < len(discs) else None,
-            below=discs[index - 1] if index else None,
-            # S1 has no pedicles of its own: its facets stand in one line with those of L5.
-            pedicle_t=pedicles["L5" if body.name == "S1" else body.name],
-            pedicle_above_t=pedicles[stack[min(index + 1, len(stack) - 1)].name],
-            sac_ap=plan.sac_ap,
-            widths=widths,
+            body, below=discs[index], joints=joints[discs[index].name], pedicle_t=pedicles[body.name], plan=plan
         )
-        for index, body in enumerate(stack)
+        for index, body in enumerate(upper)
     }
 
 
@@ -254,25 +242,32 @@ def _canal(bodies: list[Body], discs: list[Disc], plan: SpinePlan, tables: Table
     nodes, rows = [], []
     for index, body in enumerate(segments):
         lift = 0.5 * plan.sac_ap + (6.0 - index)
-        nodes.append(body.frame.world(-body.depth / 2 - lift, 0.0)[1:])
-        nodes.append(body.frame.world(-body.depth / 2 - lift, body.height / 2)[1:])
+        nodes.append(body.frame.world(-body.depth / 2 - lift, 0.0))
+        nodes.append(body.frame.world(-body.depth / 2 - lift, body.height / 2))
         rows += [len(names) - 1.0] * 2
     nodes.pop()
     rows.pop()
     for index, (disc, body) in enumerate(zip(discs, upper, strict=True)):
         row = len(names) - 1 - index
         offset = _gap(disc.name, tables) + 0.5 * plan.sac_ap
-        nodes.append(disc.frame.world(-disc.depth / 2 + disc.hollow - offset, 0.0)[1:])
-        nodes.append(body.frame.world(-body.depth / 2 + body.hollow - offset - 0.4, 0.0)[1:])
+        back = (disc.depth if not plan.discs[index].is_rudimentary else body.depth) / 2
+        nodes.append(disc.frame.world(-back + disc.hollow - offset, 0.0))
+        nodes.append(body.frame.world(-body.depth / 2 + body.hollow - offset - 0.4, 0.0))
         rows += [float(row), row - 0.5]
     top = upper[-1]
-    nodes.append(top.frame.world(-top.depth / 2 - 0.5 * plan.sac_ap, top.height / 2 + 6.0)[1:])
+    nodes.append(top.frame.world(-top.depth / 2 - 0.5 * plan.sac_ap, top.height / 2 + 6.0))
     rows.append(0.0)
     levels = np.arange(len(names))
     return build_curve(
         np.array(nodes),
         sac_ap=plan.sac_ap,
-        sac_width=np.interp(rows, levels, by_node(tables.canal["sac_width"], names)),
-        bony_width=np.interp(rows, levels, by_node(tables.canal["bony_width"], names)),
+        sac_width=np.interp(rows, levels, _sac_widths(plan, tables, names)),
+        bony_width=np.interp(rows, levels, by_level(tables.canal["bony_width"], names)),
         sac_end=1.5,
     )
+
+
+def _sac_widths(plan: SpinePlan, tables: Tables, names: list[str]) -> NDArray[np.float64]:
+    """Return the width of the sac at each level: its area falls with age, three quarters of it by width."""
+    in_70s = by_level(tables.canal["area_in_70s"], names) ** 0.75
+    return by_level(tables.canal["sac_width"], names) * (1.0 + (in_70s - 1.0) * (plan.age_years - 50.0) / 50.0)

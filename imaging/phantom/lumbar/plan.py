@@ -1,35 +1,32 @@
-"""The plan of one lumbar spine: sizes and wear drawn from published norms and prevalences, by seed.
-
-A plan is what the draw asks for. What the phantom then shows is measured on the geometry (``truth.py``).
-Liabilities follow a Gaussian copula: a worn patient has several worn levels, and a worn level several findings,
-while each finding is drawn at its published rate. Two are bound to others: narrowing is drawn only for discs of
-Pfirrmann III and IV (V is collapsed anyway), and a slip or a herniation narrows canal and foramina beyond what was
-drawn for these.
-"""
+"""The plan of one lumbar spine: what the draw asks for. What the phantom then shows is measured (``truth.py``)."""
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import norm
-
-from imaging.phantom.lumbar.tables import DiscRow, Tables
-from imaging.phantom.tissues import load_tissues
-
-_GRADES = ("I", "II", "III", "IV", "V")
-# Share of the healthy height that is gone, by grade (low, high). Grade V is collapsed: above the 60 % of the
-# modified Pfirrmann scale's last step; grade IV normal to moderately low; own choice inside these words.
-_LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.4), "V": (0.66, 0.75)}
+USUAL, SACRALISED, LUMBARISED = "usual", "sacralised_l5", "lumbarised_s1"
+"""Numbering of the lumbosacral junction."""
 
 
 @dataclass(frozen=True)
 class BodyPlan:
-    """Sizes of a vertebral body, mm; ``wedge`` in radians."""
+    """Sizes of a vertebral body, mm.
+
+    Attributes:
+        name: Such as ``L4``.
+        height: Mean of front and back.
+        depth: AP length of the endplates.
+        width: Left to right.
+        wedge: Radians, positive when taller in front.
+        collapse: Share of the front height lost to a fracture.
+        haemangioma: Radius, mm; 0 for none.
+    """
 
     name: str
     height: float
     depth: float
     width: float
     wedge: float
+    collapse: float = 0.0
+    haemangioma: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,24 @@ class DiscPlan:
         nucleus_t2: T2 of the nucleus in ms.
         bulge: Diffuse bulge.
         focal: Height of a herniation; 0 for none.
-        focal_t: Its place, mm to the patient's right.
-        slip: Forward offset of the vertebra above.
+        focal_t: Its place, to the patient's right.
+        slip: Forward offset of the vertebra above; negative backwards.
         canal_ap: Largest AP diameter the sac may keep here.
         foramen_width: Width of the (left, right) foramen.
         modic: Type 0 to 3.
         pit_above: Depth of a pit in the endplate above the disc.
         pit_below: Depth of a pit in the endplate below it.
+        is_extruded: True when the herniation is an extrusion.
+        migration: How far it reaches past the disc's level, to the head; negative to the feet.
+        recess: Height of the (left, right) lateral recess.
+        flavum: Thickness of the ligamentum flavum beside what the canal's narrowing asks for.
+        facet_size: Facets against usual ones.
+        facet_fluid: Effusion of the (left, right) facet joint.
+        facet_turn: Of the (left, right) joint against the level's usual angle, radians.
+        lip: How far osteophytes of both rims stand out.
+        has_vacuum: True for gas in a collapsed disc.
+        has_fissure: True for a bright fissure in the back of the annulus.
+        is_rudimentary: True for the small disc under a sacralised L5.
     """
 
     name: str
@@ -69,6 +77,17 @@ class DiscPlan:
     modic: int
     pit_above: float
     pit_below: float
+    is_extruded: bool = False
+    migration: float = 0.0
+    recess: tuple[float, float] = (6.0, 6.0)
+    flavum: float = 3.0
+    facet_size: float = 1.0
+    facet_fluid: tuple[bool, bool] = (False, False)
+    facet_turn: tuple[float, float] = (0.0, 0.0)
+    lip: float = 0.0
+    has_vacuum: bool = False
+    has_fissure: bool = False
+    is_rudimentary: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +103,11 @@ class SpinePlan:
         sac_ap: AP diameter of the thecal sac, mm.
         sacral_slope: Radians.
         conus: End of the cord, levels below the middle of L1.
-        sway: Largest sideways offset of the spine, mm, to the patient's right.
+        cobb: Angle of the side curve, radians, positive when its bulge looks to the patient's right.
+        apex: Index of the body at its apex (L5 = 0).
         back_fat: Subcutaneous fat of the back, mm.
+        muscle_fat: Fat fraction of the back muscles.
+        numbering: ``usual``, ``sacralised_l5`` or ``lumbarised_s1``.
     """
 
     seed: int
@@ -96,152 +118,16 @@ class SpinePlan:
     sac_ap: float
     sacral_slope: float
     conus: float
-    sway: float
-    back_fat: float
+    cobb: float = 0.0
+    apex: float = 3.0
+    back_fat: float = 20.0
+    muscle_fat: float = 0.16
+    numbering: str = USUAL
 
     def disc(self, name: str) -> DiscPlan:
         """Return a disc's plan by name."""
         return next(disc for disc in self.discs if disc.name == name)
 
-
-def draw_plan(tables: Tables, *, seed: int) -> SpinePlan:
-    """Draw a spine.
-
-    Args:
-        tables: Norms and prevalences.
-        seed: The same seed gives the same plan.
-    """
-    rng = np.random.default_rng((seed, 1))
-    people = tables.people
-    sex = "F" if rng.random() < 0.5 else "M"
-    age = int(rng.integers(people["age_years"][0], people["age_years"][1] + 1))
-    scale = float(people["sex_scale"][sex] * np.clip(rng.normal(1.0, people["size_sd"]), 0.92, 1.08))
-    sac = tables.canal["sac_ap"]
-    sac_ap = float(np.clip(rng.normal(sac["mean"], sac["sd"]), sac["low"], sac["high"]))
-    # Liability of the patient: half of it is age, so that old spines are the worn ones on average.
-    low, high = people["age_years"]
-    age_score = ((age - low) / (high - low) - 0.5) * np.sqrt(12.0)
-    patient = float(np.sqrt(0.5) * age_score + np.sqrt(0.5) * rng.normal())
-    return SpinePlan(
-        seed=seed,
-        sex=sex,
-        age_years=age,
-        bodies=tuple(_draw_body(tables, name, scale, rng) for name in reversed(tables.vertebrae)),
-        discs=tuple(_draw_disc(tables, name, scale, patient, sac_ap, rng) for name in reversed(tables.discs)),
-        sac_ap=sac_ap,
-        sacral_slope=float(np.radians(rng.normal(tables.sacrum["slope"]["mean"], tables.sacrum["slope"]["sd"]))),
-        conus=float(np.clip(rng.normal(tables.canal["conus"]["mean"], tables.canal["conus"]["sd"]), -1.0, 1.2)),
-        sway=float(rng.uniform(-1.5, 1.5)),
-        back_fat=float(rng.uniform(12.0, 32.0)),
-    )
-
-
-def _draw_body(tables: Tables, name: str, scale: float, rng: np.random.Generator) -> BodyPlan:
-    row = tables.vertebrae[name]
-    return BodyPlan(
-        name=name,
-        height=scale * row.height + _clipped(rng, tables.height_sd),
-        depth=scale * row.depth + _clipped(rng, tables.depth_sd),
-        width=scale * row.width + _clipped(rng, tables.depth_sd),
-        wedge=float(np.radians(row.wedge + _clipped(rng, 0.8))),
-    )
-
-
-def _clipped(rng: np.random.Generator, sd: float) -> float:
-    return float(np.clip(rng.normal(0.0, sd), -2 * sd, 2 * sd))
-
-
-class _Liability:
-    """Correlated uniform numbers of one level: high means worn."""
-
-    def __init__(self, tables: Tables, patient: float, rng: np.random.Generator) -> None:
-        share = tables.copula
-        self._shared = np.sqrt(share["patient"]) * patient + np.sqrt(share["level"]) * rng.normal()
-        self._own = np.sqrt(1.0 - share["patient"] - share["level"])
-        self._rng = rng
-
-    def quantile(self) -> float:
-        """Return a number from 0 to 1, uniform over patients and levels."""
-        return float(norm.cdf(self._shared + self._own * self._rng.normal()))
-
-    def step(self, counts: list[int]) -> int:
-        """Return a step of an ordered scale with these counts, best step first."""
-        borders = np.cumsum(counts) / np.sum(counts)
-        return int(np.searchsorted(borders, self.quantile(), side="right").clip(0, len(counts) - 1))
-
-    def happens(self, count: int, n: int) -> bool:
-        """Return whether something with rate count / n is there."""
-        return self.quantile() > 1.0 - count / n
-
-
-def _draw_disc(
-    tables: Tables, name: str, scale: float, patient: float, sac_ap: float, rng: np.random.Generator
-) -> DiscPlan:
-    row = tables.discs[name]
-    rates = tables.prevalence.get(name, tables.prevalence["T11-T12"])
-    liability = _Liability(tables, patient, rng)
-    grade = _GRADES[liability.step(rates.pfirrmann)]
-    healthy = _healthy_height(row, scale, rng)
-    height = healthy * (1.0 - float(rng.uniform(*_LOSS[grade])))
-    if grade in ("III", "IV") and liability.happens(rates.narrowing, rates.n):
-        height = min(height, healthy * float(rng.uniform(0.5, 0.62)))
-    bulges = liability.happens(rates.bulging, rates.n)
-    herniates = liability.happens(rates.herniation, rates.n)
-    slips = liability.happens(rates.slip, rates.n)
-    return DiscPlan(
-        name=name,
-        healthy_height=healthy,
-        height=height,
-        wedge=float(np.radians(row.wedge)) * height / healthy,
-        pfirrmann=grade,
-        nucleus_t2=_nucleus_t2(grade, rng),
-        bulge=float(rng.uniform(1.8, 3.4)) if bulges else float(rng.uniform(0.0, 0.4)),
-        focal=float(rng.uniform(3.5, 6.0)) if herniates else 0.0,
-        focal_t=float(rng.choice([-1.0, 0.0, 1.0]) * rng.uniform(4.0, 7.0)) if herniates else 0.0,
-        slip=float(rng.uniform(4.5, 9.0)) if slips else 0.0,
-        canal_ap=_canal_target(tables, name, sac_ap, liability, rng),
-        foramen_width=(
-            _foramen_target(tables, name, liability, rng),
-            _foramen_target(tables, name, liability, rng),
-        ),
-        modic=_modic(rates.modic, liability, rng),
-        pit_above=float(rng.uniform(1.6, 3.2)) if liability.happens(rates.upper_endplate, rates.n) else 0.0,
-        pit_below=float(rng.uniform(1.6, 3.2)) if liability.happens(rates.lower_endplate, rates.n) else 0.0,
-    )
-
-
-def _healthy_height(row: DiscRow, scale: float, rng: np.random.Generator) -> float:
-    """Draw a height inside the published range, so that an unworn disc is never narrowed."""
-    height = scale * row.height + _clipped(rng, row.sd)
-    if row.lower is None or row.upper is None:
-        return height
-    return float(np.clip(height, row.lower * 1.12, row.upper))
-
-
-def _nucleus_t2(grade: str, rng: np.random.Generator) -> float:
-    _, discs = load_tissues()
-    return float(discs[grade].nucleus_t2 * np.exp(np.clip(rng.normal(0.0, 0.08), -0.15, 0.15)))
-
-
-def _canal_target(
-    tables: Tables, name: str, sac_ap: float, liability: _Liability, rng: np.random.Generator
-) -> float:
-    """Draw the AP diameter the sac may keep, from the RSNA classes; levels without counts stay open."""
-    counts = tables.rsna_canal.get(name)
-    step = 0 if counts is None else liability.step(counts)
-    return float((sac_ap, rng.uniform(10.4, 11.6), rng.uniform(6.0, 9.5))[step])
-
-
-def _foramen_target(tables: Tables, name: str, liability: _Liability, rng: np.random.Generator) -> float:
-    """Draw a foramen's width, from the RSNA classes; the published normal is 6 to 8 mm (PMC6362883)."""
-    counts = tables.rsna_foramen.get(name)
-    step = 0 if counts is None else liability.step(counts)
-    return float((rng.uniform(5.5, 7.5), rng.uniform(2.2, 2.8), rng.uniform(0.9, 1.7))[step])
-
-
-def _modic(counts: list[int], liability: _Liability, rng: np.random.Generator) -> int:
-    """Draw a Modic type: whether there is one by liability, which one by its count."""
-    changed = sum(counts[1:])
-    if changed == 0 or not liability.happens(changed, sum(counts)):
-        return 0
-    return int(rng.choice([1, 2, 3], p=np.array(counts[1:]) / changed))
+    def body(self, name: str) -> BodyPlan:
+        """Return a body's plan by name."""
+        return next(body for body in self.bodies if body.name == name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from imaging.phantom.lumbar.shape import Herniation
 from imaging.phantom.lumbar.tables import DiscRow, Tables
 from imaging.phantom.shapes import Disc, outline_excess
 from imaging.phantom.tissues import Palette, spin_echo
@@ -40,6 +41,53 @@ def grade_foramen(width_mm: float, height_mm: float, rules: Rules) -> Graded:
         for value, limits in ((width_mm, rule["width"]), (height_mm, rule["height"]))
     ]
     return ("normal_mild", "moderate", "severe")[max(steps)], rule["version"]
+
+
+def grade_recess(height_mm: float, rules: Rules) -> Graded:
+    """Grade a lateral recess by its height.
+
+    Source: limits in use, Steurer, BMC Musculoskelet Disord 2011;12:175; not RSNA's criterion, which is unpublished.
+    """
+    rule = rules["recess"]
+    if height_mm > rule["moderate_at_most"]:
+        return "normal_mild", rule["version"]
+    return ("severe" if height_mm < rule["severe_below"] else "moderate"), rule["version"]
+
+
+def bartynski_step(height_mm: float, rules: Rules) -> int:
+    """Return 0 to 3: recess open, narrowed, its root flattened, obliterated.
+
+    Source: Bartynski's words as paraphrased in CLINICAL.md section 2; the limits are the phantom's own.
+    """
+    return sum(height_mm < limit for limit in rules["bartynski"]["limits"])
+
+
+def lee_step(contacts: tuple[bool, bool, bool, bool], root_share: float, rules: Rules) -> int:
+    """Return Lee's foraminal step 0 to 3 from where the root (front, back, above, below) touches what is no fat.
+
+    Source: Lee, AJR 2010, as paraphrased in CLINICAL.md section 2.
+    """
+    if root_share < rules["lee"]["collapsed_share"]:
+        return 3
+    if all(contacts):
+        return 2
+    front, back, above, below = contacts
+    return int((front and back) or (above and below))
+
+
+def is_extrusion(herniation: Herniation, rules: Rules) -> bool:
+    """Tell an extrusion from a protrusion by its shape in the sagittal plane.
+
+    Source: lumbar disc nomenclature 2.0 (wider than its base, or past the level of the disc); the margins are own.
+    """
+    rule = rules["extrusion"]
+    past = max(herniation.above, herniation.below) > rule["past_level_mm"]
+    return past or herniation.widest > herniation.base + rule["wider_mm"]
+
+
+def meyerding_step(share: float, rules: Rules) -> int:
+    """Return Meyerding's step 1 to 4 of a forward slip, a share of the endplate below."""
+    return 1 + sum(share > quarter for quarter in rules["meyerding"]["quarters"][:-1])
 
 
 def grade_pfirrmann(nucleus_t2_ms: float, height_loss: float, rules: Rules) -> Graded:

@@ -6,10 +6,11 @@ import numpy as np
 
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.lumbar.discs import add_disc_tissues
+from imaging.phantom.lumbar.draw import draw_plan
 from imaging.phantom.lumbar.grids import series_grid
 from imaging.phantom.lumbar.paint import paint_spine
 from imaging.phantom.lumbar.place import Spine, place_spine
-from imaging.phantom.lumbar.plan import SpinePlan, draw_plan
+from imaging.phantom.lumbar.plan import SpinePlan
 from imaging.phantom.lumbar.tables import load_tables
 from imaging.phantom.lumbar.truth import measure_truth
 from imaging.phantom.scene import Coil, Truth

@@ -1,9 +1,12 @@
 """Norms of the lumbar phantom (``configs/phantom/lumbar.yaml``) as typed rows; unknown keys are refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from imaging.phantom.tables import changed, phantom_file, read_yaml
 from runtime.errors import ConfigError
@@ -51,15 +54,24 @@ class Tables:
 
     version: str
     people: dict[str, Any]
+    posture: dict[str, Any]
+    transitional: dict[str, Any]
     vertebrae: dict[str, BodyRow]
+    fracture: dict[str, Any]
+    haemangioma: dict[str, Any]
     height_sd: float
     depth_sd: float
     discs: dict[str, DiscRow]
     canal: dict[str, Any]
+    facets: dict[str, Any]
     sacrum: dict[str, Any]
+    sacrum_segments: dict[str, list[float]]
+    lumbarised_segments: dict[str, list[float]]
     prevalence: dict[str, PrevalenceRow]
     rsna_canal: dict[str, list[int]]
     rsna_foramen: dict[str, list[int]]
+    rsna_subarticular: dict[str, list[int]]
+    morphology: dict[str, Any]
     copula: dict[str, float]
     rules: dict[str, Any]
 
@@ -87,3 +99,10 @@ def load_tables(changes: Mapping[str, Any] | None = None) -> Tables:
 @cache
 def _table() -> dict[str, Any]:
     return read_yaml(phantom_file("lumbar"))
+
+
+def by_level(table: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:
+    """Spread a table by level over a list of names, cranial to caudal; between rows linear, past the ends constant."""
+    known = [(names.index(name), value) for name, value in table.items() if name in names]
+    index, values = zip(*sorted(known), strict=True)
+    return np.asarray(np.interp(np.arange(len(names)), index, values))

@@ -1,19 +1,17 @@
 """The truth of a phantom: measured on its geometry, graded by named rules. What was drawn is not looked at.
 
-Every length is counted on a fine patch painted by the same shapes as the image, laid along the disc or the canal.
+Every length is counted on a fine plane painted by the same shapes as the image, or between corners of placed bodies.
 Three things have no length and are read from the tissue: the nucleus' T2, the kind of marrow and a pit's depth.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
 
 from anatomy import Condition, Side, load_protocol
-from imaging.phantom.canvas import Canvas
-from imaging.phantom.grid import Grid
-from imaging.phantom.lumbar.arch import foramen_t
-from imaging.phantom.lumbar.paint import paint_spine
+from imaging.phantom.lumbar.details import describe
+from imaging.phantom.lumbar.measure import measure_axial, measure_canal_ap, measure_disc_height, measure_foramen
 from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.lumbar.rules import (
+    bartynski_step,
     grade_canal,
     grade_endplate,
     grade_foramen,
@@ -22,16 +20,28 @@ from imaging.phantom.lumbar.rules import (
     grade_narrowing,
     grade_outline,
     grade_pfirrmann,
+    grade_recess,
+    lee_step,
+    meyerding_step,
 )
-from imaging.phantom.lumbar.sac import CANAL_LABEL
+from imaging.phantom.lumbar.shape import (
+    Herniation,
+    measure_cobb,
+    measure_height_ratio,
+    measure_herniation,
+    measure_listhesis,
+    measure_lordosis,
+)
 from imaging.phantom.scene import Truth
 from imaging.phantom.shapes import Disc
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import TruthGrade, TruthLevel, TruthMeasurement
 
-_FINE_MM = 0.1
-_TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
-_SACRUM = 50
+Row = tuple[str, Side | None, float, str, str]
+"""Name, side, value, unit and method of a measurement."""
+
+_SIDES = (Side.LEFT, Side.RIGHT)
+_OFF_MIDLINE_MM = 1.0
 
 
 def measure_truth(spine: Spine, palette: Palette, *, protocol: str = "lumbar") -> Truth:
@@ -44,13 +54,20 @@ def measure_truth(spine: Spine, palette: Palette, *, protocol: str = "lumbar") -
     """
     reported = [name for name in load_protocol(protocol).levels if name in spine.tables.discs]
     levels, measurements, grades = [], [], []
+    herniations: dict[str, Herniation] = {}
     for name in reported:
         disc = spine.disc(name)
         levels.append(_locate(disc))
         found = _measure_level(spine, disc, palette)
+        if grade_outline(disc, spine.tables.rules).herniation[0] == "present":
+            herniations[name] = measure_herniation(spine, disc, palette)
+            found += _rows(name, _herniation_rows(herniations[name]))
         measurements += found
         grades += _grade_level(spine, disc, palette, found)
-    return Truth(tuple(levels), tuple(measurements), tuple(grades))
+    measurements += _posture(spine)
+    return Truth(
+        tuple(levels), tuple(measurements), tuple(grades), details=describe(spine, herniations, measurements)
+    )
 
 
 def _locate(disc: Disc) -> TruthLevel:
@@ -58,169 +75,126 @@ def _locate(disc: Disc) -> TruthLevel:
     return TruthLevel(disc.name, (frame.x, frame.y, frame.z), frame.world(disc.margin(0.0), 0.0))
 
 
+def _rows(level: str, rows: list[Row]) -> list[TruthMeasurement]:
+    return [
+        TruthMeasurement(name, level, side, float(value), unit, method) for name, side, value, unit, method in rows
+    ]
+
+
 def _measure_level(spine: Spine, disc: Disc, palette: Palette) -> list[TruthMeasurement]:
-    slip, percent = _listhesis(spine, disc)
-    rows: list[tuple[str, Side | None, float, str, str]] = [
-        ("disc_height", None, _disc_height(spine, disc, palette), "mm", "mean of the middle third, mid-sagittal"),
-        ("canal_ap_diameter", None, _canal_ap(spine, disc, palette), "mm", "least across the disc, mid-sagittal"),
-        ("dural_sac_area", None, _sac_area(spine, disc, palette), "mm2", "in the plane of the disc"),
+    slip, percent = measure_listhesis(spine, disc)
+    axial = measure_axial(spine, disc, palette)
+    rules = spine.tables.rules
+    rows: list[Row] = [
+        (
+            "disc_height",
+            None,
+            measure_disc_height(spine, disc, palette),
+            "mm",
+            "mean of the middle third, mid-sagittal",
+        ),
+        (
+            "canal_ap_diameter",
+            None,
+            measure_canal_ap(spine, disc, palette),
+            "mm",
+            "least across the disc, mid-sagittal",
+        ),
+        ("dural_sac_area", None, axial.sac_area_mm2, "mm2", "in the plane of the disc"),
+        (
+            "csf_share",
+            None,
+            axial.csf_share,
+            "1",
+            "of the sac in the plane of the disc, the rest is roots or cord",
+        ),
+        ("ligamentum_flavum_thickness", None, axial.flavum_mm, "mm", "greatest, 5 mm beside the midline"),
         ("listhesis", None, slip, "mm", "between the posterior corners, along the endplate below"),
         ("listhesis_percent", None, percent, "1", "listhesis over the endplate below"),
     ]
-    for side in (Side.LEFT, Side.RIGHT):
-        width, height = _foramen(spine, disc, palette, side)
-        rows.append(("foraminal_width", side, width, "mm", "disc edge to facet, plane of the pedicles"))
-        rows.append(("foraminal_height", side, height, "mm", "pedicle to pedicle, plane of the pedicles"))
+    if slip >= rules["listhesis"]["present_from"]:
+        rows.append(("meyerding_step", None, meyerding_step(percent, rules), "1", rules["meyerding"]["version"]))
+    for side in _SIDES:
+        foramen, recess = measure_foramen(spine, disc, palette, side), axial.recess_mm[side]
+        lee = lee_step(foramen.contacts, foramen.root_share, rules)
+        rows += [
+            ("foraminal_width", side, foramen.width_mm, "mm", "disc edge to facet, plane of the pedicles"),
+            ("foraminal_height", side, foramen.height_mm, "mm", "pedicle to pedicle, plane of the pedicles"),
+            ("foraminal_lee_step", side, lee, "1", rules["lee"]["version"]),
+            ("lateral_recess_height", side, recess, "mm", "disc edge to articular process, plane of the disc"),
+            (
+                "lateral_recess_bartynski_step",
+                side,
+                bartynski_step(recess, rules),
+                "1",
+                rules["bartynski"]["version"],
+            ),
+        ]
+    return _rows(disc.name, rows)
+
+
+def _herniation_rows(found: Herniation) -> list[Row]:
+    plane = "sagittal plane of its highest point"
     return [
-        TruthMeasurement(name, disc.name, side, float(value), unit, method)
-        for name, side, value, unit, method in rows
+        ("herniation_depth", None, found.depth, "mm", f"behind the disc's outline, {plane}"),
+        ("herniation_base", None, found.base, "mm", f"head to foot at the outline, {plane}"),
+        ("herniation_height", None, found.widest, "mm", f"greatest head to foot, {plane}"),
+        ("herniation_past_above", None, found.above, "mm", f"past the disc space to the head, {plane}"),
+        ("herniation_past_below", None, found.below, "mm", f"past the disc space to the feet, {plane}"),
     ]
+
+
+def _posture(spine: Spine) -> list[TruthMeasurement]:
+    """Measure the whole spine; ``level`` names the end vertebrae, or the vertebra."""
+    cobb, upper, lower = measure_cobb(spine)
+    found = [
+        *_rows("L1-S1", [("lordosis", None, measure_lordosis(spine), "deg", "upper endplates, side view")]),
+        *_rows(
+            f"{upper}-{lower}",
+            [("cobb_angle", None, cobb, "deg", "greatest between endplates, front view; positive = convex right")],
+        ),
+    ]
+    for body in reversed(spine.vertebrae):
+        if body.name in ("T11", "T12", "L1", "L2", "L3", "L4", "L5"):
+            ratio = measure_height_ratio(body)
+            found += _rows(body.name, [("vertebral_height_ratio", None, ratio, "1", "front over back, midline")])
+    return found
 
 
 def _grade_level(spine: Spine, disc: Disc, palette: Palette, found: list[TruthMeasurement]) -> list[TruthGrade]:
     value = {(item.name, item.side): item.value for item in found}
-    rules, plan = spine.tables.rules, spine.plan.disc(disc.name)
+    rules, plan, row = spine.tables.rules, spine.plan.disc(disc.name), spine.tables.discs[disc.name]
+    if plan.is_rudimentary:
+        row = replace(row, lower=None, upper=None)  # no range is published for it
     height = value["disc_height", None]
     loss = 1.0 - height / plan.healthy_height
-    grades = [
-        (Condition.DISC_DEGENERATION, "pfirrmann", *grade_pfirrmann(plan.nucleus_t2, loss, rules), None),
-        (
-            Condition.DISC_NARROWING,
-            "presence",
-            *grade_narrowing(height, loss, spine.tables.discs[disc.name], rules),
-            None,
-        ),
-        (Condition.DISC_BULGING, "presence", *grade_outline(disc, rules).bulging, None),
-        (Condition.DISC_HERNIATION, "presence", *grade_outline(disc, rules).herniation, _focal_side(disc, rules)),
-        (Condition.SPINAL_CANAL_STENOSIS, "rsna", *grade_canal(value["canal_ap_diameter", None], rules), None),
-        (Condition.SPONDYLOLISTHESIS, "presence", *grade_listhesis(value["listhesis", None], rules), None),
-        (Condition.MODIC, "modic", *grade_modic(plan.modic, disc, spine.tables, palette), None),
-        (Condition.UPPER_ENDPLATE_CHANGE, "presence", *grade_endplate(plan.pit_above, rules), None),
-        (Condition.LOWER_ENDPLATE_CHANGE, "presence", *grade_endplate(plan.pit_below, rules), None),
+    outline = grade_outline(disc, rules)
+    grades: list[tuple[Condition, str, tuple[str, str], Side | None]] = [
+        (Condition.DISC_DEGENERATION, "pfirrmann", grade_pfirrmann(plan.nucleus_t2, loss, rules), None),
+        (Condition.DISC_NARROWING, "presence", grade_narrowing(height, loss, row, rules), None),
+        (Condition.DISC_BULGING, "presence", outline.bulging, None),
+        (Condition.DISC_HERNIATION, "presence", outline.herniation, _focal_side(disc, outline.herniation[0])),
+        (Condition.SPINAL_CANAL_STENOSIS, "rsna", grade_canal(value["canal_ap_diameter", None], rules), None),
+        (Condition.SPONDYLOLISTHESIS, "presence", grade_listhesis(value["listhesis", None], rules), None),
+        (Condition.MODIC, "modic", grade_modic(plan.modic, disc, spine.tables, palette), None),
+        (Condition.UPPER_ENDPLATE_CHANGE, "presence", grade_endplate(plan.pit_above, rules), None),
+        (Condition.LOWER_ENDPLATE_CHANGE, "presence", grade_endplate(plan.pit_below, rules), None),
     ]
     # The limits of a foramen are those of the lumbar spine: thoracic foramina are measured, not graded.
-    sides = (Side.LEFT, Side.RIGHT) if disc.name in spine.tables.rsna_foramen else ()
-    grades += [
-        (
-            Condition.NEURAL_FORAMINAL_NARROWING,
-            "rsna",
-            *grade_foramen(value["foraminal_width", side], value["foraminal_height", side], rules),
-            side,
-        )
-        for side in sides
-    ]
+    for side in _SIDES if disc.name in spine.tables.rsna_foramen else ():
+        foramen = grade_foramen(value["foraminal_width", side], value["foraminal_height", side], rules)
+        grades.append((Condition.NEURAL_FORAMINAL_NARROWING, "rsna", foramen, side))
+    for side in _SIDES if disc.name in spine.tables.rsna_subarticular else ():
+        recess = grade_recess(value["lateral_recess_height", side], rules)
+        grades.append((Condition.SUBARTICULAR_STENOSIS, "rsna", recess, side))
     return [
         TruthGrade(disc.name, side, condition, scale, grade, rule)
-        for condition, scale, grade, rule, side in grades
+        for condition, scale, (grade, rule), side in grades
     ]
 
 
-def _focal_side(disc: Disc, rules: dict[str, dict[str, float]]) -> Side | None:
+def _focal_side(disc: Disc, herniation: str) -> Side | None:
     """Return the side of a herniation off the midline; None for a central one or none."""
-    if grade_outline(disc, rules).herniation[0] == "absent" or abs(disc.bulges.focal_t) < 1.0:
+    if herniation == "absent" or abs(disc.bulges.focal_t) < _OFF_MIDLINE_MM:
         return None
     return Side.LEFT if disc.bulges.focal_t < 0 else Side.RIGHT
-
-
-def _patch(
-    spine: Spine,
-    palette: Palette,
-    origin: tuple[float, float, float],
-    along: tuple[NDArray[np.float64], float, int],
-    across: tuple[NDArray[np.float64], float, int],
-) -> NDArray[np.uint8]:
-    """Paint a fine plane and return its labels (steps along, steps across).
-
-    Args:
-        spine: What to paint.
-        palette: Its tissues.
-        origin: World place of the first sample, RAS+ mm.
-        along: Unit direction, step in mm and number of samples of the first axis.
-        across: The same of the second.
-    """
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = along[0] * along[1], across[0] * across[1]
-    affine[:3, 2] = np.cross(along[0], across[0])
-    affine[:3, 3] = origin
-    canvas = Canvas(Grid(affine, (along[2], across[2], 1)))
-    paint_spine(canvas, spine, palette, with_trunk=False)
-    return canvas.labels()[:, :, 0]
-
-
-def _axes(tilt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the forward and upward unit vectors of a frame with a tilt."""
-    cos, sin = float(np.cos(tilt)), float(np.sin(tilt))
-    return np.array([0.0, cos, -sin]), np.array([0.0, sin, cos])
-
-
-def _disc_height(spine: Spine, disc: Disc, palette: Palette) -> float:
-    forward, up = _axes(disc.frame.tilt)
-    third, reach = disc.depth / 3, disc.height / 2 + 6.0
-    origin = disc.frame.world(-third / 2, -reach)
-    labels = _patch(
-        spine, palette, origin, (forward, 0.2, int(third / 0.2) + 1), (up, _FINE_MM, int(2 * reach / _FINE_MM))
-    )
-    return float((labels == disc.label).sum(axis=1).mean() * _FINE_MM)
-
-
-def _canal_ap(spine: Spine, disc: Disc, palette: Palette) -> float:
-    curve = spine.curve
-    _, y, z = disc.frame.world(disc.margin(0.0), 0.0)
-    sample = curve.nearest(y, z)
-    forward = np.array([0.0, curve.normal_y[sample], curve.normal_z[sample]])
-    up = np.array([0.0, -curve.normal_z[sample], curve.normal_y[sample]])
-    half = disc.height / 2 + 1.0
-    middle = np.array([disc.frame.x, curve.y[sample], curve.z[sample]])
-    first = middle - 16.0 * forward - half * up
-    origin = (float(first[0]), float(first[1]), float(first[2]))
-    labels = _patch(
-        spine, palette, origin, (forward, _FINE_MM, int(32 / _FINE_MM)), (up, 0.25, int(2 * half / 0.25) + 1)
-    )
-    return float((labels == CANAL_LABEL).sum(axis=0).min() * _FINE_MM)
-
-
-def _sac_area(spine: Spine, disc: Disc, palette: Palette) -> float:
-    forward, _ = _axes(disc.frame.tilt)
-    x, y, z = disc.frame.world(-disc.depth / 2 - 26.0, 0.0, -18.0)
-    labels = _patch(spine, palette, (x, y, z), (np.array([1.0, 0.0, 0.0]), 0.2, 180), (forward, 0.2, 180))
-    return float((labels == CANAL_LABEL).sum() * 0.2 * 0.2)
-
-
-def _listhesis(spine: Spine, disc: Disc) -> tuple[float, float]:
-    """Return the slip in mm and as a share of the endplate below; positive = the upper body stands in front."""
-    above, below = spine.around(disc)
-    upper, lower = above.posterior_corner(upper=False), below.posterior_corner(upper=True)
-    forward, _ = _axes(below.frame.tilt - below.wedge / 2)
-    slip = (upper[0] - lower[0]) * float(forward[1]) + (upper[1] - lower[1]) * float(forward[2])
-    return slip, slip / below.depth
-
-
-def _foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> tuple[float, float]:
-    """Return width (disc edge to facet) and height (pedicle to pedicle) of a foramen, mm."""
-    above, _ = spine.around(disc)
-    t = foramen_t(spine.pedicle_t[above.name]) * (-1.0 if side is Side.LEFT else 1.0)
-    forward, up = _axes(disc.frame.tilt)
-    edge = disc.margin(t)
-    lines = _patch(spine, palette, disc.frame.world(edge + 2.0, -1.0, t), (-forward, _FINE_MM, 200), (up, 0.25, 9))
-    width = min(_free_run(lines[:, row]) for row in range(lines.shape[1])) * _FINE_MM
-    middle = edge - width / 2
-    column = _patch(
-        spine, palette, disc.frame.world(middle, -30.0, t), (up, _FINE_MM, 600), (forward, _FINE_MM, 1)
-    )[:, 0]
-    solid = _is_bone(column)
-    below_free = np.argmax(solid[300::-1]) if solid[:301].any() else 300
-    above_free = np.argmax(solid[300:]) if solid[300:].any() else 300
-    return width, float(below_free + above_free) * _FINE_MM
-
-
-def _is_bone(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    bone: NDArray[np.bool_] = ((labels >= 1) & (labels <= _TOP_VERTEBRA)) | (labels == _SACRUM)
-    return bone
-
-
-def _free_run(line: NDArray[np.uint8]) -> int:
-    """Return the number of free samples between disc or body in front and bone behind."""
-    taken = line > 0
-    start = int(np.argmin(taken))
-    behind = taken[start:]
-    return int(np.argmax(behind)) if behind.any() else len(behind)
