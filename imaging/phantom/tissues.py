@@ -30,11 +30,12 @@ class Tissue:
         t2: Transverse relaxation time of its water at 1.5 T, ms.
         pd: Proton density of water and fat, CSF = 1.
         texture: Standard deviation of the fine signal variation, a share.
-        fat: How much of the fat streak field is mixed in, 0 to 1.
+        fat: How much of the streaks of fat is mixed in; 1 is 16 % of fat on average.
         source: Where the numbers come from.
         fat_fraction: Share of ``pd`` that is fat, 0 to 1.
         t1_3t: T1 of its water at 3 T, ms; None scales ``t1``.
         t2_3t: T2 of its water at 3 T, ms; None scales ``t2``.
+        septa: How much signal thin sheets of fibres take away, 0 to 1.
     """
 
     t1: float
@@ -46,6 +47,7 @@ class Tissue:
     fat_fraction: float = 0.0
     t1_3t: float | None = None
     t2_3t: float | None = None
+    septa: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,10 @@ class Palette:
     def textures(self) -> NDArray[np.float32]:
         """Return the texture of every tissue by number."""
         return np.array([tissue.texture for tissue in self._tissues], dtype=np.float32)
+
+    def septa(self) -> NDArray[np.float32]:
+        """Return the weight of the septa of every tissue by number."""
+        return np.array([tissue.septa for tissue in self._tissues], dtype=np.float32)
 
     def fat_shares(self) -> NDArray[np.float32]:
         """Return the weight of the fat streak field of every tissue by number."""

@@ -11,12 +11,16 @@ from imaging.phantom.scan.slices import slice_major
 from imaging.phantom.tissues import Palette
 from imaging.types import FloatVolume
 
-_FAT_SHARE = 0.16  # mean fat of paraspinal muscle, between the 12 % under and 19 % over 38 y (PMC7063279)
-_FAT_SPREAD = 0.22  # own choice
+# Fat of paraspinal muscle is 0.16 on average, between 12 % under and 19 % over 38 y (PMC7063279): some of it
+# everywhere, the rest in thin branching sheets, which are where a smooth field passes zero. Own choice of both.
+_FAT_EVERYWHERE = 0.06
+_FAT_IN_SHEETS = 0.65
+_SHEET_WIDTH = 0.5  # of the field's standard deviation; own choice
+_PATCH = 3.0  # size of the regions with many sheets, in bundles; own choice
 _FINE_MM = 0.7  # own choice, as the next three
 _COARSE_MM = 2.5
-_DOT_MM = 1.2
-_STREAK_MM = 4.4  # along the muscles, which run up the body
+_BUNDLE_MM = 1.5  # size of the bundles between sheets of fat
+_ALONG_MM = 6.0  # along the muscles, which run up the body
 _NEIGHBOUR = 0.35  # how much of a slice's structure is seen in the next; own choice
 _FINE, _COARSE = 0.6, 0.8  # their shares in the grain; own choice
 
@@ -29,7 +33,7 @@ class Painted:
         canvas: Tissues and labels.
         numbers: (K, S, I, J) tissue numbers.
         gain: (K, I, J) factor of the grain, 1 on average.
-        streak: (K, I, J) share of the tissue that streaks of fat replace.
+        streak: (K, I, J) share of the tissue that sheets of fat replace.
     """
 
     canvas: Canvas
@@ -49,11 +53,27 @@ def prepare(canvas: Canvas, palette: Palette, *, seed: tuple[int, int]) -> Paint
     gain += _COARSE * smooth_field(shape, (_COARSE_MM / pixel, _COARSE_MM / pixel), rng)
     gain *= _by_tissue(palette.textures(), middle)
     gain += 1.0
-    along = tuple(_STREAK_MM if abs(canvas.grid.affine[2, axis]) > 0.7 * pixel else _DOT_MM for axis in (0, 1))
-    field = smooth_field(shape, (along[0] / pixel, along[1] / pixel), rng)
-    streak = np.clip(_FAT_SHARE + _FAT_SPREAD * field, 0.0, 0.9)
-    streak *= _by_tissue(palette.fat_shares(), middle)
+    size = tuple(_ALONG_MM if abs(canvas.grid.affine[2, axis]) > 0.7 * pixel else _BUNDLE_MM for axis in (0, 1))
+    sheets = sheet_field(shape, (size[0] / pixel, size[1] / pixel), rng)
+    gain -= _by_tissue(palette.septa(), middle) * sheets
+    streak = (_FAT_EVERYWHERE + _FAT_IN_SHEETS * sheets) * _by_tissue(palette.fat_shares(), middle)
+    np.clip(streak, 0.0, 0.95, out=streak)
     return Painted(canvas=canvas, numbers=numbers, gain=gain, streak=streak)
+
+
+def sheet_field(
+    shape: tuple[int, int, int], smoothness: tuple[float, float], rng: np.random.Generator
+) -> FloatVolume:
+    """Return thin branching lines (K, I, J), up to 1 in their middle, 0 beside them, stronger in some places.
+
+    Arguments as of ``smooth_field``; their mean over the picture is about 0.16.
+    """
+    field = smooth_field(shape, smoothness, rng)
+    field *= np.float32(1.0 / _SHEET_WIDTH)
+    np.square(field, out=field)
+    strength = smooth_field(shape, (_PATCH * smoothness[0], _PATCH * smoothness[1]), rng)
+    strength += 0.5
+    return np.asarray(np.clip(strength, 0.0, 1.0, out=strength) * np.exp(-field), dtype=np.float32)
 
 
 def smooth_field(

@@ -13,7 +13,7 @@ from imaging.phantom.scan.image import take_image
 from imaging.phantom.scan.kspace import echo_decay, measure_lines
 from imaging.phantom.scan.signal import fat_shift_pixels, magnetisation, null_time, pool_signals
 from imaging.phantom.scan.slices import mean_slices, profile_weights, slice_major
-from imaging.phantom.scan.texture import prepare, smooth_field
+from imaging.phantom.scan.texture import prepare, sheet_field, smooth_field
 from imaging.phantom.scan.values import at_field, tissue_values
 from imaging.phantom.scene import Coil
 from imaging.phantom.setup import Artefacts, SeriesRow, Setup, load_setup
@@ -282,3 +282,13 @@ def test_a_palette_holds_what_eight_bits_can_name() -> None:
         palette.add(f"t{number}", Tissue(t1=1, t2=1, pd=1))
     with pytest.raises(ValueError, match="expected at most 256 tissues, got 'more' as one more"):
         palette.add("more", Tissue(t1=1, t2=1, pd=1))
+
+
+def test_muscle_has_the_fat_of_its_source_on_average() -> None:
+    palette = Palette()
+    painted = prepare(block(palette, "multifidus", shape=(160, 160, 12)), palette, seed=(0, 3))
+    inside = painted.streak[:, 17:31, 25:39]
+    everywhere = sheet_field((12, 160, 160), (2.0, 2.0), np.random.default_rng(1))
+    assert everywhere.mean() == pytest.approx(0.164, abs=0.02)
+    assert inside.mean() == pytest.approx(0.16, abs=0.03)  # PMC7063279: 12 to 19 %
+    assert painted.streak[:, :10].max() == 0.0  # none in air
