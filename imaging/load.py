@@ -27,7 +27,12 @@ _EXPECTED = "a PNG, JPEG or TIFF picture, a NIfTI volume, a DICOM file, or a fol
 
 
 def load_study(
-    path: Path, *, protocol: str = "auto", spacing: Spacing | None = None, limits: Limits | None = None
+    path: Path,
+    *,
+    protocol: str = "auto",
+    spacing: Spacing | None = None,
+    limits: Limits | None = None,
+    study: int | str | None = None,
 ) -> Study:
     """Read a study in this process; ``load_study_isolated`` does so in one that cannot harm this one.
 
@@ -38,6 +43,8 @@ def load_study(
             given one is then not used (a notice says so).
         limits: How much it may take in; None keeps those that hold (``imaging.limits.applied``). Time and memory
             are held by ``load_study_isolated`` alone.
+        study: Which study of several in a DICOM folder or zip: its number from 1, or its key, as the error that
+            offers them lists them. Anything else holds one study, number 1.
 
     Returns:
         The study with roles given; not yet judged by ``check_eligibility``.
@@ -52,7 +59,7 @@ def load_study(
     name = shown_name(path.name)
     with applied(limits):
         try:
-            return _load(path, name, protocol, spacing)
+            return _load(path, name, protocol, spacing, study)
         except MemoryError as error:
             most = current().memory_bytes
             message = f"{name}: expected to be read within {most} bytes of memory, found that it takes more"
@@ -62,9 +69,9 @@ def load_study(
             raise exceeded("sequence_depth", message) from error
 
 
-def _load(path: Path, name: str, protocol: str, spacing: Spacing | None) -> Study:
+def _load(path: Path, name: str, protocol: str, spacing: Spacing | None, asked: int | str | None) -> Study:
     if path.is_dir():
-        return _load_dicom(path, protocol, spacing)
+        return _load_dicom(path, protocol, spacing, asked)
     if not path.is_file():
         raise StudyError(f"{name}: expected {_EXPECTED}, found {_special(path)}")
     try:
@@ -72,12 +79,20 @@ def _load(path: Path, name: str, protocol: str, spacing: Spacing | None) -> Stud
         with path.open("rb") as stream:
             kind = sniff(stream)
             if kind in PICTURES or kind is FileKind.NIFTI:
+                _check_only_study(name, asked)
                 return _load_single(stream, name, kind, protocol, spacing)
     except OSError as error:
         raise StudyError(f"{name}: the file cannot be opened ({error.strerror})") from error
     if kind in (FileKind.DICOM, FileKind.ZIP):
-        return _load_dicom(path, protocol, spacing)
+        return _load_dicom(path, protocol, spacing, asked)
     raise StudyError(f"{name}: expected {_EXPECTED}; found {kind.value}{_advice(kind)}")
+
+
+def _check_only_study(name: str, asked: int | str | None) -> None:
+    if asked is not None and str(asked) != "1":
+        raise StudyError(
+            f"{name}: expected one of its studies, got {asked!r}; the file holds one", code="no_such_study"
+        )
 
 
 def _special(path: Path) -> str:
@@ -122,11 +137,11 @@ def _load_single(stream: BinaryIO, name: str, kind: FileKind, asked: str, spacin
     return study if source is SourceKind.PICTURE else _without_given_spacing(study, spacing)
 
 
-def _load_dicom(path: Path, asked: str, spacing: Spacing | None) -> Study:
+def _load_dicom(path: Path, asked: str, spacing: Spacing | None, asked_study: int | str | None) -> Study:
     # pydicom is loaded only when there is DICOM to read.
     from imaging.dicom import read_dicom
 
-    content = read_dicom(path)
+    content = read_dicom(path, study=asked_study)
     name, region_notices = choose_protocol(asked, content.words)
     series, role_notices = assign_roles(content.candidates, load_protocol(name))
     study = Study(

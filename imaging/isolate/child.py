@@ -30,7 +30,11 @@ def _answer(request: Request) -> Answer:
     study = failure = None
     try:
         study = load_study(
-            Path(request.path), protocol=request.protocol, spacing=request.spacing, limits=request.limits
+            Path(request.path),
+            protocol=request.protocol,
+            spacing=request.spacing,
+            limits=request.limits,
+            study=request.study,
         )
     except Exception as error:  # whatever it is, the parent raises it again
         failure = failure_of(error)

@@ -36,6 +36,7 @@ class Request:
     protocol: str
     spacing: Spacing | None
     limits: Limits
+    study: str | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,12 @@ _KEPT_ENVIRONMENT = ("PATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHE
 
 
 def load_study_isolated(
-    path: Path, *, protocol: str = "auto", spacing: Spacing | None = None, limits: Limits | None = None
+    path: Path,
+    *,
+    protocol: str = "auto",
+    spacing: Spacing | None = None,
+    limits: Limits | None = None,
+    study: int | str | None = None,
 ) -> Study:
     """Read a study as ``load_study`` does, in a process of its own with bounded time, memory and rights.
 
@@ -39,6 +44,7 @@ def load_study_isolated(
         protocol: As for ``load_study``.
         spacing: As for ``load_study``.
         limits: How much it may take in; None keeps those that hold (``imaging.limits.applied``).
+        study: As for ``load_study``.
 
     Returns:
         The same study as ``load_study``, voxel for voxel.
@@ -52,7 +58,7 @@ def load_study_isolated(
     """
     name = shown_name(path.name)
     with applied(limits) as held, tempfile.TemporaryFile() as stream:
-        request = Request(str(path.absolute()), protocol, spacing, held)
+        request = Request(str(path.absolute()), protocol, spacing, held, None if study is None else str(study))
         write_record(stream, request)
         stream.seek(0)
         started = time.monotonic()

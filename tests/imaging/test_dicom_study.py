@@ -1,0 +1,492 @@
+"""Whole studies as they come from discs and archives: DICOMDIR, several studies, copies, gaps, repeats, leftovers."""
+
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
+from pydicom.fileset import FileSet
+from pydicom.uid import generate_uid
+from scipy.spatial.transform import Rotation
+
+from imaging import load_study, load_study_isolated
+from imaging.dicom import read_dicom
+from imaging.types import Plane, Study
+from runtime.errors import StudyError
+from tests.imaging.conftest import SeriesWriter
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+T2: dict[str, Any] = {"EchoTime": 100.0, "RepetitionTime": 3500.0}
+T1: dict[str, Any] = {"EchoTime": 11.0, "RepetitionTime": 600.0}
+Volume = NDArray[np.uint16]
+
+
+def rewrite(file: Path, **values: Any) -> None:
+    dataset = pydicom.dcmread(file)
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    dataset.save_as(file)
+
+
+def disc(files: list[Path], folder: Path) -> Path:
+    """Write a disc with a DICOMDIR, as pydicom makes it."""
+    file_set = FileSet()
+    for file in files:
+        file_set.add(file)
+    file_set.write(folder)
+    return folder / "DICOMDIR"
+
+
+def same_voxels(study: Study, volume: Volume) -> bool:
+    return np.array_equal(study.series[0].volume.array, volume.transpose(2, 1, 0))
+
+
+# DICOMDIR
+
+
+@pytest.fixture
+def dicomdir(series_writer: SeriesWriter, smooth_volume: Volume, tmp_path: Path) -> Path:
+    files = series_writer.write(smooth_volume, StudyDate="20260101", StudyTime="120000", StudyID="1", **T2)
+    return disc(files, tmp_path / "disc")
+
+
+def test_a_dicomdir_is_followed_alone_in_its_folder_and_in_a_zip(
+    dicomdir: Path, smooth_volume: Volume, tmp_path: Path
+) -> None:
+    archive = tmp_path / "disc.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for file in sorted(dicomdir.parent.rglob("*")):
+            stream.write(file, f"CD/{file.relative_to(dicomdir.parent)}")
+    for path in (dicomdir, dicomdir.parent, archive):
+        study = load_study(path)
+        assert same_voxels(study, smooth_volume)
+        assert study.notices == ()
+
+
+def test_files_that_a_dicomdir_does_not_name_are_read_only_with_the_folder(
+    dicomdir: Path, series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    for file in series_writer.write(smooth_volume, number=2, **T1):
+        shutil.copy(file, dicomdir.parent / file.name)
+    assert len(load_study(dicomdir).series) == 1
+    assert len(load_study(dicomdir.parent).series) == 2
+
+
+def test_missing_files_are_told_and_lower_case_names_are_found(dicomdir: Path, smooth_volume: Volume) -> None:
+    files = sorted(file for file in dicomdir.parent.rglob("*") if file.is_file() and file != dicomdir)
+    files[-1].unlink()
+    for file in files[:-1]:
+        file.rename(file.with_name(file.name.lower() + ";1"))
+    for path in (dicomdir, dicomdir.parent):
+        study = load_study(path)
+        assert study.series[0].volume.shape[2] == 4
+        assert study.notices == ("The DICOMDIR names 1 files that are not there.",)
+    for file in dicomdir.parent.rglob("*;1"):
+        file.unlink()
+    with pytest.raises(StudyError, match="the DICOMDIR names no file that is there"):
+        load_study(dicomdir)
+
+
+def test_a_dicomdir_that_disagrees_loses_to_the_files(dicomdir: Path, smooth_volume: Volume) -> None:
+    raw = pydicom.dcmread(dicomdir)
+    for record in raw.DirectoryRecordSequence:
+        if record.DirectoryRecordType == "IMAGE":
+            record.ReferencedSOPInstanceUIDInFile = generate_uid()
+        if record.DirectoryRecordType == "PATIENT":
+            record.PatientID = "SOMEBODY-ELSE"
+    raw.save_as(dicomdir)
+    study = load_study(dicomdir)
+    assert same_voxels(study, smooth_volume)
+    assert study.notices == ("The DICOMDIR disagrees with 5 files on what they hold; the files were believed.",)
+
+
+@pytest.mark.parametrize(
+    "escape", [["..", "SECRET"], ["", "SECRET"], ["SUB", "..", "..", "SECRET"], ["LINK", "SECRET"], ["LINK2"]]
+)
+def test_a_dicomdir_never_leads_out_of_its_folder(
+    dicomdir: Path, series_writer: SeriesWriter, smooth_volume: Volume, escape: list[str]
+) -> None:
+    outside = dicomdir.parent.parent
+    shutil.copy(series_writer.write(smooth_volume[:1], number=9, **T1)[0], outside / "SECRET")
+    (dicomdir.parent / "LINK").symlink_to(outside)
+    (dicomdir.parent / "LINK2").symlink_to(outside / "SECRET")
+    (dicomdir.parent / "SUB").mkdir()
+    raw = pydicom.dcmread(dicomdir)
+    images = [record for record in raw.DirectoryRecordSequence if record.DirectoryRecordType == "IMAGE"]
+    images[0].ReferencedFileID = escape
+    raw.save_as(dicomdir)
+    study = load_study(dicomdir)
+    assert [series.header["echo_time_ms"] for series in study.series] == [100.0]
+    assert study.notices == ("The DICOMDIR names 1 files that are not there.",)
+
+
+def test_a_damaged_dicomdir_says_so(dicomdir: Path) -> None:
+    dicomdir.write_bytes(dicomdir.read_bytes()[:700])
+    with pytest.raises(StudyError, match="DICOMDIR"):
+        load_study(dicomdir)
+
+
+@pytest.mark.skipif(shutil.which("dcmmkdir") is None, reason="dcmtk is not installed")
+def test_a_dicomdir_of_dcmtk_is_followed(
+    series_writer: SeriesWriter, smooth_volume: Volume, tmp_path: Path
+) -> None:
+    files = series_writer.write(smooth_volume, StudyDate="20260101", StudyTime="12", StudyID="1", **T2)
+    folder = tmp_path / "cd" / "IMAGES"
+    folder.mkdir(parents=True)
+    for n, file in enumerate(files):
+        shutil.copy(file, folder / f"IM{n}")
+    command = ["dcmmkdir", "+D", "DICOMDIR", "+r", "-W", "-Nxc", "IMAGES"]
+    subprocess.run(command, cwd=folder.parent, check=True, capture_output=True)
+    study = load_study(folder.parent / "DICOMDIR")
+    assert same_voxels(study, smooth_volume)
+    assert study.notices == ()
+
+
+# Several studies
+
+
+@pytest.fixture
+def two_studies(series_writer: SeriesWriter, smooth_volume: Volume) -> Path:
+    newer = {"StudyInstanceUID": generate_uid(), "StudyDate": "20260105"}
+    series_writer.write(smooth_volume, number=1, **T2, **newer)
+    series_writer.write(smooth_volume, number=2, orientation=AXIAL, **T2, **newer)
+    series_writer.write(smooth_volume[:4] + 9, number=1, **T1, StudyDate="20250711")
+    return series_writer.folder
+
+
+def test_several_studies_are_offered_oldest_first_without_identity(two_studies: Path) -> None:
+    with pytest.raises(StudyError, match="expected one study, found 2") as caught:
+        load_study(two_studies)
+    message = str(caught.value)
+    assert caught.value.code == "several_studies"
+    assert "1 (" in message
+    assert "1 series: sagittal T1 (4 pictures); 2 (" in message
+    assert "2 series: sagittal T2 (5 pictures), axial T2 (5 pictures)" in message
+    assert "read --study N" in message
+    assert not any(word in message for word in ("2025", "2026", "SECRET", "Secret"))
+
+
+@pytest.mark.parametrize("load", [load_study, load_study_isolated])
+def test_a_study_is_chosen_by_number_or_key(two_studies: Path, load: Any) -> None:
+    with pytest.raises(StudyError) as caught:
+        load(two_studies)
+    keys = [part.split(")")[0] for part in str(caught.value).split(" (") if len(part.split(")")[0]) == 8]
+    for asked, series in ((1, 1), ("2", 2), (keys[0], 1), (keys[1].upper(), 2)):
+        study = load(two_studies, study=asked)
+        assert len(study.series) == series
+        assert f"Study {series} of the 2 that were found was read." in study.notices
+    for wrong in (0, 3, "abc"):
+        with pytest.raises(StudyError, match=r"expected one of its studies, got .* Choose one by its number"):
+            load(two_studies, study=wrong)
+
+
+def test_two_patients_are_never_mixed(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    series_writer.write(smooth_volume, number=1, **T2)
+    series_writer.write(smooth_volume[:3], number=2, PatientID="OTHER-7", **T1)
+    with pytest.raises(StudyError, match="found 2 patient numbers in one study") as caught:
+        load_study(series_writer.folder)
+    assert "patient A" in str(caught.value)
+    assert "patient B" in str(caught.value)
+    assert "OTHER-7" not in str(caught.value)
+    shapes = [load_study(series_writer.folder, study=n).series[0].volume.shape[2] for n in (1, 2)]
+    assert sorted(shapes) == [3, 5]
+
+
+def test_a_picture_is_its_own_only_study(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.add.outer(np.arange(120), np.arange(100)).astype(np.uint8)).save(tmp_path / "a.png")
+    assert load_study(tmp_path / "a.png", study=1).series
+    with pytest.raises(StudyError, match="the file holds one"):
+        load_study(tmp_path / "a.png", study=2)
+
+
+# Copies and contradictions
+
+
+def test_copies_are_dropped_and_contradictions_are_named(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    files = series_writer.write(smooth_volume, **T2)
+    shutil.copy(files[0], series_writer.folder / "z_copy.dcm")
+    shutil.copy(files[1], series_writer.folder / "z_resent.dcm")
+    rewrite(series_writer.folder / "z_resent.dcm", InstitutionName="resent")  # other bytes, same image
+    shutil.copy(files[2], series_writer.folder / "z_other.dcm")
+    changed = pydicom.dcmread(files[2])
+    changed.PixelData = (changed.pixel_array + 5).astype("<u2").tobytes()
+    changed.save_as(series_writer.folder / "z_other.dcm")
+    study = load_study(series_writer.folder)
+    assert same_voxels(study, smooth_volume)
+    assert study.notices == (
+        "2 slices that came twice were dropped.",
+        f"z_other.dcm has the identifier and place of {files[2].name} but other pixels: {files[2].name} was kept.",
+    )
+
+
+def test_one_identifier_for_all_images_loses_none(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    same = generate_uid()
+    for number, timing in ((1, T2), (2, T1)):
+        series_writer.write(smooth_volume + number, number=number, SOPInstanceUID=same, **timing)
+        for n, file in enumerate(sorted(series_writer.folder.glob(f"s{number}_*"))):
+            assert n < 5, file
+    study = load_study(series_writer.folder)
+    assert [series.volume.shape[2] for series in study.series] == [5, 5]
+    assert study.notices == ("9 slices have the identifier of another slice elsewhere; all were kept.",)
+
+
+# Gaps, jitter, repeats
+
+
+def test_runs_on_both_sides_of_a_gap_lie_where_their_slices_say(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    volume = np.concatenate([smooth_volume, smooth_volume + 1])
+    files = series_writer.write(volume, **T2)
+    for k in (3, 4):
+        files[k].unlink()
+    study = load_study(series_writer.folder)
+    assert [series.volume.shape[2] for series in study.series] == [5, 3]
+    assert [series.role for series in study.series] == ["sagittal_t2", "sagittal_t2"]
+    for series in study.series:
+        for k, uid in enumerate(series.instance_uids):
+            place = next(n for n, file in enumerate(files) if n not in (3, 4) and file.stem.endswith(uid[-6:]))
+            assert series.volume.affine is not None
+            corner = series.volume.affine @ [0, 0, k, 1]
+            np.testing.assert_allclose(corner[:3], [20.0 + 4.0 * place, 80.0, 150.0], atol=1e-6)
+            np.testing.assert_array_equal(series.volume.slice_image(k), volume[place])
+
+
+def moved(series_writer: SeriesWriter, volume: Volume, offsets: list[float]) -> Study:
+    """Write sagittal slices at given places along their normal and read them."""
+
+    def move(dataset: FileDataset, k: int) -> None:
+        dataset.ImagePositionPatient = [-20.0 - offsets[k], -80.0, 150.0]
+
+    series_writer.write(volume, change=move, **T2)
+    return load_study(series_writer.folder)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "lengths"),
+    [
+        ([0, 4, 8, 12, 16], [5]),
+        ([0, 4, 8, 13, 18], [3, 2]),  # the shared slice belongs to the first of two equal runs
+        ([0, 8, 12, 16, 20], [4, 1]),  # the odd one out is first
+        ([0, 3, 8, 11, 16], [2, 2, 1]),
+        ([0, 4, 8.5, 12.5, 16.5], [2, 3]),
+        ([0, 4.05, 7.95, 12.05, 16], [5]),  # jitter
+    ],
+)
+def test_uneven_distances_split_the_stack(
+    series_writer: SeriesWriter, smooth_volume: Volume, offsets: list[float], lengths: list[int]
+) -> None:
+    study = moved(series_writer, smooth_volume, offsets)
+    assert [series.volume.shape[2] for series in study.series] == sorted(lengths, reverse=True)
+    placed = [
+        float(20.0 - (series.volume.affine @ [0, 0, k, 1])[0]) * -1
+        for series in study.series
+        if series.volume.affine is not None
+        for k in range(series.volume.shape[2])
+    ]
+    np.testing.assert_allclose(sorted(placed), offsets, atol=0.06)
+
+
+def test_small_jitter_is_told_with_its_size(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    study = moved(series_writer, smooth_volume, [0, 4.0, 8.03, 12.0, 16.0])
+    assert study.notices == (
+        "Series number 1: slice positions are uneven; a voxel lies up to 0.030 mm off its place.",
+    )
+    assert study.series[0].volume.shape[2] == 5
+
+
+def test_a_sheared_stack_keeps_its_places(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    def shear(dataset: FileDataset, k: int) -> None:
+        dataset.ImagePositionPatient = [-20.0 - 4.0 * k, -80.0, 150.0 + 1.0 * k]
+
+    series_writer.write(smooth_volume, change=shear, **T2)
+    study = load_study(series_writer.folder)
+    volume = study.series[0].volume
+    assert study.notices == (
+        "Series number 1: the slices are sheared by 14.0 degrees; they were kept as they lie.",
+    )
+    assert volume.affine is not None
+    np.testing.assert_allclose((volume.affine @ [0, 0, 4, 1])[:3], [36.0, 80.0, 154.0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "first", "second", "told"),
+    [
+        ("EchoTime", 12.0, 100.0, "echo time"),
+        ("ImageType", ["ORIGINAL", "PRIMARY", "M"], ["ORIGINAL", "PRIMARY", "R"], "image type"),
+        ("TemporalPositionIdentifier", 1, 2, "temporal position"),
+        ("DiffusionBValue", 0.0, 800.0, "diffusion weighting"),
+        ("InversionTime", 150.0, 400.0, "inversion time"),
+        ("FlipAngle", 5.0, 20.0, "flip angle"),
+        ("TriggerTime", 10.0, 90.0, "trigger time"),
+        ("AcquisitionNumber", 1, 2, "acquisition number"),
+    ],
+)
+def test_slices_at_the_same_places_are_told_apart(
+    series_writer: SeriesWriter, smooth_volume: Volume, keyword: str, first: object, second: object, told: str
+) -> None:
+    uid = generate_uid()
+    plain = {"EchoTime": 100.0, "RepetitionTime": 3500.0}
+    series_writer.write(smooth_volume, series_uid=uid, **(plain | {keyword: first}))
+    series_writer.write(smooth_volume + 50, series_uid=uid, **(plain | {keyword: second}))
+    study = load_study(series_writer.folder)
+    firsts = sorted(float(series.volume.array[0, 0, 0]) for series in study.series)
+    assert (firsts, [s.volume.shape[2] for s in study.series]) == ([0.0, 50.0], [5, 5])
+    assert study.notices[0] == f"Series number 1: slices at the same places were told apart by {told}."
+
+
+def test_two_echoes_at_three_times_become_six_series(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    uid = generate_uid()
+    for time in (1, 2, 3):
+        for echo in (20.0, 90.0):
+            header = {"EchoTime": echo, "RepetitionTime": 3500.0, "TemporalPositionIdentifier": time}
+            series_writer.write(smooth_volume + time * 10, series_uid=uid, AcquisitionNumber=time, **header)
+    study = load_study(series_writer.folder)
+    found = sorted((s.header["echo_time_ms"], float(s.volume.array[0, 0, 0])) for s in study.series)
+    assert found == [(echo, value) for echo in (20.0, 90.0) for value in (10.0, 20.0, 30.0)]
+
+
+def test_packages_of_odd_and_even_slices_stay_one_series(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    def package(dataset: FileDataset, k: int) -> None:
+        dataset.AcquisitionNumber = 1 + k % 2
+
+    series_writer.write(smooth_volume, change=package, **T2)
+    study = load_study(series_writer.folder)
+    assert same_voxels(study, smooth_volume)
+
+
+def test_stations_of_a_whole_spine_become_series_of_their_own(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    uid = generate_uid()
+    for station, height in enumerate((150.0, 400.0)):
+        series_writer.write(smooth_volume + station, series_uid=uid, origin=(-20.0, -80.0, height), **T2)
+    study = load_study(series_writer.folder)
+    tops = [float(s.volume.affine[2, 3]) for s in study.series if s.volume.affine is not None]
+    assert tops == [400.0, 150.0]  # head to foot
+    assert study.notices == (
+        "Series number 1: slices at the same places were told apart by position within the plane.",
+    )
+
+
+def test_repeats_that_nothing_tells_apart_are_all_kept(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    uid = generate_uid()
+
+    def later(dataset: FileDataset, k: int) -> None:
+        dataset.InstanceNumber = 100 + k
+
+    series_writer.write(smooth_volume + 50, series_uid=uid, change=later, **T2)
+    series_writer.write(smooth_volume, series_uid=uid, **T2)
+    study = load_study(series_writer.folder)
+    assert [float(s.volume.array[0, 0, 0]) for s in study.series] == [0.0, 50.0]
+    assert "only their instance number tells apart" in study.notices[0]
+
+
+def test_parallel_axial_blocks_with_gaps_share_the_role(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    uid = generate_uid()
+    for height in (0.0, 40.0, 90.0):
+        series_writer.write(smooth_volume, orientation=AXIAL, origin=(-30.0, -30.0, height), series_uid=uid, **T2)
+    study = load_study(series_writer.folder)
+    assert [(s.role, s.volume.shape[2], s.plane) for s in study.series] == [("axial_t2", 5, Plane.AXIAL)] * 3
+    assert [float(s.volume.affine[2, 3]) for s in study.series if s.volume.affine is not None] == [90.0, 40.0, 0.0]
+
+
+def test_slightly_turned_slices_do_not_share_an_affine(series_writer: SeriesWriter, smooth_volume: Volume) -> None:
+    uid = generate_uid()
+    for n, angle in enumerate((0.0, 1.0)):
+        turned = Rotation.from_euler("x", angle, degrees=True).apply([AXIAL[:3], AXIAL[3:]]).ravel()
+        series_writer.write(
+            smooth_volume, orientation=tuple(turned), origin=(-30.0, -30.0, 40.0 * n), series_uid=uid, **T2
+        )
+    study = load_study(series_writer.folder)
+    assert [s.volume.shape[2] for s in study.series] == [5, 5]
+
+
+# Leftovers
+
+
+@pytest.mark.parametrize(
+    ("image_type", "reason"),
+    [
+        (["DERIVED", "PRIMARY", "PROJECTION IMAGE"], "projection over many slices"),
+        (["DERIVED", "SECONDARY", "MIP"], "projection over many slices"),
+        (["DERIVED", "PRIMARY", "SUBTRACTION"], "difference of images"),
+        (["ORIGINAL", "PRIMARY", "P", "ND"], "phase image"),
+        (["DERIVED", "PRIMARY", "DIFFUSION", "ADC"], "computed map"),
+        (["DERIVED", "SECONDARY", "SCREEN SAVE"], "screenshot"),
+    ],
+)
+def test_images_that_no_scanner_measured_are_left_out_with_a_reason(
+    series_writer: SeriesWriter, smooth_volume: Volume, image_type: list[str], reason: str
+) -> None:
+    series_writer.write(smooth_volume, number=1, **T2)
+    series_writer.write(smooth_volume[:3], number=2, ImageType=image_type, **T2)
+    study = load_study(series_writer.folder)
+    assert (len(study.series), study.notices) == (1, (f"Left out: 3 x {reason}.",))
+
+
+def test_reformatted_images_are_read_only_where_nothing_acquired_is(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    mpr = ["DERIVED", "PRIMARY", "MPR"]
+    series_writer.write(smooth_volume, number=1, **T2)
+    series_writer.write(smooth_volume, number=2, ImageType=mpr, **T2)
+    series_writer.write(smooth_volume, number=3, orientation=AXIAL, ImageType=mpr, **T2)
+    study = load_study(series_writer.folder)
+    assert [s.plane for s in study.series] == [Plane.SAGITTAL, Plane.AXIAL]
+    assert study.notices == (
+        "Series number 2 is reformatted from another series and was left out; an acquired one of its plane is there.",
+    )
+
+
+def test_secondary_captures_of_an_mr_study_are_left_out(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    def capture(dataset: FileDataset, _: int) -> None:
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+
+    series_writer.write(smooth_volume, number=1, **T2)
+    series_writer.write(smooth_volume[:1], number=2, change=capture, **T2)
+    assert load_study(series_writer.folder).notices == ("Left out: 1 x screenshot.",)
+
+
+def test_one_series_identifier_for_the_whole_study_is_no_localiser(
+    series_writer: SeriesWriter, smooth_volume: Volume
+) -> None:
+    uid = generate_uid()
+    for number, orientation in ((1, None), (2, AXIAL), (3, CORONAL)):
+        place = {} if orientation is None else {"orientation": orientation}
+        series_writer.write(smooth_volume, number=number, series_uid=uid, **place, **T2)
+    planes = [series.plane for series in load_study(series_writer.folder).series]
+    assert planes == [Plane.SAGITTAL, Plane.AXIAL, Plane.CORONAL]
+
+
+def test_pydicoms_validation_switch_stays_as_it_is(
+    series_writer: SeriesWriter, smooth_volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom import config
+
+    changes: list[object] = []
+    kind = type(config.settings)
+    for name in ("reading_validation_mode", "writing_validation_mode"):
+        setting = getattr(kind, name)
+        monkeypatch.setattr(kind, name, property(setting.fget, lambda self, value: changes.append(value)))
+    series_writer.write(smooth_volume, **T2)
+    changes.clear()
+    assert read_dicom(series_writer.folder).candidates
+    assert changes == []
