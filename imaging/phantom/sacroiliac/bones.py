@@ -50,8 +50,8 @@ def paint_joints(view: View, pelvis: Pelvis, palette: Palette) -> None:
         strands = np.sin(q / 2.3 + depth * 0.9 + p * 0.35) > 0.45
         view.paint(between & ligamentous & strands, palette.number("ligament"))
         space = here & (np.abs(depth) < width / 2) & cartilaginous
-        view.paint(space, palette.number("cartilage"), JOINT[side])
-        view.paint(space & (np.abs(depth) < width / 2 - _CARTILAGE_MM), palette.number("joint_fluid"), JOINT[side])
+        view.paint(space, palette.number("sij_cartilage"), JOINT[side])
+        view.paint(space & (np.abs(depth) < width / 2 - _CARTILAGE_MM), palette.number("sij_space"), JOINT[side])
 
 
 def paint_lumbar(canvas: Canvas, pelvis: Pelvis, palette: Palette) -> None:

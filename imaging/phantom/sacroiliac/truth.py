@@ -191,7 +191,7 @@ def _width(joint: PaintedJoint) -> float:
 
     Its area over its length, slice by slice; the length is that of the joint's middle line. Erosions count.
     """
-    space = joint.of("cartilage", "joint_fluid", "erosion")
+    space = joint.of("sij_cartilage", "sij_space", "erosion")
     near = joint.is_lined & (np.abs(joint.depth) < 0.5)
     length = float(near.sum())  # samples of a band of 1 mm along the normal
     bridged = float((near & joint.of("bridge")).sum())

@@ -8,6 +8,7 @@ import pytest
 
 from anatomy import SCALES, Condition, Side
 from imaging.phantom import Phantom, build_phantom
+from imaging.phantom.report import reference_report
 from imaging.phantom.sacroiliac.plan import Bone, JointPlan, Lesion, LesionKind, PelvisPlan, draw_plan
 from imaging.phantom.sacroiliac.rules import JointFacts, is_asas_positive, sparcc_scores, stage_of
 from imaging.phantom.sacroiliac.scene import SacroiliacScene, scene_from_plan
@@ -239,3 +240,13 @@ def test_every_stage_occurs() -> None:
 def test_an_unknown_table_key_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"expected one of .*, got 'hip'"):
         load_tables({"hip": {}})
+
+
+def test_the_reference_report_says_the_truth(phantom: Phantom) -> None:
+    text = reference_report(phantom)
+    assert "Left sacroiliac joint: No subchondral bone marrow oedema. No erosion." in text
+    assert "Right sacroiliac joint: Subchondral bone marrow oedema of" in text
+    assert "SPARCC inflammation score 9 of 72." in text
+    assert "1. MRI positive for sacroiliitis (ASAS)." in text
+    assert "2. Right: moderate sacroiliitis with structural damage." in text
+    assert "Left:" not in text.split("## Impression")[1]
