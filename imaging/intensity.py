@@ -3,11 +3,39 @@
 Segmentation and grading share this one function, so that a network sees at run time what it saw in training.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import StudyError
+
 LOW_PERCENTILE = 1.0
 HIGH_PERCENTILE = 99.0
+
+MAX_INTENSITY = 1e12
+"""Largest intensity believed; own choice: scanners write 12 to 16 bits times a slope, and sums of squares of
+larger values leave the range of 32-bit numbers."""
+
+
+def check_values(name: str, array: NDArray[np.float32]) -> None:
+    """Refuse intensities that are none.
+
+    Args:
+        name: File name, for the message.
+        array: Intensities of any shape.
+
+    Raises:
+        StudyError: If a value is not finite, or beyond ``MAX_INTENSITY``.
+    """
+    low, high = float(array.min()), float(array.max())
+    if not (math.isfinite(low) and math.isfinite(high)):  # NaN goes through both
+        raise StudyError(f"{name}: expected finite pixel values, found NaN or infinity")
+    if max(-low, high) > MAX_INTENSITY:
+        raise StudyError(
+            f"{name}: expected pixel values of at most {MAX_INTENSITY:g}, found {max(-low, high):.3g}; the "
+            "file is damaged or its scale is wrong"
+        )
 
 
 def normalise_slice(image: NDArray[np.generic]) -> NDArray[np.float32]:
