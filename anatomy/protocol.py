@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from anatomy.conditions import Condition
+from anatomy.eligibility import EligibilityRules, parse_eligibility
 from anatomy.levels import DISC_LEVELS, SIJ
 from anatomy.structures import Structure
 from runtime.errors import ConfigError
@@ -49,6 +50,7 @@ class Protocol:
         sections: Report sections in order.
         weights: Stage name -> weights folder; a missing folder means "protocol weights not installed".
         rules: Stage name -> versioned rule tables, free of code.
+        eligibility: What its images must be like to be read.
     """
 
     name: str
@@ -62,11 +64,12 @@ class Protocol:
     sections: tuple[str, ...]
     weights: dict[str, str]
     rules: dict[str, Any]
+    eligibility: EligibilityRules
 
 
 _KEYS = {
     "title", "roles", "structures", "levels", "named_levels", "conditions", "min_levels", "sections", "weights",
-    "rules",
+    "rules", "eligibility",
 }  # fmt: skip
 
 
@@ -103,6 +106,7 @@ def load_protocol(name: str) -> Protocol:
             sections=tuple(table["sections"]),
             weights=dict(table["weights"]),
             rules=dict(table["rules"]),
+            eligibility=parse_eligibility(table["eligibility"]),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{file.name}: {error}") from error

@@ -52,6 +52,12 @@ def add_parser(
         "--spacing-csv", type=Path, metavar="FILE", help="spacing per picture: columns file,row_mm,col_mm"
     )
     parser.add_argument("--prior", type=Path, metavar="READING.json", help="earlier reading of the same patient")
+    parser.add_argument(
+        "--override",
+        metavar="REASON",
+        help="read a study that the gate refuses, where it can be computed; the reason is kept in the reading "
+        "and shown above the report (no names, please)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
     parser.set_defaults(run=run)
 
@@ -159,7 +165,12 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
     from pipeline import ReadOptions, load_reading
 
     prior = None if arguments.prior is None else load_reading(arguments.prior)
-    return ReadOptions(protocol=arguments.protocol, spacing=_parse_spacing(arguments.spacing), prior=prior)
+    return ReadOptions(
+        protocol=arguments.protocol,
+        spacing=_parse_spacing(arguments.spacing),
+        prior=prior,
+        override=arguments.override,
+    )
 
 
 def _parse_spacing(text: str | None) -> Spacing | None:

@@ -1,30 +1,20 @@
-"""The gate before segmentation: is there an image of an MR slice, large enough, of a plane the protocol reads?
+"""The gate before segmentation: MR slices of the planes the protocol reads, whole, sharp and clean enough?
 
-Each check looks at the slices in the middle of a series and refuses only when none of them passes. Whether there
-is a spine in it is told by the segmentation. The bounds are ours; the tests hold them against
-the real slices at hand.
+The bounds belong to the protocol (``configs/protocols/*.yaml``, ``eligibility:``). A series that fails a check
+(``imaging.series_checks``) is not read; when every usable series fails, the study is refused, with a code and one
+sentence that says what was found, what is needed and what to do. What is only marginal is a warning. Modality and
+body region are judged while the files are opened (``imaging.modality``, ``imaging.body_region``); whether a spine
+is seen, by the segmentation.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from dataclasses import replace
 
 from anatomy import Protocol, load_protocol
-from imaging.intensity import normalise_slice
+from imaging.admission import refused
 from imaging.roles import spoken_role
-from imaging.types import Eligibility, Series, Study
-
-MIN_SIDE_PX = 96
-"""Below it a disc of a lumbar field has fewer than about four rows."""
-
-MAX_SPACING_MM = 2.0
-"""A lumbar disc is about 8 to 12 mm high: four rows at least."""
-
-MIN_GREY_LEVELS = 16
-MIN_STRUCTURE = 0.25
-"""Smallest ``structure_score`` of an image that is not noise. The 907 real slices at hand have 0.40 to 0.97; white
-noise of any distribution has below 0.05."""
-
-STRUCTURE_LAG = 1 / 64
+from imaging.series_checks import SeriesVerdict, check_series
+from imaging.types import Eligibility, GateFinding, Series, Study
 
 
 def check_eligibility(study: Study) -> Eligibility:
@@ -32,93 +22,86 @@ def check_eligibility(study: Study) -> Eligibility:
 
     Returns:
         Not eligible with the code ``no_sagittal_series`` (or of the plane the protocol needs), ``too_small``,
-        ``too_coarse``, ``blank_image`` or ``noise_image`` and one sentence; else eligible, with remarks on series
-        that are missing or failed a check.
+        ``too_coarse``, ``slices_too_far_apart``, ``too_few_slices``, ``coverage_too_small``, ``blank_image``,
+        ``noise_image``, ``blurred_image``, ``severe_noise``, ``severe_ghosting``, ``saturated_image``,
+        ``metal_artefact`` or ``contrast_enhanced_only`` and one sentence each; else eligible, with warnings.
     """
     protocol = load_protocol(study.protocol)
-    planes = {role.plane for role in protocol.roles if role.is_required}
-    series = [item for item in study.series if item.role is not None and item.plane.value in planes]
-    if not series:
-        return _refused(f"no_{'_or_'.join(sorted(planes))}_series", _no_series(study, protocol, planes))
-    failures = [failure for item in series if (failure := _check_series(item)) is not None]
-    if len(failures) == len(series):
-        code, reason = failures[0]
-        return _refused(code, reason)
-    remarks = [reason for _, reason in failures]
-    return Eligibility(is_eligible=True, reasons=(*remarks, *_missing_roles(study, protocol)))
+    planes = sorted({role.plane for role in protocol.roles if role.is_required})
+    order = {role.name: rank for rank, role in enumerate(protocol.roles)}
+    usable = [item for item in study.series if item.role is not None and item.plane.value in planes]
+    if not usable:
+        code = f"no_{'_or_'.join(planes)}_series"
+        return refused((GateFinding(code, _no_series(study, protocol, planes), can_be_overridden=False),))
+    usable.sort(key=lambda item: order.get(item.role or "", len(order)))
+    verdicts = [check_series(item, study.source, protocol.eligibility) for item in usable]
+    passing = [item for item in verdicts if not item.refusals]
+    if not passing:
+        return _refused_series(verdicts)
+    unusable = {item.series.id for item in verdicts if item.refusals}
+    refusals = _contrast([item.series for item in passing], protocol)
+    warnings = [finding for item in verdicts for finding in (*item.refusals, *item.warnings)]
+    warnings += [] if refusals else _some_contrast([item.series for item in passing])
+    warnings += _missing_roles(study, protocol, unusable)
+    outcome = refused(refusals) if refusals else Eligibility(is_eligible=True)
+    return replace(outcome, warnings=tuple(warnings), unusable_series=tuple(sorted(unusable)))
 
 
-def structure_score(image: NDArray[np.float32]) -> float:
-    """Return how alike pixels a short way apart are: near 0 for noise, near 1 for a smooth picture.
-
-    Args:
-        image: (H, W) original pixels.
-
-    Returns:
-        Smallest over both axes of the correlation of each pixel with the one ``STRUCTURE_LAG`` of the longer side
-        away (at least 2 pixels). 0 when the slice has no contrast.
-    """
-    normal = normalise_slice(image)
-    lag = max(2, round(max(image.shape) * STRUCTURE_LAG))
-    return min(_correlation(normal[lag:], normal[:-lag]), _correlation(normal[:, lag:], normal[:, :-lag]))
+def _refused_series(verdicts: list[SeriesVerdict]) -> Eligibility:
+    """Refuse a study of which no series passes; one that cannot be overridden leaves the others to be."""
+    soft = [item for item in verdicts if all(finding.can_be_overridden for finding in item.refusals)]
+    told = soft or verdicts[:1]
+    refusals = [finding for item in told for finding in item.refusals]
+    warnings = [finding for item in told for finding in item.warnings]
+    hard = [item for item in verdicts if soft and item not in soft]
+    warnings += [finding for item in hard for finding in item.refusals]
+    outcome = refused(_one_of_each(refusals))
+    return replace(outcome, warnings=tuple(warnings), unusable_series=tuple(item.series.id for item in hard))
 
 
-def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    if first.size == 0 or first.std() == 0 or second.std() == 0:
-        return 0.0
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+def _one_of_each(refusals: list[GateFinding]) -> list[GateFinding]:
+    """Return the first refusal of each code: two series with the same fault need one sentence."""
+    return list({item.code: item for item in reversed(refusals)}.values())[::-1]
 
 
-def _check_series(series: Series) -> tuple[str, str] | None:
-    """Return (code, sentence) of the first check that fails, or None."""
-    columns, rows, slices = series.volume.shape
-    if min(columns, rows) < MIN_SIDE_PX:
-        return "too_small", (
-            f"Series {series.id} has {columns} x {rows} pixels; at least {MIN_SIDE_PX} on each side are needed."
-        )
-    spacing = series.volume.spacing
-    if spacing is not None and max(spacing.row_mm, spacing.col_mm) > MAX_SPACING_MM:
-        return "too_coarse", (
-            f"Series {series.id} has {spacing.row_mm:.2f} x {spacing.col_mm:.2f} mm between pixels; at most "
-            f"{MAX_SPACING_MM:g} mm can be read."
-        )
-    middle = {slices // 2, slices // 4, (3 * slices) // 4}
-    failures = [_check_slice(series.volume.slice_image(k), series.id) for k in sorted(middle)]
-    return None if None in failures else failures[len(failures) // 2]
-
-
-def _check_slice(image: NDArray[np.float32], series_id: str) -> tuple[str, str] | None:
-    low, high = np.percentile(image, (1, 99))
-    levels = len(np.unique(image))
-    if high <= low or levels < MIN_GREY_LEVELS:
-        return "blank_image", (
-            f"Series {series_id} shows no anatomy: the image is black, even, or has only {levels} grey levels."
-        )
-    score = structure_score(image)
-    if score < MIN_STRUCTURE:
-        return "noise_image", (
-            f"Series {series_id} shows noise, not anatomy (likeness of neighbouring pixels {score:.2f}, at least "
-            f"{MIN_STRUCTURE:g} expected)."
-        )
-    return None
-
-
-def _no_series(study: Study, protocol: Protocol, planes: set[str]) -> str:
-    needed = " or ".join(sorted(planes))
-    found = ", ".join(sorted({f"{item.plane.value} {item.sequence.value}" for item in study.series})) or "none"
-    return (
-        f"{protocol.title} needs a {needed} series of T1, T2 or STIR weighting; the series found are: {found}. "
-        f"Add the {needed} series."
+def _contrast(series: Sequence[Series], protocol: Protocol) -> list[GateFinding]:
+    """Return a refusal when every series is known to be after contrast medium."""
+    if protocol.eligibility.allows_contrast_only or not all(item.has_contrast for item in series):
+        return []
+    found = ", ".join(f"{item.id} ({spoken_role(item.role or '')})" for item in series)
+    text = (
+        f"All usable series were taken after contrast medium: {found}; at least one before it is needed, as "
+        "enhancement changes the signal of marrow and discs. Add the series before contrast."
     )
+    return [GateFinding("contrast_enhanced_only", text)]
 
 
-def _missing_roles(study: Study, protocol: Protocol) -> list[str]:
+def _some_contrast(series: Sequence[Series]) -> list[GateFinding]:
     return [
-        f"No {spoken_role(role.name)} series: what needs it is not assessable."
-        for role in protocol.roles
-        if role.is_required and study.series_by_role(role.name) is None
+        GateFinding(
+            "after_contrast",
+            f"Series {item.id} was taken after contrast medium: grades that rest on its signal are uncertain.",
+            item.id,
+        )
+        for item in series
+        if item.has_contrast
     ]
 
 
-def _refused(code: str, reason: str) -> Eligibility:
-    return Eligibility(is_eligible=False, reasons=(reason,), code=code)
+def _no_series(study: Study, protocol: Protocol, planes: list[str]) -> str:
+    needed = " or ".join(planes)
+    kinds = list(dict.fromkeys(name.upper() for role in protocol.roles for name in role.sequences))
+    found = ", ".join(sorted({f"{item.plane.value} {item.sequence.value}" for item in study.series})) or "none"
+    return (
+        f"{protocol.title} needs a {needed} series of {', '.join(kinds[:-1])} or {kinds[-1]} weighting; the "
+        f"series found are: {found}. Add the {needed} series."
+    )
+
+
+def _missing_roles(study: Study, protocol: Protocol, unusable: set[str]) -> list[GateFinding]:
+    there = {item.role for item in study.series if item.id not in unusable}
+    return [
+        GateFinding("missing_series", f"No {spoken_role(role.name)} series: what needs it is not assessable.")
+        for role in protocol.roles
+        if role.is_required and role.name not in there
+    ]

@@ -11,6 +11,8 @@ from runtime.errors import ConfigError
 
 AUTO = "auto"
 STYLES = ("structured", "telegraphic", "narrative")
+MAX_OVERRIDE = 300
+"""Longest reason of an override, in characters."""
 
 
 class Writer(StrEnum):
@@ -41,6 +43,9 @@ class ReadOptions:
     isolate: bool = True
     """Read the files in a process of its own, bounded in time, memory and rights; the outcome is the same."""
 
+    override: str | None = None
+    """Why a study that the gates refuse is to be read all the same; kept in the reading. No names."""
+
     def __post_init__(self) -> None:
         if self.protocol != AUTO and self.protocol not in protocol_names():
             names = ", ".join((AUTO, *protocol_names()))
@@ -51,6 +56,12 @@ class ReadOptions:
             raise ConfigError(f"style: expected one of {', '.join(STYLES)}, got {self.style!r}")
         if not self.draft_seconds > 0:
             raise ConfigError(f"draft_seconds: expected a time above 0, got {self.draft_seconds!r}")
+
+        if self.override is not None and not _is_reason(self.override):
+            raise ConfigError(
+                f"override: expected a reason in words on one line, up to {MAX_OVERRIDE} characters, got "
+                f"{self.override[:40]!r}"
+            )
 
     @property
     def prior_study_key(self) -> str | None:
@@ -67,4 +78,9 @@ class ReadOptions:
             "prior": self.prior_study_key,
             "writer": self.writer.value,
             "style": self.style,
+            "override": self.override,
         }
+
+
+def _is_reason(text: str) -> bool:
+    return text.isprintable() and any(sign.isalpha() for sign in text) and len(text) <= MAX_OVERRIDE

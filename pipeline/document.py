@@ -37,7 +37,7 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
     document = {
         "schema": SCHEMA_NAME,
         "study": reading.study.to_dict(),
-        "eligibility": {"eligible": True, "reasons": list(reading.eligibility.reasons)},
+        "eligibility": reading.eligibility.to_dict(),
         "levels": [level.to_dict() for level in reading.findings.levels],
         "measurements": [item.to_dict() for item in reading.findings.measurements],
         "grades": [grade.to_dict() for grade in reading.findings.grades],

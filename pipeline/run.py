@@ -14,13 +14,13 @@ from pathlib import Path
 
 from anatomy import Protocol, load_protocol
 from grading.types import Findings
+from imaging.admission import admit, after_segmentation, eligibility_notices, without_unusable
 from imaging.types import Eligibility, Study
 from pipeline.config import ReadOptions, Writer
 from pipeline.drafting import DraftOutcome, DraftWriter
 from pipeline.overlay import render_overlay
 from pipeline.stages import Models, Stages, open_stages
 from pipeline.types import Reading
-from runtime.errors import NotEligibleError
 from runtime.progress import Progress
 from runtime.provenance import Provenance, collect_provenance
 from runtime.settings import load_settings
@@ -77,7 +77,8 @@ class Reader:
         with clock.measure("imaging"):
             load = self._stages.load_study_isolated if options.isolate else self._stages.load_study
             study = load(path, protocol=options.protocol, spacing=options.spacing)
-            eligibility = _admit(self._stages.check_eligibility(study))
+            eligibility = admit(self._stages.check_eligibility(study), options.override)
+            study = without_unusable(study, eligibility)
         protocol = load_protocol(study.protocol)
 
         yield Progress("models", 0.1, f"opening the models of the {protocol.name} protocol")
@@ -86,7 +87,12 @@ class Reader:
 
         yield Progress("segmentation", 0.2, "finding discs, vertebrae and canal, naming levels")
         with clock.measure("segmentation"):
-            segmented = models.segmenter.segment_study(study, protocol, anchor=options.anchor)
+            segmented = models.segmenter.segment_study(
+                study, protocol, anchor=options.anchor, is_forced=options.override is not None
+            )
+            eligibility = after_segmentation(
+                eligibility, segmented.refusals, segmented.ood, study_key=study.key, override=options.override
+            )
 
         yield Progress("grading", 0.6, f"grading {len(segmented.levels)} levels")
         with clock.measure("grading"):
@@ -112,7 +118,7 @@ class Reader:
             report=report,
             overlay_png=overlay_png,
             provenance=self._provenance(models, findings, protocol, options, drafted),
-            notices=_notices(study, segmented, findings, drafted, options),
+            notices=_notices(study, eligibility, segmented, findings, drafted, options),
             prior_study_key=options.prior_study_key,
             timings_s=clock.seconds,
         )
@@ -180,19 +186,9 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def _admit(eligibility: Eligibility) -> Eligibility:
-    """Let an eligible study pass.
-
-    Raises:
-        NotEligibleError: With the reasons, if it is not eligible.
-    """
-    if not eligibility.is_eligible:
-        raise NotEligibleError("; ".join(eligibility.reasons), code=eligibility.code or "not_eligible")
-    return eligibility
-
-
 def _notices(
     study: Study,
+    eligibility: Eligibility,
     segmented: SegmentedStudy,
     findings: Findings,
     drafted: DraftOutcome,
@@ -202,4 +198,5 @@ def _notices(
     own = [] if drafted.notice is None else [drafted.notice]
     if options.prior is not None:
         own.append(PRIOR_NOTICE)
-    return tuple(dict.fromkeys((*study.notices, *segmented.notices, *findings.notices, *own)))
+    gate = eligibility_notices(eligibility, options.override)
+    return tuple(dict.fromkeys((*gate, *study.notices, *segmented.notices, *findings.notices, *own)))

@@ -51,8 +51,12 @@ class SegmentsStudy(Protocol):
         protocol: anatomy.Protocol,
         *,
         anchor: tuple[str, tuple[float, float]] | None = None,
+        is_forced: bool = False,
     ) -> SegmentedStudy:
-        """Return label maps, levels and measurements; raises NotEligibleError without a spine."""
+        """Return label maps, levels and measurements; raises NotEligibleError without a spine.
+
+        ``is_forced`` reads what its gates refuse, where discs can be named.
+        """
         ...
 
 

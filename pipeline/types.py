@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from grading.types import Findings
+from imaging.admission import override_alert
 from imaging.types import Eligibility, Series, Study
 from reporting.types import Report
 from runtime.provenance import Provenance
@@ -15,7 +16,7 @@ class Reading:
 
     Attributes:
         study: What was read.
-        eligibility: Outcome of the gate before reading; always eligible here.
+        eligibility: Outcome of the gates; when not eligible, with the override that had it read.
         segmented: Label maps, levels, measurements, regions.
         findings: The graph of facts.
         report: The verified draft report.
@@ -36,6 +37,11 @@ class Reading:
     notices: tuple[str, ...] = ()
     prior_study_key: str | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def alert(self) -> str | None:
+        """Return what must stand above the report: that a person overrode the gate; None otherwise."""
+        return override_alert(self.eligibility)
 
     @property
     def primary_series(self) -> Series:

@@ -91,9 +91,16 @@ def report_text(reading: Reading) -> str:
     """Return report.md: the notice, the report, the notices of this run that it does not carry, the notice."""
     from reporting import NOTICE, render_markdown
 
-    text = render_markdown(reading.report, reading.findings, notice=False, provenance=reading.provenance.to_dict())
+    text = render_markdown(
+        reading.report,
+        reading.findings,
+        notice=False,
+        provenance=reading.provenance.to_dict(),
+        alert=reading.alert,
+    )
     blocks = [f"> **{NOTICE}**", text.strip()]
-    extra = [notice for notice in reading.notices if notice not in reading.findings.notices]
+    told = {*reading.findings.notices, reading.alert}
+    extra = [notice for notice in reading.notices if notice not in told]
     if extra:
         lines = "\n".join(f"- {html.escape(' '.join(notice.split()))}" for notice in extra)
         blocks.append(f"## About this reading\n\n{lines}")

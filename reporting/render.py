@@ -25,7 +25,12 @@ _VALUE_HEAD = ("Id", "Level", "Side", "Quantity", "Value", "Percentile", "Method
 
 
 def render_markdown(
-    report: Report, findings: Findings, *, notice: bool = True, provenance: Mapping[str, Any] | None = None
+    report: Report,
+    findings: Findings,
+    *,
+    notice: bool = True,
+    provenance: Mapping[str, Any] | None = None,
+    alert: str | None = None,
 ) -> str:
     """Return a report as Markdown.
 
@@ -34,9 +39,11 @@ def render_markdown(
         findings: Its findings, for the tables.
         notice: Whether the notice stands at the top and the bottom; leave it out only where it is shown beside.
         provenance: ``Provenance.to_dict()``; None leaves the block out.
+        alert: What the reader must know before anything else, above the title; None for nothing.
     """
     view = build_view(report, findings, provenance)
-    blocks = [f"# {_plain(view.title)}", f"Report state: {view.state}. Study key: `{_code(view.study_key)}`."]
+    blocks = [] if alert is None else [f"> **{_plain(alert)}**"]
+    blocks += [f"# {_plain(view.title)}", f"Report state: {view.state}. Study key: `{_code(view.study_key)}`."]
     blocks += _section_blocks(view)
     blocks += _table_blocks(view)
     if view.provenance:
@@ -52,6 +59,7 @@ def render_html(
     overlay_png: bytes | None = None,
     *,
     provenance: Mapping[str, Any] | None = None,
+    alert: str | None = None,
 ) -> str:
     """Return a report as one self-contained HTML page.
 
@@ -60,10 +68,11 @@ def render_html(
         findings: Its findings, for the tables.
         overlay_png: PNG bytes of the overlay, embedded; None for none.
         provenance: ``Provenance.to_dict()``; None leaves the block out.
+        alert: What the reader must know before anything else, above the title; None for nothing.
     """
     view = build_view(report, findings, provenance)
     overlay = "" if overlay_png is None else base64.b64encode(overlay_png).decode("ascii")
-    return _page().render(notice=NOTICE, overlay=overlay, **vars(view))
+    return _page().render(notice=NOTICE, alert=alert or "", overlay=overlay, **vars(view))
 
 
 @cache

@@ -49,31 +49,39 @@ SIGNS = (
 )
 
 
-def refuse_no_spine(chain: DiscChain, min_levels: int) -> None:
+def refuse_no_spine(chain: DiscChain, min_levels: int, *, is_forced: bool = False) -> None:
     """Raise unless the chain is a plausible spine.
 
     Args:
         chain: Best chain of the slice.
         min_levels: Fewest discs (``Protocol.min_levels``).
+        is_forced: A person says that it is a spine: only a chain too short to be named is refused.
 
     Raises:
         NotEligibleError: With code ``no_spine_found`` and one sentence.
     """
-    reason = missing_of_spine(chain, min_levels)
+    reason = _too_short(chain, min_levels) if is_forced else missing_of_spine(chain, min_levels)
     if reason is not None:
         raise NotEligibleError(f"no spine was found: {reason}", code="no_spine_found")
 
 
 def missing_of_spine(chain: DiscChain, min_levels: int) -> str | None:
     """Return what speaks against a spine, None when too little does."""
-    count = len(chain.discs)
-    if count < min_levels:
-        return f"{count} disc{'' if count == 1 else 's'} in a row, at least {min_levels} are needed"
+    too_short = _too_short(chain, min_levels)
+    if too_short is not None:
+        return too_short
     if chain.canal_share < MIN_CANAL_SHARE:
         return SIGNS[0].words
     shown = [sign.words for sign in SIGNS if sign.is_shown(chain)]
-    most = MAX_SIGNS_SHORT if count <= SHORT else MAX_SIGNS
+    most = MAX_SIGNS_SHORT if len(chain.discs) <= SHORT else MAX_SIGNS
     return "; ".join(shown[:2]) if len(shown) >= most else None
+
+
+def _too_short(chain: DiscChain, min_levels: int) -> str | None:
+    count = len(chain.discs)
+    if count >= min_levels:
+        return None
+    return f"{count} disc{'' if count == 1 else 's'} in a row, at least {min_levels} are needed"
 
 
 def _mean(values: tuple[float, ...]) -> float:

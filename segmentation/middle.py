@@ -43,6 +43,7 @@ def read_middle(
     frame: SliceFrame,
     *,
     anchor: Anchor | None = None,
+    is_forced: bool = False,
 ) -> MiddleSlice:
     """Find and name the discs of one slice.
 
@@ -53,6 +54,7 @@ def read_middle(
         protocol: Names that may be given and the fewest discs.
         frame: The slice's plane.
         anchor: One confirmed level.
+        is_forced: A person says that it is a spine; see ``refuse_no_spine``.
 
     Raises:
         NotEligibleError: With code ``no_spine_found``.
@@ -60,7 +62,7 @@ def read_middle(
     """
     classes = classify(maps.structures, maps.probabilities[0])
     chain = chain_discs(classes, frame)
-    refuse_no_spine(chain, protocol.min_levels)
+    refuse_no_spine(chain, protocol.min_levels, is_forced=is_forced)
     view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps)
     named = locate_levels(chain, view, maps, protocol.named_levels, frame, anchor=anchor)
     return MiddleSlice(slice_index, classes, chain, named, frame)

@@ -8,18 +8,18 @@ are not outlined.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from anatomy import Protocol
-from imaging.types import Plane, Series, Study
+from imaging.types import GateFinding, OutOfDistribution, Plane, Series, Study
 from runtime.errors import NotEligibleError
 from segmentation.frame import SliceFrame
 from segmentation.instances import planes_of
 from segmentation.levels import Anchor
-from segmentation.likeness import SpineLikeness, open_likeness
+from segmentation.likeness import SpineLikeness, open_likeness, refuse_unlike
 from segmentation.measurements import MeasuredSlice, measure
 from segmentation.middle import MiddleSlice, read_middle, to_levels
 from segmentation.notices import study_notices
@@ -33,6 +33,16 @@ _log = logging.getLogger(__name__)
 
 _TRIES = 3
 """Slices tried for the middle, best first, before a series is refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadSeries:
+    """A series whose middle slice is named, and what the gates said of that slice."""
+
+    scan: SeriesScan
+    middle: MiddleSlice
+    ood: OutOfDistribution | None
+    refusal: GateFinding | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +90,17 @@ class Segmenter:
         network = SliceSegmenter.load(weights_root=weights_root, name=name, device=device)
         return cls(network, likeness=open_likeness(network.checksum, weights_root=weights_root))
 
-    def segment_study(self, study: Study, protocol: Protocol, *, anchor: Anchor | None = None) -> SegmentedStudy:
+    def segment_study(
+        self, study: Study, protocol: Protocol, *, anchor: Anchor | None = None, is_forced: bool = False
+    ) -> SegmentedStudy:
         """Segment, name and measure a study.
 
         Args:
             study: At least one sagittal series.
             protocol: Reading plan.
             anchor: One level that a person confirmed on the primary series: (name, (x, y) in pixels).
+            is_forced: A person says that there is a spine: the primary series is read although the gates refuse
+                it, and ``refusals`` keeps what they said. Fewer discs than can be named still refuse.
 
         Raises:
             NotEligibleError: With code ``no_sagittal_series`` or ``no_spine_found``.
@@ -94,7 +108,8 @@ class Segmenter:
         """
         sagittal = sagittal_series(study, protocol)
         primary = sagittal[0]
-        scan, middle = self._read(primary, protocol, all_slices(primary), anchor)
+        read = self._read(primary, protocol, all_slices(primary), anchor, is_forced=is_forced)
+        scan, middle = read.scan, read.middle
         levels = _reported(to_levels(middle.named.discs, primary, middle.slice_index, middle.frame), protocol)
         if len(levels) < protocol.min_levels:
             raise NotEligibleError(
@@ -116,33 +131,64 @@ class Segmenter:
             measurements=_measured(levels, labels, middle, primary),
             regions=tuple(region for item in located.values() for region in item.regions),
             notices=study_notices(study, protocol, primary, scan, middle.named),
+            ood=read.ood,
+            refusals=() if read.refusal is None else (read.refusal,),
         )
 
     def _read(
-        self, series: Series, protocol: Protocol, slices: tuple[int, ...], anchor: Anchor | None
-    ) -> tuple[SeriesScan, MiddleSlice]:
-        """Read a series and name its middle slice; the next best slices are tried before it is refused."""
+        self,
+        series: Series,
+        protocol: Protocol,
+        slices: tuple[int, ...],
+        anchor: Anchor | None,
+        *,
+        is_forced: bool = False,
+    ) -> _ReadSeries:
+        """Read a series and name its middle slice; the next best slices are tried before it is refused.
+
+        Forced, the tries are made again with the gates told to let a spine pass.
+        """
         scan = scan_series(self.network, series, slices)
         refusal: NotEligibleError | None = None
-        for k in scan.ranking[:_TRIES]:
-            if k != scan.middle:
-                scan = scan.with_middle(k, self._one_slice(series, k))
-            try:
-                if self.likeness is not None:
-                    self.likeness.refuse_unlike(scan.middle_maps)
-                return scan, read_middle(
-                    series.volume.slice_image(k),
-                    scan.middle_maps,
-                    k,
-                    protocol,
-                    SliceFrame.of(series.volume.spacing),
-                    anchor=anchor,
-                )
-            except NotEligibleError as error:
-                _log.info("series %s, slice %d: %s", series.id, k, error)
-                refusal = refusal or error
+        for lets_pass in (False, True) if is_forced else (False,):
+            for k in scan.ranking[:_TRIES]:
+                if k != scan.middle:
+                    scan = scan.with_middle(k, self._one_slice(series, k))
+                try:
+                    read = self._read_slice(scan, k, series, protocol, anchor, is_forced=lets_pass)
+                except NotEligibleError as error:
+                    _log.info("series %s, slice %d: %s", series.id, k, error)
+                    refusal = refusal or error
+                else:
+                    said = None if refusal is None or not lets_pass else refusal
+                    found = None if said is None else GateFinding(said.code, str(said), series.id)
+                    return replace(read, refusal=found)
         assert refusal is not None
         raise refusal
+
+    def _read_slice(
+        self,
+        scan: SeriesScan,
+        k: int,
+        series: Series,
+        protocol: Protocol,
+        anchor: Anchor | None,
+        *,
+        is_forced: bool,
+    ) -> _ReadSeries:
+        ood = None if self.likeness is None else self.likeness.judge(scan.middle_maps)
+        if ood is not None and not is_forced:
+            refuse_unlike(ood)
+        middle = read_middle(
+            series.volume.slice_image(k),
+            scan.middle_maps,
+            k,
+            protocol,
+            SliceFrame.of(series.volume.spacing),
+            anchor=anchor,
+            is_forced=is_forced,
+        )
+        return _ReadSeries(scan, middle, ood)
 
     def _locate(self, other: Series, primary: Series, levels: tuple[Level, ...], protocol: Protocol) -> _Located:
         """Locate the primary series' levels on another sagittal series; none when no spine is seen there."""
@@ -152,12 +198,13 @@ class Segmenter:
             moved = transfer_levels(levels, primary, other, k, maps)
             return _located(moved, other, _pitch_of(moved, SliceFrame.of(other.volume.spacing)), maps)
         try:
-            scan, middle = self._read(other, protocol, _middle_three(other), None)
+            read = self._read(other, protocol, _middle_three(other), None)
         except NotEligibleError as error:
             _log.info("series %s: levels not located: %s", other.id, error)
             return _Located((), ())
+        middle = read.middle
         found = _reported(to_levels(middle.named.discs, other, middle.slice_index, middle.frame), protocol)
-        return _located(found, other, middle.named.pitch, scan.middle_maps)
+        return _located(found, other, middle.named.pitch, read.scan.middle_maps)
 
     def _one_slice(self, series: Series, k: int) -> SliceMaps:
         return self.network.segment_slices(series.volume.slice_image(k)[None], series.volume.spacing)

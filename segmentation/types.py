@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Side
+from imaging.types import GateFinding, OutOfDistribution
 
 LabelArray = NDArray[np.uint8]
 """Label numbers of ``anatomy/codes.csv``, shape (I, J, K) = (columns, rows, slices)."""
@@ -174,6 +175,8 @@ class SegmentedStudy:
         measurements: All measurements.
         regions: Regions of every level on every sagittal series.
         notices: Doubts about numbering or coverage that concern the whole study.
+        ood: How the slice that the levels were named on compares with real spines; None without a gate.
+        refusals: What would have refused the study, had nobody overridden it.
     """
 
     label_maps: tuple[LabelMap, ...]
@@ -183,6 +186,8 @@ class SegmentedStudy:
     measurements: tuple[Measurement, ...]
     regions: tuple[Region, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    ood: OutOfDistribution | None = None
+    refusals: tuple[GateFinding, ...] = ()
 
     def label_map(self, series_id: str) -> LabelMap | None:
         """Return the label map of a series, or None."""

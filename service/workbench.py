@@ -115,7 +115,7 @@ class Workbench:
         token = secrets.token_urlsafe(16)
         folder = self._folder / token
         write_reading(reading, folder)
-        page = render_html(reading.report, reading.findings, reading.overlay_png)
+        page = render_html(reading.report, reading.findings, reading.overlay_png, alert=reading.alert)
         (folder / "report.html").write_text(page, encoding="utf-8")
         item = OpenReading(token, reading, folder)
         self._open[token] = item

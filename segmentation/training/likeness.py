@@ -1,17 +1,18 @@
 """Train the gate that asks whether a picture is a sagittal spine at all.
 
-    python -m segmentation.training.likeness --config configs/segmentation/likeness.yaml [--collect spines|others]
+    python -m segmentation.training.likeness --config configs/segmentation/likeness.yaml [--collect PART]
 
 Needs the segmentation weights and the real data. What the network sees in every picture is kept in
-``runs/likeness/*.npz`` (made again when the network changes), the head is fitted on the pictures outside the
-held-out fold, and ``weights/spine-likeness`` is written. ``python -m benchmarks.likeness`` judges it.
+``runs/likeness/*.npz`` (made again when the network or the choice of pictures changes), the heads are fitted and
+calibrated on the pictures outside the held-out fold, and ``weights/spine-likeness`` is written. ``python -m
+benchmarks.likeness`` judges it.
 """
 
 import argparse
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from runtime.errors import ConfigError, NotEligibleError
 from runtime.settings import load_settings
 from runtime.weights import open_weights, seal_weights
 from segmentation.frame import SliceFrame
-from segmentation.likeness import WEIGHTS, LikenessHead, Vector, map_statistics, token_vector
+from segmentation.likeness import WEIGHTS, LikenessHead
+from segmentation.likeness_features import Vector, map_statistics, token_vector
 from segmentation.middle import read_middle
 from segmentation.predict import SliceSegmenter
 from segmentation.training.likeness_config import LikenessConfig, load_likeness_config
-from segmentation.training.likeness_images import Sample, others, spines
+from segmentation.training.likeness_images import PARTS, Sample
 from segmentation.types import SliceMaps
 
 _log = logging.getLogger(__name__)
@@ -67,33 +69,47 @@ class SeenPictures:
         return SeenPictures(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
 
-def see_all(config: LikenessConfig, *, parts: tuple[str, ...] = ("spines", "others")) -> SeenPictures:
+def see_all(config: LikenessConfig, *, parts: tuple[str, ...] = tuple(PARTS)) -> SeenPictures:
     """Run the network over all pictures, or read what it saw from ``runs/likeness``."""
     network = SliceSegmenter.load()
     data_dir = load_settings().data_dir
     seen = []
     for part in parts:
-        file = RUN_DIR / f"{part}_{network.checksum[:8]}.npz"
+        file = RUN_DIR / f"{part}_{network.checksum[:8]}_{config.pictures_key}.npz"
         if not file.is_file():
             RUN_DIR.mkdir(parents=True, exist_ok=True)
-            samples = spines(data_dir, config) if part == "spines" else others(data_dir, config)
-            columns: dict[str, Any] = _see(network, tqdm(samples, desc=part, mininterval=20))
+            samples = tqdm(PARTS[part](data_dir, config), desc=part, mininterval=20)
+            columns: dict[str, Any] = _see(network, samples)
             np.savez(file, **columns)
         with np.load(file) as stored:
             seen.append({name: stored[name] for name in stored.files})
     return SeenPictures(**{name: np.concatenate([part[name] for part in seen]) for name in seen[0]})
 
 
-def fit_head(seen: SeenPictures, config: LikenessConfig) -> LikenessHead:
-    """Fit the head, then set its bias so that 0.5 refuses the allowed share of spines that it did not see."""
-    unseen = np.full(len(seen.kind), np.nan)
-    for fold in np.unique(seen.fold):
-        rows = seen.fold == fold
-        head = _fit(seen.take(~rows), config)
-        unseen[rows] = _logit(head, seen.take(rows))
-    threshold = float(np.quantile(unseen[seen.is_spine], config.false_refusals))
-    head = _fit(seen, config)
-    return LikenessHead(**{**_numbers(head), "bias": head.bias - threshold})
+def fit_heads(seen: SeenPictures, config: LikenessConfig) -> tuple[LikenessHead, ...]:
+    """Fit one head without each fold and calibrate it on the patients of that fold."""
+    heads = []
+    for fold in np.unique(seen.fold[_is_calibration(seen)]):
+        head = _fit(seen.take(seen.fold != fold), config)
+        told = seen.take((seen.fold == fold) & _is_calibration(seen))
+        scores = least_by_patient(told.group, head.logits(told.tokens, told.statistics))
+        heads.append(replace(head, calibration=scores))
+    return tuple(heads)
+
+
+def least_by_patient(groups: NDArray[np.str_], scores: Vector) -> Vector:
+    """Return the least score of each patient, ascending.
+
+    A patient counts once, by the series that looks least like a spine: whichever one series of a like patient is
+    asked about, its score is then no lower, and the gate refuses no more often than it says.
+    """
+    return np.sort([scores[groups == group].min() for group in np.unique(groups)])
+
+
+def _is_calibration(seen: SeenPictures) -> NDArray[np.bool_]:
+    """Return which pictures calibrate: plain middle slices of SPIDER, as a reading picks them."""
+    is_middle = np.isin(seen.kind, ("t1", "t2", "t2_SPACE"))
+    return np.asarray(seen.is_spine & seen.is_plain & is_middle)
 
 
 def _fit(seen: SeenPictures, config: LikenessConfig) -> LikenessHead:
@@ -114,14 +130,13 @@ def _fit(seen: SeenPictures, config: LikenessConfig) -> LikenessHead:
         scale=np.ones(width),
         weights=np.zeros(width),
         bias=0.0,
+        calibration=np.zeros(0),
     )
     inputs = blank.inputs(seen.tokens, seen.statistics)
     scale = np.maximum(inputs.std(axis=0), 1e-6)
     model = LogisticRegression(C=config.inverse_penalty, max_iter=2000)
     model.fit(inputs / scale, spine, sample_weight=_weights(seen))
-    return LikenessHead(
-        **{**_numbers(blank), "scale": scale, "weights": model.coef_[0], "bias": float(model.intercept_[0])}
-    )
+    return replace(blank, scale=scale, weights=model.coef_[0], bias=float(model.intercept_[0]))
 
 
 def _weights(seen: SeenPictures) -> Vector:
@@ -134,14 +149,6 @@ def _weights(seen: SeenPictures) -> Vector:
         drawn = np.array([by_kind[name] for name in seen.kind[rows]])
         weight[rows] = drawn / drawn.sum() * len(weight) / 2
     return weight
-
-
-def _logit(head: LikenessHead, seen: SeenPictures) -> Vector:
-    return np.asarray(head.inputs(seen.tokens, seen.statistics) / head.scale @ head.weights + head.bias)
-
-
-def _numbers(head: LikenessHead) -> dict[str, Any]:
-    return {item.name: getattr(head, item.name) for item in fields(head)}
 
 
 def _see(network: SliceSegmenter, samples: Iterable[Sample]) -> dict[str, NDArray[np.generic]]:
@@ -164,14 +171,26 @@ def _rules_refuse(sample: Sample, maps: SliceMaps) -> bool:
     return False
 
 
-def write_weights(head: LikenessHead, config: LikenessConfig, seen: SeenPictures, folder: Path) -> None:
+def write_weights(heads: Sequence[LikenessHead], config: LikenessConfig, seen: SeenPictures, folder: Path) -> None:
     """Write the model folder; the card beside it is written by hand."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: np.atleast_1d(np.asarray(value, dtype=np.float32)) for name, value in _numbers(head).items()}
-    save_file(state, folder / "model.safetensors")
-    settings = load_settings()
+    save_file(
+        {
+            # safetensors writes the bytes as they lie: an array in Fortran order would come back shuffled
+            f"{number}.{item.name}": np.ascontiguousarray(
+                np.atleast_1d(getattr(head, item.name)), dtype=np.float32
+            )
+            for number, head in enumerate(heads)
+            for item in fields(head)
+        },
+        folder / "model.safetensors",
+    )
+    patients = np.unique(seen.group[_is_calibration(seen)])
     facts = {
-        "segmentation_checksum": open_weights("segmentation", settings.weights_dir).checksum,
+        "segmentation_checksum": open_weights("segmentation", load_settings().weights_dir).checksum,
+        "heads": len(heads),
+        "threshold": config.false_refusals,
+        "calibration_patients": sorted(int(name.removeprefix("spider")) for name in patients),
         "training": asdict(config),
         "pictures": {"spines": int(seen.is_spine.sum()), "others": int((~seen.is_spine).sum())},
     }
@@ -187,7 +206,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--collect", choices=("spines", "others"), help="only look at these pictures")
+    parser.add_argument("--collect", choices=tuple(PARTS), help="only look at these pictures")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     use_threads(1)
@@ -199,7 +218,7 @@ def main() -> None:
         return
     seen = see_all(config)
     training = seen.take(seen.fold != config.held_out_fold)
-    write_weights(fit_head(training, config), config, training, settings.weights_dir / WEIGHTS)
+    write_weights(fit_heads(training, config), config, training, settings.weights_dir / WEIGHTS)
     _log.info("wrote %s", settings.weights_dir / WEIGHTS)
 
 

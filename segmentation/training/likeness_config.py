@@ -1,6 +1,7 @@
 """Options of the gate's training (``configs/segmentation/likeness.yaml``)."""
 
-from dataclasses import dataclass, fields
+import hashlib
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -15,21 +16,19 @@ class LikenessConfig:
     Attributes:
         seed: Of every draw.
         held_out_fold: Its patients and pictures judge the gate.
-        slices_every: Every n-th middle slice of a training patient is taken.
         space_every: Every n-th T2 SPACE slice is taken.
         changed_share: Share of middle slices that are also shown changed.
         phantoms: Number of phantoms.
-        turned_per_kind: Turned or mirrored spines of each kind.
+        turned_per_kind: Turned or mirrored spines of each kind; every other one is also changed.
         views_per_photo: Views of each photograph.
         textures_per_kind: Drawings of each kind.
         token_components: Principal components of the tokens.
         inverse_penalty: Of the logistic head.
-        false_refusals: Share of training spines that the threshold may refuse.
+        false_refusals: Share of real spines that the gate may refuse: its threshold on the conformal p-value.
     """
 
     seed: int
     held_out_fold: int
-    slices_every: int
     space_every: int
     changed_share: float
     phantoms: int
@@ -39,6 +38,13 @@ class LikenessConfig:
     token_components: int
     inverse_penalty: float
     false_refusals: float
+
+    @property
+    def pictures_key(self) -> str:
+        """Return a short hash of what decides which pictures there are; those seen are kept under it."""
+        fit = {"token_components", "inverse_penalty", "false_refusals"}
+        chosen = sorted(item for item in asdict(self).items() if item[0] not in fit)
+        return hashlib.sha256(repr(chosen).encode()).hexdigest()[:8]
 
 
 def load_likeness_config(path: Path) -> LikenessConfig:

@@ -1,30 +1,30 @@
-"""The pictures that the gate is trained and judged on: sagittal spines, and everything that is not one.
+"""The pictures that the gate is trained and judged on: sagittal lumbar spines, and everything that is not one.
 
 Every picture is (rows, columns) of grey values of any range. ``kind`` says what it shows; ``group`` what may not
-be split between training and testing: a patient of SPIDER, else the picture or volume it was made of.
+be split between training and testing: a patient of SPIDER, else the picture or volume it was made of. Sudirman's
+slices have no patient numbers and come from a scanner that nothing else here comes from: they only judge.
+
+A neck is not a spine here: the network beside the gate knows lumbar levels and would name those of a neck wrongly.
 """
 
 import csv
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
-from imaging.phantom import Phantom, build_phantom, phantom_picture
+from imaging.phantom import build_phantom, phantom_picture
 from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.paths import configs_dir
 from segmentation.training.likeness_config import LikenessConfig
-
-Grey = NDArray[np.float32]
+from segmentation.training.likeness_drawings import TEXTURES, Grey
 
 _PHOTOS = (
     *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "chessboard_GRAY.png"),
@@ -33,6 +33,15 @@ _PHOTOS = (
     *("page.png", "phantom.png", "retina.jpg", "rocket.jpg", "text.png"),
 )
 """Bundled with scikit-image; its other samples would be downloaded."""
+
+_TURNS: dict[str, Callable[[Grey], Grey]] = {
+    "upside_down": lambda image: image[::-1, ::-1],
+    "head_below": lambda image: image[::-1],
+    "mirrored": lambda image: image[:, ::-1],
+    "turned_left": np.rot90,
+    "turned_right": lambda image: np.rot90(image, -1),
+}
+"""Spines as the pipeline does not read them: front at the right, head below, on their side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,25 +66,53 @@ class Sample:
 
 
 def spines(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
-    """Yield sagittal spines: each slice plain, and a changed view of one slice a patient."""
+    """Yield real sagittal spines: each slice plain, and a changed view of some."""
     rng = np.random.default_rng(config.seed)
     for image, kind, group in _spine_slices(data_dir, config):
-        fold = _fold(group)
+        fold = _fold(group, config)
         yield Sample(image, kind, True, True, group, fold)
-        if kind not in {"t1", "t2"} or rng.random() < config.changed_share:
+        if kind == "space" or rng.random() < config.changed_share:
             yield Sample(changed_view(image, rng), kind, True, False, group, fold)
+
+
+def phantoms(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
+    """Yield sagittal slices of phantoms, plain and changed; and axial and turned ones, which are no spines."""
+    rng = np.random.default_rng(config.seed + 2)
+    for seed in range(900, 900 + config.phantoms):
+        phantom, group = build_phantom("lumbar", seed=seed), f"phantom{seed}"
+        fold = _fold(group, config)
+        for role in ("sagittal_t1", "sagittal_t2"):
+            image = phantom_picture(phantom, role=role).astype(np.float32)
+            yield Sample(image, "phantom", True, True, group, fold)
+            yield Sample(changed_view(image, rng), "phantom", True, False, group, fold)
+        turn = tuple(_TURNS)[seed % len(_TURNS)]
+        yield Sample(np.ascontiguousarray(_TURNS[turn](image)), f"{turn}_phantom", False, True, group, fold)
+        volume = phantom.series_by_role("axial_t2").array
+        for k in (volume.shape[2] // 3, 2 * volume.shape[2] // 3):
+            axial = np.ascontiguousarray(volume[:, :, k].T, dtype=np.float32)
+            yield Sample(axial, "axial_phantom", False, True, group, fold)
 
 
 def others(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
     """Yield what must be refused."""
     rng = np.random.default_rng(config.seed + 1)
     for image, kind, group in chain(
-        _cross_sections(data_dir, config),
+        _cross_sections(data_dir),
+        _necks(data_dir),
         _photos(config, rng),
         _textures(config, rng),
         _turned(data_dir, config, rng),
     ):
-        yield Sample(np.ascontiguousarray(image, dtype=np.float32), kind, False, True, group, _fold(group))
+        picture = np.ascontiguousarray(image, dtype=np.float32)
+        yield Sample(picture, kind, False, True, group, _fold(group, config))
+
+
+PARTS: dict[str, Callable[[Path, LikenessConfig], Iterator[Sample]]] = {
+    "spines": spines,
+    "phantoms": phantoms,
+    "others": others,
+}
+"""Name -> pictures; each is looked at and kept by itself."""
 
 
 def changed_view(image: Grey, rng: np.random.Generator) -> Grey:
@@ -94,24 +131,21 @@ def changed_view(image: Grey, rng: np.random.Generator) -> Grey:
 
 def _spine_slices(data_dir: Path, config: LikenessConfig) -> Iterator[tuple[Grey, str, str]]:
     spider = data_dir / "spider"
-    for index, row in enumerate(_rows(spider / "midsagittal.csv")):
-        is_held_out = spider_folds()[int(row["patient"])] == config.held_out_fold
-        if not is_held_out and index % config.slices_every:
-            continue
+    for row in _rows(spider / "midsagittal.csv"):
         yield _read(spider / "midsagittal" / row["file"]), row["sequence"], f"spider{row['patient']}"
     for row in _rows(spider / "space.csv")[:: config.space_every]:
         yield _read(spider / "space" / "images" / row["file"]), "space", f"spider{row['patient']}"
     for row in _planes():
-        if row["note"] in {"midline", "near midline"}:
-            yield _read(data_dir / "sudirman" / "planes" / row["file"]), "sudirman", row["file"]
-    for seed in range(900, 900 + config.phantoms):
-        phantom = _phantom(seed)
-        for role in ("sagittal_t1", "sagittal_t2"):
-            yield phantom_picture(phantom, role=role).astype(np.float32), "phantom", f"phantom{seed}"
+        if row["plane"] == "sagittal" and row["note"] != "far lateral":
+            kind = "sudirman_midline" if "midline" in row["note"] else "sudirman_beside"
+            yield _read(data_dir / "sudirman" / "planes" / row["file"]), kind, row["file"]
+    volume = _right_front_up(data_dir / "nifti" / "sct_tutorial" / "t2_lumbar.nii.gz")
+    for i in np.linspace(0.4, 0.6, 3) * volume.shape[0]:
+        yield volume[int(i), ::-1, ::-1].T, "lumbar_volume", "t2_lumbar.nii.gz"
 
 
-def _cross_sections(data_dir: Path, config: LikenessConfig) -> Iterator[tuple[Grey, str, str]]:
-    """Axial and coronal slices."""
+def _cross_sections(data_dir: Path) -> Iterator[tuple[Grey, str, str]]:
+    """Yield axial and coronal slices."""
     for row in _planes():
         if row["plane"] in {"axial", "coronal"}:
             kind = f"{row['plane']}_sudirman"
@@ -121,15 +155,20 @@ def _cross_sections(data_dir: Path, config: LikenessConfig) -> Iterator[tuple[Gr
     for file in [*files, nifti / "sct_tutorial" / "t2_axial.nii.gz", nifti / "sct_tutorial" / "t2_lumbar.nii.gz"]:
         volume = _right_front_up(file)
         kind = "axial_neck" if "gm_challenge" in str(file) else "axial_volume"
+        group = file.name.split("_")[0] if kind == "axial_neck" else file.name
         for k in np.linspace(1, volume.shape[2] - 2, 5).astype(int):
-            yield volume[:, ::-1, k].T, kind, file.name.split("_")[0]
+            yield volume[:, ::-1, k].T, kind, group
         if file.name == "t2_lumbar.nii.gz":
             for j in np.linspace(0.2, 0.8, 5) * volume.shape[1]:
-                yield volume[:, int(j), ::-1].T, "coronal_volume", file.name
-    for seed in range(900, 900 + config.phantoms):
-        series = _phantom(seed).series_by_role("axial_t2")
-        for k in (series.array.shape[2] // 3, 2 * series.array.shape[2] // 3):
-            yield series.array[:, :, k].T, "axial_phantom", f"phantom{seed}"
+                yield volume[:, int(j), ::-1].T, "coronal_volume", group
+
+
+def _necks(data_dir: Path) -> Iterator[tuple[Grey, str, str]]:
+    """Yield sagittal slices of necks."""
+    for name in ("t1_t1w.nii.gz", "t2_t2.nii.gz"):
+        volume = _right_front_up(data_dir / "nifti" / "sct_testing" / name)
+        for i in np.linspace(0.35, 0.65, 4) * volume.shape[0]:
+            yield volume[int(i), ::-1, ::-1].T, "sagittal_neck", name
 
 
 def _photos(config: LikenessConfig, rng: np.random.Generator) -> Iterator[tuple[Grey, str, str]]:
@@ -156,91 +195,13 @@ def _textures(config: LikenessConfig, rng: np.random.Generator) -> Iterator[tupl
 
 
 def _turned(data_dir: Path, config: LikenessConfig, rng: np.random.Generator) -> Iterator[tuple[Grey, str, str]]:
-    """Spines as the pipeline does not read them: on their side, upside down, front at the right."""
+    """Yield turned and mirrored spines, every other one also cropped, turned a little, in other contrast."""
     rows = _rows(data_dir / "spider" / "midsagittal.csv")
-    changes: dict[str, Callable[[Grey], Grey]] = {
-        "upside_down": lambda image: image[::-1, ::-1],
-        "mirrored": lambda image: image[:, ::-1],
-        "turned_left": np.rot90,
-        "turned_right": lambda image: np.rot90(image, -1),
-    }
-    for kind, change in changes.items():
-        for index in rng.choice(len(rows), config.turned_per_kind, replace=False):
-            row = rows[index]
-            yield change(_read(data_dir / "spider" / "midsagittal" / row["file"])), kind, f"spider{row['patient']}"
-
-
-def _stripes(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    angle, period = rng.uniform(0, np.pi), rng.uniform(12, 80)
-    return np.asarray(np.sin((np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / period), dtype=np.float32)
-
-
-def _rings(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    radius = np.hypot(y - rng.uniform(0.2, 0.8) * y.max(), x - rng.uniform(0.2, 0.8) * x.max())
-    return np.asarray(np.sin(radius * 2 * np.pi / rng.uniform(15, 90)), dtype=np.float32)
-
-
-def _checkers(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    height, width = rng.uniform(15, 70, 2)
-    return np.asarray((y // height + x // width) % 2, dtype=np.float32)
-
-
-def _ladder(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    """Blocks in a column beside a bright band: as near to a spine as a drawing of rectangles comes."""
-    period, half = rng.uniform(35, 75), rng.uniform(0.06, 0.14) * x.max()
-    middle = rng.uniform(0.3, 0.7) * x.max() + rng.uniform(-20, 20) * np.sin(y / y.max() * np.pi)
-    column = (np.abs(x - middle) < half) * (0.4 + 0.5 * (y % period > rng.uniform(0.1, 0.4) * period))
-    band = 0.9 * (np.abs(x - middle - 1.6 * half) < 0.3 * half) * (rng.random() < 0.5)
-    return np.asarray(column + band + rng.normal(0, 0.03, y.shape), dtype=np.float32)
-
-
-def _cloud(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    """Noise whose power falls as 1 / f**a."""
-    frequency = np.hypot(np.fft.fftfreq(y.shape[0])[:, None], np.fft.fftfreq(y.shape[1])[None])
-    frequency[0, 0] = 1
-    spectrum = np.fft.fft2(rng.normal(size=y.shape)) / frequency ** rng.uniform(0.7, 2)
-    return np.asarray(np.real(np.fft.ifft2(spectrum)), dtype=np.float32)
-
-
-def _blurred_noise(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    return np.asarray(ndimage.gaussian_filter(rng.normal(size=y.shape), rng.uniform(1, 20)), dtype=np.float32)
-
-
-def _blobs(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    image = np.zeros(y.shape, dtype=np.float32)
-    for _ in range(rng.integers(3, 25)):
-        centre, size = rng.random(2) * y.shape, rng.uniform(8, 80, 2)
-        inside = ((y - centre[0]) / size[0]) ** 2 + ((x - centre[1]) / size[1]) ** 2 < 1
-        image[inside] = rng.random()
-    return image
-
-
-def _writing(y: Grey, x: Grey, rng: np.random.Generator) -> Grey:
-    picture = Image.new("L", (y.shape[1], y.shape[0]), 255)
-    draw, size = ImageDraw.Draw(picture), float(rng.uniform(12, 40))
-    letters = np.array(list("abcdefghijklmnopqrstuvwxyz      "))
-    for top in np.arange(10, y.shape[0], 1.4 * size):
-        draw.text((10, top), "".join(rng.choice(letters, 80)), fill=0, font_size=size)
-    grey = np.asarray(picture, dtype=np.float32)
-    return 255 - grey if rng.random() < 0.5 else grey
-
-
-TEXTURES: dict[str, Callable[[Grey, Grey, np.random.Generator], Grey]] = {
-    "stripes": _stripes,
-    "rings": _rings,
-    "checkers": _checkers,
-    "ladder": _ladder,
-    "cloud": _cloud,
-    "blurred_noise": _blurred_noise,
-    "blobs": _blobs,
-    "writing": _writing,
-}
-"""Name -> drawing on the grid of rows ``y`` and columns ``x``."""
-
-
-@cache
-def _phantom(seed: int) -> Phantom:
-    return build_phantom("lumbar", seed=seed)
+    for kind, change in _TURNS.items():
+        for number, index in enumerate(rng.choice(len(rows), config.turned_per_kind, replace=False)):
+            image = _read(data_dir / "spider" / "midsagittal" / rows[index]["file"])
+            shown = changed_view(image, rng) if number % 2 else image
+            yield change(shown), kind, f"spider{rows[index]['patient']}"
 
 
 def _planes() -> list[dict[str, str]]:
@@ -265,8 +226,10 @@ def _read(file: Path) -> Grey:
         return np.asarray(picture.convert("L"), dtype=np.float32)
 
 
-def _fold(group: str) -> int:
-    """Return the patient's fold, or one drawn from the group's name."""
+def _fold(group: str, config: LikenessConfig) -> int:
+    """Return the patient's fold; the held-out one for what only judges; else one drawn from the group's name."""
     if group.startswith("spider"):
         return spider_folds()[int(group.removeprefix("spider"))]
+    if group.startswith("slice_"):
+        return config.held_out_fold
     return int(hashlib.sha256(group.encode()).hexdigest(), 16) % FOLD_COUNT

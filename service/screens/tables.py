@@ -87,8 +87,9 @@ def summary_html(reading: Reading) -> str:
     )
     series = ", ".join(f"{item.id} {item.role or item.plane.value}" for item in reading.study.series)
     seconds = sum(reading.timings_s.values())
-    notices = "".join(f"<li>{escape(text)}</li>" for text in reading.notices)
+    notices = "".join(f"<li>{escape(text)}</li>" for text in reading.notices if text != reading.alert)
+    alert = "" if reading.alert is None else f'<p class="notice" role="alert">{escape(reading.alert)}</p>'
     return (
-        f'<div class="status summary" role="status"><b>Draft ready</b> in {seconds:.1f} s. '
+        f'{alert}<div class="status summary" role="status"><b>Draft ready</b> in {seconds:.1f} s. '
         f"Series: {escape(series)}. Degeneration score: {score}.<ul>{notices}</ul></div>"
     )

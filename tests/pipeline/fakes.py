@@ -12,7 +12,18 @@ import numpy as np
 import anatomy
 from anatomy import Condition, disc_label, vertebra_label
 from grading.types import Burden, BurdenTerm, Evidence, Findings, Grade, GradeStatus
-from imaging.types import Eligibility, Plane, Sequence, Series, SourceKind, Spacing, Study, Volume
+from imaging.types import (
+    Eligibility,
+    GateFinding,
+    OutOfDistribution,
+    Plane,
+    Sequence,
+    Series,
+    SourceKind,
+    Spacing,
+    Study,
+    Volume,
+)
 from pipeline import Reader
 from pipeline.stages import Models, Stages, WritesDraft
 from reporting.types import (
@@ -220,12 +231,21 @@ class FakeSegmenter:
         self.anchors: list[object] = []
 
     def segment_study(
-        self, study: Study, protocol: anatomy.Protocol, *, anchor: tuple[str, tuple[float, float]] | None = None
+        self,
+        study: Study,
+        protocol: anatomy.Protocol,
+        *,
+        anchor: tuple[str, tuple[float, float]] | None = None,
+        is_forced: bool = False,
     ) -> SegmentedStudy:
         self.anchors.append(anchor)
-        if study.key == "nospine":
+        if study.key != "nospine":
+            return fake_segmented(study)
+        if not is_forced:
             raise NotEligibleError("no spine was found in the picture", code="no_spine_found")
-        return fake_segmented(study)
+        refusal = GateFinding("no_spine_found", "no spine was found in the picture", "S1")
+        ood = OutOfDistribution(score=-3.0, p_value=0.01, threshold=0.02)
+        return replace(fake_segmented(study), refusals=(refusal,), ood=ood)
 
 
 class FakeGrader:
@@ -287,14 +307,14 @@ class StuckDrafter(FakeDrafter):
 
 
 def fake_load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | None = None) -> Study:
-    """Load by file name: ``broken``, ``nospine``, ``black``, ``crash`` and ``cervical`` behave so."""
+    """Load by file name: ``broken``, ``nospine``, ``black``, ``coarse``, ``crash`` and ``cervical`` behave so."""
     stem = path.name.split(".")[0]
     if stem == "broken":
         raise StudyError(f"{path.name}: expected an image, found text")
     if stem == "crash":
         raise ZeroDivisionError("something nobody thought of")
     study = fake_study(spacing, notices=("the sequence is assumed to be T2",))
-    if stem in ("nospine", "black"):
+    if stem in ("nospine", "black", "coarse"):
         return replace(study, key=stem)
     if stem == "cervical" or protocol == "cervical":
         return replace(study, protocol="cervical")
@@ -303,7 +323,11 @@ def fake_load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | No
 
 def fake_check(study: Study) -> Eligibility:
     if study.key == "black":
-        return Eligibility(False, ("the picture is black",), "black")
+        finding = GateFinding("black", "the picture is black", can_be_overridden=False)
+        return Eligibility(False, (finding.text,), finding.code, refusals=(finding,))
+    if study.key == "coarse":
+        finding = GateFinding("too_coarse", "the pixels are too coarse", "S1")
+        return Eligibility(False, (finding.text,), finding.code, refusals=(finding,))
     return Eligibility(True)
 
 

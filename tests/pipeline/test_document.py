@@ -111,7 +111,7 @@ def change(path: str, value: object) -> Callable[[Document], None]:
         ("study/sex", "male", "at study/sex"),
         ("study/age_years", -3, "at study/age_years"),
         ("study/series", [], "at study/series"),
-        ("eligibility/eligible", False, "at eligibility/eligible"),
+        ("eligibility/eligible", False, "at eligibility: 'overridden' is a required"),
         ("levels/0/name", "L9-L10", "at levels/0/name"),
         ("levels/0/confidence", 1.2, "at levels/0/confidence"),
         ("levels/0/centre_px", [1.0], "at levels/0/centre_px"),
