@@ -83,7 +83,7 @@ def volume_slices(pattern: str, axis: int, turn: int) -> Callable[[Path, int], l
         files = [file for file in sorted((data / "nifti").glob(pattern)) if "seg" not in file.name]
         pictures = []
         for file in spread(files, count):
-            image = nib.as_closest_canonical(nib.load(file))  # type: ignore[no-untyped-call, attr-defined]
+            image = nib.as_closest_canonical(nib.load(file))  # type: ignore[no-untyped-call]
             array = np.asarray(image.dataobj, dtype=np.float32)
             middle = np.take(array, array.shape[axis] // 2, axis=axis)
             pictures.append(to_grey(np.rot90(middle, turn)))

@@ -21,6 +21,7 @@ _FINE_MM = 0.7  # own choice, as the next three
 _COARSE_MM = 2.5
 _BUNDLE_MM = 1.5  # size of the bundles between sheets of fat
 _ALONG_MM = 6.0  # along the muscles, which run up the body
+_PATTERNS = 4  # different ones for the slices of a volume
 _NEIGHBOUR = 0.35  # how much of a slice's structure is seen in the next; own choice
 _FINE, _COARSE = 0.6, 0.8  # their shares in the grain; own choice
 
@@ -81,32 +82,44 @@ def smooth_field(
 ) -> FloatVolume:
     """Return smooth noise (K, I, J) of mean 0 and standard deviation about 1.
 
+    Slices are a few patterns that repeat at their borders, each cut at another place: cheap, and no two are alike.
+
     Args:
         shape: (K, I, J).
         smoothness: Standard deviation in pixels along i and j, at least 1.
         rng: Random numbers.
     """
     along_i, along_j = (_bumps(shape[axis + 1], smoothness[axis]) for axis in (0, 1))
-    white = rng.standard_normal((shape[0], along_i.shape[1], along_j.shape[1]), dtype=np.float32)
-    return _across_slices(np.matmul(np.matmul(along_i, white), along_j.T))
+    white = rng.standard_normal((min(shape[0], _PATTERNS), along_i.shape[1], along_j.shape[1]), dtype=np.float32)
+    return _across_slices(_cut(np.matmul(np.matmul(along_i, white), along_j.T), shape[0], rng))
 
 
 def _bumps(length: int, sigma: float) -> NDArray[np.float32]:
-    """Return (length, points) Gaussian bumps a sigma apart, each row of unit length, so that variance is kept."""
+    """Return (length, points) Gaussian bumps a sigma apart on a ring, each row of unit length (variance kept)."""
     sigma = max(sigma, 1.0)
-    points = np.arange(-2.0, length / sigma + 2.0) * sigma
-    bumps = np.exp(-0.5 * ((np.arange(length)[:, None] - points) / sigma) ** 2)
+    points = np.arange(max(1, round(length / sigma))) * (length / max(1, round(length / sigma)))
+    away = np.abs(np.arange(length)[:, None] - points)
+    bumps = np.exp(-0.5 * (np.minimum(away, length - away) / sigma) ** 2)
     return np.asarray(bumps / np.linalg.norm(bumps, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _cut(patterns: FloatVolume, slices: int, rng: np.random.Generator) -> FloatVolume:
+    """Return slices (K, I, J), each a pattern that starts at a place of its own."""
+    if slices <= len(patterns):
+        return patterns
+    starts = rng.integers(0, patterns.shape[1:], size=(slices, 2))
+    rolled = [np.roll(patterns[k % len(patterns)], start, axis=(0, 1)) for k, start in enumerate(starts)]
+    return np.stack(rolled)
 
 
 def _fine_field(shape: tuple[int, int, int], sigma: float, rng: np.random.Generator) -> FloatVolume:
     reach = np.arange(-2, 3)
     kernel = np.exp(-0.5 * (reach / max(sigma, 0.4)) ** 2).astype(np.float32)
     kernel /= np.linalg.norm(kernel)
-    field = rng.standard_normal(shape, dtype=np.float32)
+    field = rng.standard_normal((min(shape[0], _PATTERNS), *shape[1:]), dtype=np.float32)
     for axis in (1, 2):
         field = correlate1d(field, kernel, axis=axis, mode="wrap")
-    return _across_slices(field)
+    return _across_slices(_cut(field, shape[0], rng))
 
 
 def _across_slices(field: FloatVolume) -> FloatVolume:
