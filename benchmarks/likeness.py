@@ -4,8 +4,8 @@
 
 Judges ``weights/spine-likeness`` on what it was not trained on: spines of the held-out patients (which the shipped
 segmentation network has not seen either), Sudirman's slices, and the pictures whose group falls in that fold.
-Whether the p-value is calibrated is read off the same patients: of calibrated p-values a share a lies below a. Then
-each kind of other picture is left out of training as a whole and judged (``unseen kind``). Where there are no
+Whether the p-value is calibrated is read off the same patients: of calibrated p-values a share a lies below a.
+Then each kind of other picture is left out of training as a whole and judged (``unseen kind``). Where there are no
 patients the unit is the picture. Writes ``runs/benchmarks/likeness.json`` and prints Markdown tables.
 """
 

@@ -143,6 +143,36 @@ def test_bad_input_ends_in_one_clear_sentence(
         assert not (tmp_path / "out" / path.stem / "report.md").exists()
 
 
+def test_a_refused_study_is_read_on_a_persons_word(
+    phantom_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from imaging import load_study
+
+    series = load_study(phantom_folder / "study.zip").series_by_role("sagittal_t2")
+    assert series is not None
+    image = series.volume.slice_image(series.volume.shape[2] // 2)
+    grey = 255 * np.clip(image / np.percentile(image, 99), 0, 1)
+    mirrored = tmp_path / "mirrored.png"
+    Image.fromarray(grey[:, ::-1].astype(np.uint8)).save(mirrored)
+    assert _read(mirrored, "--out", tmp_path / "no") == 3
+    refusal = _json(tmp_path / "no" / "error.json")
+    assert refusal["code"] == "no_spine_found"
+    assert "likeness to real spines p = " in refusal["message"]
+    capfd.readouterr()
+    assert _read(mirrored, "--override", "mirrored by the sender", "--out", tmp_path / "yes") == 0
+    told = capfd.readouterr().err
+    assert "read although not eligible (no_spine_found)" in told
+    assert "mirrored by the sender" not in told
+    block = _json(tmp_path / "yes" / "reading.json")["eligibility"]
+    assert block["eligible"] is False
+    assert block["overridden"] == {"reason": "mirrored by the sender", "codes": ["no_spine_found"]}
+    assert block["ood"]["p_value"] < block["ood"]["threshold"]
+    assert "Read although not eligible" in (tmp_path / "yes" / "report.md").read_text(encoding="utf-8")
+    Image.fromarray(np.zeros((300, 300), np.uint8)).save(tmp_path / "black.png")
+    assert _read(tmp_path / "black.png", "--override", "please", "--out", tmp_path / "black") == 3
+    assert _read(mirrored, "--override", " ", "--out", tmp_path / "empty") == 2
+
+
 def test_a_bad_input_does_not_stop_the_others(phantom_zip: Path, tmp_path: Path) -> None:
     (tmp_path / "study.png").write_text("no picture", encoding="utf-8")
     assert _read(tmp_path / "study.png", phantom_zip, "--out", tmp_path / "out") == 2

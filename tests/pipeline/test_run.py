@@ -8,6 +8,7 @@ import pytest
 from anatomy import Protocol, load_protocol
 from imaging.types import Spacing
 from pipeline import Reader, Reading, ReadOptions, Writer
+from pipeline.document import reading_to_dict
 from pipeline.drafting import FAILED, NO_MODEL, TOO_SLOW
 from pipeline.run import PRIOR_NOTICE
 from pipeline.stages import Models, check_device, is_installed, load_models
@@ -181,6 +182,41 @@ def test_study_without_spine_is_not_eligible() -> None:
     assert caught.value.code == "no_spine_found"
 
 
+@pytest.mark.parametrize(("name", "code"), [("coarse.png", "too_coarse"), ("nospine.png", "no_spine_found")])
+def test_an_override_reads_a_refused_study_and_says_so(
+    name: str, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NotEligibleError):
+        list(fake_reader().read(Path(name)))
+    reading = read(fake_reader(), Path(name), ReadOptions(override="seen by a radiologist"))
+    assert not reading.eligibility.is_eligible
+    assert reading.eligibility.override == "seen by a radiologist"
+    assert [item.code for item in reading.eligibility.refusals] == [code]
+    assert reading.alert is not None
+    assert reading.notices[0] == reading.alert
+    assert "seen by a radiologist" in reading.alert
+    assert reading.eligibility.reasons[0] in reading.alert
+    assert f"read although not eligible ({code})" in caplog.text
+    assert "radiologist" not in caplog.text
+    block = reading_to_dict(reading)["eligibility"]
+    assert block["overridden"] == {"reason": "seen by a radiologist", "codes": [code]}
+    assert ("ood" in block) == (code == "no_spine_found")
+
+
+def test_an_override_does_not_help_where_nothing_can_be_computed() -> None:
+    with pytest.raises(NotEligibleError, match="An override does not help") as caught:
+        list(fake_reader().read(Path("black.png"), ReadOptions(override="please")))
+    assert caught.value.code == "black"
+
+
+def test_an_override_that_was_not_needed_is_said_to_be_so() -> None:
+    reading = read(fake_reader(), options=ReadOptions(override="to be safe"))
+    assert reading.eligibility.is_eligible
+    assert reading.alert is None
+    assert "An override was given and not needed: the study is eligible." in reading.notices
+    assert reading_to_dict(reading)["eligibility"] == {"eligible": True, "reasons": []}
+
+
 def test_missing_weights_name_the_protocol(tmp_path: Path) -> None:
     lumbar = load_protocol("lumbar")
     with pytest.raises(NotEligibleError, match=r"protocol lumbar: its segmentation weights") as caught:
@@ -255,6 +291,9 @@ def test_a_device_that_is_not_there_is_refused(device: str, words: str, monkeypa
         ({"anchor": ("L9", (0.0, 0.0))}, "anchor: expected a disc level"),
         ({"style": "florid"}, "style: expected one of structured, telegraphic, narrative"),
         ({"draft_seconds": 0.0}, "draft_seconds: expected a time above 0"),
+        ({"override": " "}, "override: expected a reason in words on one line"),
+        ({"override": "x" * 301}, "up to 300 characters"),
+        ({"override": "a\nb"}, "on one line"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, object], words: str) -> None:

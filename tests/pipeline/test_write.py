@@ -47,6 +47,26 @@ def test_writes_the_four_files_of_the_contract(reading: Reading, tmp_path: Path)
     assert "- the sequence is assumed to be T2" in report
 
 
+def test_an_override_stands_above_the_report_once(tmp_path: Path) -> None:
+    *_, last = fake_reader().read(Path("nospine.png"), ReadOptions(override="a <b>known</b> spine"))
+    assert isinstance(last, Reading)
+    write_reading(last, tmp_path)
+    lines = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("> **")
+    assert lines[2].startswith(
+        "> **Read although not eligible, on a person's word (“a &lt;b&gt;known&lt;/b&gt; spine”)"
+    )
+    assert sum("Read although not eligible" in line for line in lines) == 1
+    stored = load_reading(tmp_path / "reading.json")
+    assert stored["eligibility"] == {
+        "eligible": False,
+        "reasons": ["no spine was found in the picture"],
+        "overridden": {"reason": "a <b>known</b> spine", "codes": ["no_spine_found"]},
+        "ood": {"score": -3.0, "p_value": 0.01, "threshold": 0.02},
+    }
+    assert stored["notices"][0] == last.alert
+
+
 def test_same_reading_gives_the_same_bytes(reading: Reading, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_reading(reading, tmp_path / name)

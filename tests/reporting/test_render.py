@@ -81,6 +81,17 @@ def test_notice_stands_at_both_ends(report: Report, findings: Findings) -> None:
     assert NOTICE not in render_markdown(report, findings, notice=False)
 
 
+def test_an_alert_stands_above_the_title(report: Report, findings: Findings) -> None:
+    lines = render_markdown(report, findings, alert="Read although <not> eligible.").splitlines()
+    assert lines[2] == "> **Read although &lt;not&gt; eligible.**"
+    assert lines[4].startswith("# ")
+    page = render_html(report, findings, alert="Read although <not> eligible.")
+    alert = '<p class="notice" role="alert">Read although &lt;not&gt; eligible.</p>'
+    assert page.count(alert) == 1
+    assert page.index(alert) < page.index("<h1>")
+    assert 'role="alert"' not in render_html(report, findings)
+
+
 def test_every_sentence_grade_and_measurement_is_shown(report: Report, findings: Findings) -> None:
     text, page = render_markdown(report, findings), render_html(report, findings)
     for section in report.sections:
