@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels
 
@@ -53,6 +54,9 @@ def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[ND
         StudyError: If the compression is unknown, its decoder is not installed, or the data are damaged.
     """
     syntax = uid.UID(dataset.file_meta.TransferSyntaxUID)
+    if syntax == uid.JPEGExtended12Bit and dataset.BitsStored > 8:
+        yield from _twelve_bit_jpeg(dataset, frames, name)
+        return
     for plugin in _installed(syntax, name)[:-1]:
         try:
             found = list(iter_pixels(dataset, indices=frames, decoding_plugin=plugin))
@@ -61,6 +65,38 @@ def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[ND
         yield from found
         return
     yield from iter_pixels(dataset, indices=frames, decoding_plugin=_installed(syntax, name)[-1])
+
+
+def _twelve_bit_jpeg(dataset: Dataset, frames: list[int], name: str) -> Iterator[NDArray[np.generic]]:
+    """Yield frames of lossy JPEG of 12 bits, which GDCM decodes but pydicom's plug-in for it refuses."""
+    _installed(uid.JPEGExtended12Bit, name)
+    import gdcm
+
+    for frame in frames:
+        code = get_frame(dataset.PixelData, frame, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+        image = gdcm.Image()
+        image.SetNumberOfDimensions(2)
+        image.SetDimensions((dataset.Columns, dataset.Rows, 1))
+        image.SetDataElement(_element_of(code))
+        monochrome = gdcm.PhotometricInterpretation.MONOCHROME2
+        image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
+        image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
+        image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
+        pixels = np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), dtype=np.uint16)
+        yield pixels.reshape(dataset.Rows, dataset.Columns)
+
+
+def _element_of(code: bytes) -> object:
+    """Return a pixel element of GDCM that holds one code stream."""
+    import gdcm
+
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(code)
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    return element
 
 
 def _installed(syntax: uid.UID, name: str) -> tuple[str, ...]:

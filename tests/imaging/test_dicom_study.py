@@ -1,4 +1,4 @@
-"""Whole studies as they come from discs and archives: DICOMDIR, several studies, copies, gaps, repeats, leftovers."""
+"""Whole studies as discs and archives bring them: DICOMDIR, several studies, copies, gaps, repeats, leftovers."""
 
 import shutil
 import subprocess
@@ -450,7 +450,8 @@ def test_reformatted_images_are_read_only_where_nothing_acquired_is(
     study = load_study(series_writer.folder)
     assert [s.plane for s in study.series] == [Plane.SAGITTAL, Plane.AXIAL]
     assert study.notices == (
-        "Series number 2 is reformatted from another series and was left out; an acquired one of its plane is there.",
+        "Series number 2 is reformatted from another series and was left out; an acquired one of its plane is "
+        "there.",
     )
 
 
