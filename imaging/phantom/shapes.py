@@ -62,8 +62,16 @@ class Frame:
 
     def world(self, p: float, q: float, t: float = 0.0) -> tuple[float, float, float]:
         """Return (x, y, z) in RAS+ mm of a local point."""
-        x, y, z = np.array([p, q, t]) @ self.axes
-        return self.x + float(x), self.y + float(y), self.z + float(z)
+        (px, py, pz), (qx, qy, qz), (tx, ty, tz) = self._rows
+        return (
+            self.x + p * px + q * qx + t * tx,
+            self.y + p * py + q * qy + t * ty,
+            self.z + p * pz + q * qz + t * tz,
+        )
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(float(value) for value in axis) for axis in self.axes)
 
 
 def _along(axis: NDArray[np.float64], steps: tuple[Values, ...]) -> Values:
@@ -175,14 +183,18 @@ class Body:
 
     def inside(self, p: Values, q: Values, t: Values, *, grow: float = 0.0) -> NDArray[np.bool_]:
         """Return where a point lies in the body, grown by some mm on all faces."""
+        inside: NDArray[np.bool_] = self.beyond(p, q, t) <= grow
+        return inside
+
+    def beyond(self, p: Values, q: Values, t: Values) -> Values:
+        """Return by how many mm a point lies beyond the nearest face; negative inside."""
         top, bottom, excess = self.top(p, t), self.bottom(p, t), self.excess(p, q, t)
         if self.lip_top or self.lip_bottom:
             front = np.clip(p / np.float32(0.5 * self.depth) + 0.35, 0.0, 1.0)
             upper = np.float32(self.lip_top) * np.exp(-np.abs(top - q) / np.float32(_LIP_MM))
             lower = np.float32(self.lip_bottom) * np.exp(-np.abs(q - bottom) / np.float32(_LIP_MM))
             excess = excess - front * (upper + lower)
-        inside: NDArray[np.bool_] = (q <= top + grow) & (q >= bottom - grow) & (excess <= grow)
-        return inside
+        return np.maximum(np.maximum(q - top, bottom - q), excess)
 
     def corner(self, *, upper: bool, front: bool = False) -> tuple[float, float, float]:
         """Return (x, y, z) of a corner of an endplate in the body's mid-sagittal plane, RAS+ mm."""
@@ -264,7 +276,10 @@ class Disc:
 
     def inside(self, p: Values, q: Values, t: Values) -> NDArray[np.bool_]:
         """Return where a point lies in the disc; the endplates' bowls count, bodies are painted over it."""
-        excess, extent = self.excess(p, q, t), self.extension(p, t)
+        return self.inside_at(self.excess(p, q, t), self.extension(p, t), p, q, t)
+
+    def inside_at(self, excess: Values, extent: Values, p: Values, q: Values, t: Values) -> NDArray[np.bool_]:
+        """Return ``inside`` where ``excess`` and ``extension`` of the points are known."""
         half = self.height / 2 + np.float32(np.tan(self.wedge / 2)) * p
         if self.side_wedge:
             half = np.maximum(half + np.float32(np.tan(self.side_wedge / 2)) * t, np.float32(0.3))

@@ -6,18 +6,17 @@ of the posterior elements are own choice, to look like a lumbar MRI, except the 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas
-from imaging.phantom.grid import Box
 from imaging.phantom.lumbar.arch import Arch
+from imaging.phantom.lumbar.boxes import Extent, box_around
 from imaging.phantom.lumbar.facets import Joint
 from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.lumbar.sacrum import SACRUM_LABEL
-from imaging.phantom.shapes import Body, Disc, Frame, Values, tube_inside
+from imaging.phantom.shapes import Body, Disc, Values, tube_inside
 from imaging.phantom.tissues import Palette
 
 _CORTEX_MM = 0.7
@@ -27,17 +26,6 @@ _PARS_MM = (3.6, 4.2)  # radius at the pedicle and at the inferior process
 
 Inside = Callable[[Values, Values, Values, float], NDArray[np.bool_]]
 """Where local (p, q, t) lies inside a bone grown by some mm; a negative growth leaves the cortex out."""
-
-
-class Extent(NamedTuple):
-    """A box around a bone in a frame: from and to, mm."""
-
-    p_from: float
-    p_to: float
-    q_from: float
-    q_to: float
-    t_from: float
-    t_to: float
 
 
 def paint_posterior_elements(canvas: Canvas, spine: Spine, palette: Palette) -> None:
@@ -78,15 +66,15 @@ def _arch_parts(arch: Arch) -> tuple[tuple[Inside, Extent], ...]:
 def _paint_joint(canvas: Canvas, disc: Disc, joint: Joint, around: tuple[Body, Body], palette: Palette) -> None:
     """Paint the two processes of a facet joint and what lies between them."""
     above, below = around
-    reach = joint.half_disc + 15
-    sides = sorted((joint.sign * (joint.w - 13), joint.sign * (joint.w + 13)))
-    view = canvas.view(_around(disc.frame, Extent(joint.p - 13, joint.p + 15, -reach, reach, *sides)))
+    reach = joint.half_disc + 14.5
+    sides = sorted((joint.sign * (joint.w - 12), joint.sign * (joint.w + 10)))
+    view = canvas.view(box_around(disc.frame, Extent(joint.p - 13, joint.p + 15, -reach, reach, *sides)))
     if view is None:
         return
     point = disc.frame.local(view.x, view.y, view.z)
-    for body, inside in ((above, joint.inferior), (below, joint.superior)):
-        view.paint(inside(point, 0.0), palette.number("cortex"), body.label)
-        view.paint(inside(point, -_CORTEX_MM), palette.number(_marrow(body)), body.label)
+    for body, parts in ((above, joint.inferior(point, _CORTEX_MM)), (below, joint.superior(point, _CORTEX_MM))):
+        view.paint(parts[0], palette.number("cortex"), body.label)
+        view.paint(parts[1], palette.number(_marrow(body)), body.label)
     view.paint(joint.cleft(point), palette.number("joint_fluid" if joint.has_fluid else "cartilage"), 0)
 
 
@@ -97,39 +85,35 @@ def paint_bodies(canvas: Canvas, spine: Spine, palette: Palette) -> None:
             tall = 0.7 * body.height
             wing = Extent(-0.8 * body.depth - 6, 0.5 * body.depth, -tall, tall, -56, 56)
             _paint_bone(canvas, body, _sacral_wing(body), palette, wing)
-        half, up = body.depth / 2 + 7, body.height / 2 + 4 + abs(body.wedge) * body.depth / 4
-        wide = body.width / 2 + 7
-        block = Extent(-half, half, -up, up, -wide, wide)
-        _paint_bone(canvas, body, _block(body), palette, block, cortex=_ENDPLATE_MM)
+        _paint_block(canvas, body, palette)
         if body.label != SACRUM_LABEL:
             _paint_vein(canvas, body, palette)
 
 
-def _paint_bone(
-    canvas: Canvas, body: Body, inside: Inside, palette: Palette, extent: Extent, cortex: float = _CORTEX_MM
-) -> None:
-    view = canvas.view(_around(body.frame, extent))
+def _paint_block(canvas: Canvas, body: Body, palette: Palette) -> None:
+    """Paint a body: cortex, then marrow."""
+    more = 1.0 + max(body.lip_top, body.lip_bottom)
+    half, wide = body.depth / 2 + more, body.width / 2 + more
+    up = body.height / 2 + 1 + abs(body.wedge) * body.depth / 4
+    view = canvas.view(box_around(body.frame, Extent(-half, half, -up, up, -wide, wide)))
+    if view is None:
+        return
+    beyond = body.beyond(*body.frame.local(view.x, view.y, view.z))
+    view.paint(beyond <= 0.0, palette.number("cortex"), body.label)
+    view.paint(beyond <= -_ENDPLATE_MM, palette.number(_marrow(body)), body.label)
+
+
+def _paint_bone(canvas: Canvas, body: Body, inside: Inside, palette: Palette, extent: Extent) -> None:
+    view = canvas.view(box_around(body.frame, extent))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)
     view.paint(inside(p, q, t, 0.0), palette.number("cortex"), body.label)
-    view.paint(inside(p, q, t, -cortex), palette.number(_marrow(body)), body.label)
+    view.paint(inside(p, q, t, -_CORTEX_MM), palette.number(_marrow(body)), body.label)
 
 
 def _marrow(body: Body) -> str:
     return f"marrow_{body.name}"
-
-
-def _around(frame: Frame, extent: Extent) -> Box:
-    """Return the world box around an extent."""
-    corners = [
-        frame.world(p, q, t)
-        for p in (extent.p_from, extent.p_to)
-        for q in (extent.q_from, extent.q_to)
-        for t in (extent.t_from, extent.t_to)
-    ]
-    x, y, z = zip(*corners, strict=True)
-    return (min(x), min(y), min(z)), (max(x), max(y), max(z))
 
 
 def _around_tube(ends: tuple[tuple[float, float, float], tuple[float, float, float]], radius: float) -> Extent:
@@ -138,13 +122,9 @@ def _around_tube(ends: tuple[tuple[float, float, float], tuple[float, float, flo
     return Extent(low[0], high[0], low[1], high[1], low[2], high[2])
 
 
-def _block(body: Body) -> Inside:
-    return lambda p, q, t, grow: body.inside(p, q, t, grow=grow)
-
-
 def _paint_vein(canvas: Canvas, body: Body, palette: Palette) -> None:
     """Paint the basivertebral vein, a bright wedge in the middle of the back wall."""
-    view = canvas.view(_around(body.frame, Extent(-body.depth / 2 - 2, -body.depth / 2 + 12, -3, 3, -6, 6)))
+    view = canvas.view(box_around(body.frame, Extent(-body.depth / 2 - 2, -body.depth / 2 + 12, -3, 3, -6, 6)))
     if view is None:
         return
     p, q, t = body.frame.local(view.x, view.y, view.z)

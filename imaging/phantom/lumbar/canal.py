@@ -1,7 +1,7 @@
 """The spinal canal as a curve, with the sizes of sac, cord and bony canal along it.
 
-Canal coordinates of a point: the index of the sample of the curve that is nearest in the side view (0.5 mm apart, the
-sacrum first), d, the distance from the curve in that view, positive to the front, and t, to the patient's right.
+Canal coordinates of a point: the index of the sample of the curve that is nearest in the side view (0.5 mm apart,
+the sacrum first), d, the distance from the curve in that view, positive to the front, and t, to the right.
 """
 
 from dataclasses import dataclass, field

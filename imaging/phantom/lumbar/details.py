@@ -1,4 +1,4 @@
-"""Truth that is neither a grade nor a length: numbering, the shape of herniations, and what may distract a reader."""
+"""Truth that is neither a grade nor a length: numbering, shape of herniations, and what may distract a reader."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def describe(
             "junction": plan.numbering,
             "is_transitional": plan.numbering != USUAL,
             "lumbar_type_vertebrae": _LUMBAR_TYPE[plan.numbering],
-            "level_names": "anatomical: the last mobile disc of a sacralised L5 is L4-L5, of a lumbarised S1 is S1-S2",
+            "level_names": "anatomical: below a sacralised L5 lies L5-S1, below a lumbarised S1 lies S1-S2",
         },
         "herniations": [_herniation(spine, level, found) for level, found in herniations.items()],
         "fractures": [

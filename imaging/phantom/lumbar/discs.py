@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas, View
+from imaging.phantom.lumbar.boxes import Extent, box_around
 from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.lumbar.plan import LUMBARISED, DiscPlan
 from imaging.phantom.shapes import Body, Disc, Values, tube_inside
@@ -30,7 +31,7 @@ def add_disc_tissues(palette: Palette, spine: Spine) -> None:
             palette.add(f"{zone}_{disc.name}", Tissue(t1=row.t1, t2=t2, pd=density, texture=0.07))
     marrow = palette.tissue("marrow")
     rng = np.random.default_rng((spine.plan.seed, 4))
-    # Marrow turns to fat with age around the mean of all adults (Ruschke 2021: 36.8 %, 4 to 82); own choice of slope.
+    # Marrow turns to fat with age around the mean of all adults (Ruschke 2021: 36.8 %, 4 to 82); slope own choice.
     mean = marrow.fat_fraction + 0.003 * (spine.plan.age_years - 50) + rng.normal(0.0, 0.05)
     for body in spine.bodies:
         share = float(np.clip(mean + rng.normal(0.0, 0.02), 0.12, 0.7))
@@ -43,20 +44,21 @@ def add_disc_tissues(palette: Palette, spine: Spine) -> None:
 def paint_discs(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint all discs; bodies painted afterwards cut them at their endplates."""
     for disc in spine.discs:
-        view = _view(canvas, disc, 34.0)
+        view = _view(canvas, disc, spine.plan.disc(disc.name))
         if view is None:
             continue
         p, q, t = disc.frame.local(view.x, view.y, view.z)
-        inside = disc.inside(p, q, t)
-        rim = (disc.excess(p, q, t) > disc.extension(p, t) - 0.9) & inside
+        excess, extent = disc.excess(p, q, t), disc.extension(p, t)
+        inside = disc.inside_at(excess, extent, p, q, t)
         view.paint(inside, palette.number(f"annulus_{disc.name}"), disc.label)
+        flat = _flat_core(disc, p, t)
         for zone, size in (("border", 0.80), ("nucleus", 0.66)):
-            core = _core(disc, p, q, t, size)
+            core = _core(disc, flat, q, size)
             view.paint(inside & core, palette.number(f"{zone}_{disc.name}"), disc.label)
         if spine.plan.disc(disc.name).pfirrmann == "II":
-            cleft = _core(disc, p, q, t, 0.5) & (np.abs(q) < 0.7)
+            cleft = _core(disc, flat, q, 0.5) & (np.abs(q) < 0.7)
             view.paint(inside & cleft, palette.number(f"border_{disc.name}"), disc.label)
-        view.paint(rim, palette.number("ligament"), disc.label)
+        view.paint(inside & (excess > extent - 0.9), palette.number("ligament"), disc.label)
         _paint_details(view, disc, spine, (p, q, t), palette)
     if spine.plan.numbering == LUMBARISED:
         _paint_sacral_disc(canvas, spine, palette)
@@ -71,7 +73,7 @@ def _paint_details(
     if plan.is_extruded:
         view.paint(extruded(disc, plan, local), palette.number(f"border_{disc.name}"), disc.label)
     if plan.has_vacuum:
-        cleft = _core(disc, p, q, t, 0.7) & (np.abs(q + 0.4 * np.sin(p / 5.0)) < 0.55)
+        cleft = _core(disc, _flat_core(disc, p, t), q, 0.7) & (np.abs(q + 0.4 * np.sin(p / 5.0)) < 0.55)
         view.paint(cleft & (view.label == disc.label), palette.number("air"))
     if plan.has_fissure:
         centre = disc.margin(plan.focal_t) + 2.6
@@ -104,12 +106,17 @@ def _paint_sacral_disc(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     view.paint(between & (outline <= 0.6), palette.number("disc_S1-S2"))
 
 
-def _core(disc: Disc, p: Values, q: Values, t: Values, size: float) -> NDArray[np.bool_]:
-    """Return where a point lies in the disc's core of some share of its size; it sits a little to the back."""
-    a, w = size * disc.depth / 2, size * disc.width / 2
-    high = 0.5 * disc.height + 2.2 * size
-    core = np.abs((p + 1.5) / a) ** 2.5 + np.abs(t / w) ** 2.5 + np.abs(q / high) ** 2.5
-    return np.asarray(core <= 1.0)
+def _flat_core(disc: Disc, p: Values, t: Values) -> Values:
+    """Return a field that is 1 at the outline of the disc and falls to its core, a little to the back."""
+    along, across = np.abs((p + 1.5) / np.float32(disc.depth / 2)), np.abs(t / np.float32(disc.width / 2))
+    return np.asarray(along * along * np.sqrt(along) + across * across * np.sqrt(across))
+
+
+def _core(disc: Disc, flat: Values, q: Values, size: float) -> NDArray[np.bool_]:
+    """Return where a point lies in the disc's core of some share of its size."""
+    up = np.abs(q) / np.float32(0.5 * disc.height + 2.2 * size)
+    core: NDArray[np.bool_] = flat * np.float32(size**-2.5) + up * up * np.sqrt(up) <= 1.0
+    return core
 
 
 def paint_endplates(canvas: Canvas, spine: Spine, palette: Palette) -> None:
@@ -120,7 +127,7 @@ def paint_endplates(canvas: Canvas, spine: Spine, palette: Palette) -> None:
         for body, is_above, pit in ((above, True, plan.pit_above), (below, False, plan.pit_below)):
             if not (plan.modic or pit):
                 continue
-            view = _view(canvas, disc, 40.0)
+            view = _view(canvas, disc, plan)
             if view is None:
                 continue
             p, q, t = body.frame.local(view.x, view.y, view.z)
@@ -159,6 +166,10 @@ def _paint_pit(
         view.paint(inside, palette.number(tissue), label)
 
 
-def _view(canvas: Canvas, disc: Disc, reach: float) -> View | None:
-    x, y, z = disc.frame.x, disc.frame.y, disc.frame.z
-    return canvas.view(((x - reach, y - reach, z - 22.0), (x + reach, y + reach, z + 22.0)))
+def _view(canvas: Canvas, disc: Disc, plan: DiscPlan) -> View | None:
+    """Return the part of a canvas that a disc, its bulges and its endplates may take."""
+    out = disc.bulges.diffuse + 2.0
+    back = disc.depth / 2 + disc.bulges.diffuse + disc.bulges.focal + 6.0
+    up = disc.height / 2 + max(12.0, abs(plan.migration) + 5.0)
+    wide = disc.width / 2 + out
+    return canvas.view(box_around(disc.frame, Extent(-back, disc.depth / 2 + out, -up, up, -wide, wide)))

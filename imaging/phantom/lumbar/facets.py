@@ -1,9 +1,9 @@
-"""Facet joints: the superior process of the lower vertebra in front and outside, the inferior one of the upper behind.
+"""Facet joints: in front and outside the superior process of the vertebra below, behind it that of the one above.
 
-Everything is in the frame of the disc between them. A side is described once, with w counted from the midline to the
-patient's side. Across the joint runs u (positive to the back and midline, where the inferior process lies), along it
-v (positive to the back and outside). Spurs stand on the superior process and narrow recess and foramen. Sizes are own
-choice, to look like a lumbar MRI; the angles are in ``configs/phantom/lumbar.yaml``.
+Everything is in the frame of the disc between them. A side is described once, with w counted from the midline to
+the patient's side. Across the joint runs u (positive to the back and midline, where the inferior process lies),
+along it v (positive to the back and outside). Spurs stand on the superior process and narrow recess and foramen.
+Sizes are own choice, to look like a lumbar MRI; the angles are in ``configs/phantom/lumbar.yaml``.
 """
 
 from dataclasses import dataclass, replace
@@ -63,30 +63,34 @@ class Joint:
     has_fluid: bool
     spurs: tuple[Spur, ...] = ()
 
-    def superior(self, point: Point, grow: float) -> NDArray[np.bool_]:
-        """Return where the superior process lies, grown by some mm."""
-        p, q, _ = point
+    def superior(self, point: Point, cortex: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return where the superior process lies, and where its marrow under so much cortex."""
+        _, q, _ = point
         u, v = self._across(point)
         thick, long = (self.size * half for half in _SUPERIOR_MM)
         off = u + np.float32(self.gap / 2 + thick)
-        inside = _rounded(off, thick + grow, v, long + grow, q + 3.2, self.half_disc + 8.7 + grow)
+        bone, marrow = _shell(_rounded(off, thick, v, long, q + 3.2, self.half_disc + 8.7), thick, cortex)
         for spur in self.spurs:
-            inside = inside | _ellipsoid(self._side(point), spur, grow)
-        return inside
+            more, core = _shell(_ellipsoid(self._side(point), spur), spur.radii[0], cortex)
+            bone, marrow = bone | more, marrow | core
+        return bone, marrow
 
-    def inferior(self, point: Point, grow: float) -> NDArray[np.bool_]:
-        """Return where the inferior process lies, grown by some mm."""
+    def inferior(self, point: Point, cortex: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return where the inferior process lies, and where its marrow under so much cortex."""
         _, q, _ = point
         u, v = self._across(point)
         thick, long = (self.size * half for half in _INFERIOR_MM)
         off = u - np.float32(self.gap / 2 + thick)
-        return _rounded(off, thick + grow, v, long + grow, q - 2.5, self.half_disc + 11.5 + grow)
+        return _shell(_rounded(off, thick, v, long, q - 2.5, self.half_disc + 11.5), thick, cortex)
 
     def cleft(self, point: Point) -> NDArray[np.bool_]:
         """Return where cartilage or fluid lies between the bones."""
         _, q, _ = point
         u, v = self._across(point)
-        return _rounded(u, self.gap / 2 + 0.4, v, 0.92 * self.size * _INFERIOR_MM[1], q, self.half_disc + 6.0)
+        inside: NDArray[np.bool_] = (
+            _rounded(u, self.gap / 2 + 0.4, v, 0.92 * self.size * _INFERIOR_MM[1], q, self.half_disc + 6.0) <= 1.0
+        )
+        return inside
 
     def _side(self, point: Point) -> Point:
         p, q, t = point
@@ -106,33 +110,42 @@ class Joint:
         return self.p - out * float(np.sin(self.angle)), self.w - out * float(np.cos(self.angle))
 
 
-def _rounded(u: Values, ru: float, v: Values, rv: float, q: Values, rq: float) -> NDArray[np.bool_]:
-    power = np.float32(2.5)
-    flat = np.abs(u / np.float32(ru)) ** power + np.abs(v / np.float32(rv)) ** power
-    inside: NDArray[np.bool_] = flat + (q / np.float32(rq)) ** 4 <= 1.0
-    return inside
+def _rounded(u: Values, ru: float, v: Values, rv: float, q: Values, rq: float) -> Values:
+    """Return a field that is 1 on the surface of a flat, boxy lens and less inside."""
+    long, high = (v / np.float32(rv)) ** 2, (q / np.float32(rq)) ** 2
+    return (u / np.float32(ru)) ** 2 + long * long + high * high
 
 
-def _ellipsoid(side: Point, spur: Spur, grow: float) -> NDArray[np.bool_]:
-    parts = [
-        ((axis - np.float32(middle)) / np.float32(radius + grow)) ** 2
+def _ellipsoid(side: Point, spur: Spur) -> Values:
+    """Return a field that is 1 on the surface of a spur and less inside."""
+    p, q, w = (
+        ((axis - np.float32(middle)) / np.float32(radius)) ** 2
         for axis, middle, radius in zip(side, spur.centre, spur.radii, strict=True)
-    ]
-    inside: NDArray[np.bool_] = parts[0] + parts[1] + parts[2] <= 1.0
-    return inside
+    )
+    return p + q + w
 
 
-def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, foramen_w: float) -> tuple[Joint, Joint]:
+def _shell(field: Values, radius: float, cortex: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where a field is inside, and inside by the cortex across the radius, mm."""
+    return field <= 1.0, field <= (1.0 - cortex / radius) ** 2
+
+
+def foramen_w(pedicle_t: float) -> float:
+    """Return how far from the midline a foramen is measured, mm."""
+    return pedicle_t - 1.0
+
+
+def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, middle_w: float) -> tuple[Joint, Joint]:
     """Return the (left, right) facet joint of a level.
 
-    The superior process stands so far behind the disc that recess and foramen have about their drawn sizes; what is
-    narrower than that is made by spurs.
+    The superior process stands so far behind the disc that recess and foramen have about their drawn sizes; what
+    is narrower than that is made by spurs.
 
     Args:
         disc: The placed disc.
         plan: What was drawn.
         tables: Angles of the joints.
-        foramen_w: Where the foramen is measured, mm from the midline.
+        middle_w: Where the foramen is measured, mm from the midline.
     """
     names = list(tables.discs)
     angle = float(np.radians(by_level(tables.facets["angle"], names)[names.index(disc.name)]))
@@ -142,7 +155,7 @@ def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, foramen_w: float) -
         joint = Joint(
             sign=sign,
             p=0.0,
-            w=foramen_w,
+            w=middle_w,
             angle=angle + plan.facet_turn[index],
             size=plan.facet_size * (_THORACIC if disc.name.startswith("T") else 1.0),
             gap=_FLUID_GAP_MM if fluid else _GAP_MM,
@@ -151,11 +164,11 @@ def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, foramen_w: float) -
         )
         asked = max(plan.foramen_width[index], plan.recess[index])
         behind = float(np.clip(asked, _NEAREST_MM, _FARTHEST_MM))
-        front = disc.margin(sign * foramen_w) - behind
-        joint = replace(joint, p=front - _front(joint, foramen_w))
+        front = disc.margin(sign * middle_w) - behind
+        joint = replace(joint, p=front - _front(joint, middle_w))
         spurs = (
-            _recess_spur(disc, joint, plan.recess[index], foramen_w),
-            _foramen_spur(disc, joint, plan.foramen_width[index], foramen_w),
+            _recess_spur(disc, joint, plan.recess[index]),
+            _foramen_spur(disc, joint, plan.foramen_width[index]),
         )
         joints.append(replace(joint, spurs=tuple(spur for spur in spurs if spur is not None)))
     return joints[0], joints[1]
@@ -164,24 +177,24 @@ def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, foramen_w: float) -
 def _front(joint: Joint, w: float) -> float:
     """Return p of the front of the superior process at w mm from the midline, in the plane of the disc."""
     p = np.arange(-20.0, 20.0, 0.05)
-    inside = joint.superior((p, np.zeros_like(p), np.full_like(p, joint.sign * w)), 0.0)
+    inside, _ = joint.superior((p, np.zeros_like(p), np.full_like(p, joint.sign * w)), 0.0)
     return float(p[inside].max()) if inside.any() else joint.p
 
 
-def _recess_spur(disc: Disc, joint: Joint, height: float, foramen_w: float) -> Spur | None:
+def _recess_spur(disc: Disc, joint: Joint, height: float) -> Spur | None:
     """Return the spur that leaves a recess its drawn height; None where it is open."""
     if height >= 5.0:
         return None
-    w = foramen_w - RECESS_INWARD_MM
+    w = joint.w - RECESS_INWARD_MM
     front = disc.margin(joint.sign * w) - height
     thick = max(0.5 * (front - joint.p) + 1.0, 2.5)
     return Spur((front - thick, 0.0, w + 0.5), (thick, joint.half_disc + 5.0, 3.2))
 
 
-def _foramen_spur(disc: Disc, joint: Joint, width: float, foramen_w: float) -> Spur | None:
+def _foramen_spur(disc: Disc, joint: Joint, width: float) -> Spur | None:
     """Return the spur that leaves a foramen its drawn width; None where it is open."""
     if width >= 3.5:
         return None
-    front = disc.margin(joint.sign * foramen_w) - width
+    front = disc.margin(joint.sign * joint.w) - width
     thick = max(0.5 * (front - joint.p) + 1.0, 2.5)
-    return Spur((front - thick, 3.0, foramen_w + 1.5), (thick, joint.half_disc + 8.0, 4.0))
+    return Spur((front - thick, 0.0, joint.w), (thick, joint.half_disc + 9.0, 4.0))

@@ -1,4 +1,4 @@
-"""What changes the marrow of a body: haemangiomas and the oedema of a fracture. Distractors; they carry no grade."""
+"""What changes the marrow of a body and carries no grade: haemangiomas and the oedema of a fracture."""
 
 import numpy as np
 

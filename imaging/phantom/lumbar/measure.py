@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from anatomy import Side
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
+from imaging.phantom.lumbar.courses import course_inside
 from imaging.phantom.lumbar.facets import RECESS_INWARD_MM
 from imaging.phantom.lumbar.paint import paint_spine
 from imaging.phantom.lumbar.place import Spine
-from imaging.phantom.lumbar.roots import root_course
 from imaging.phantom.lumbar.sac import CANAL_LABEL
-from imaging.phantom.shapes import Disc, tube_inside
+from imaging.phantom.shapes import Disc
 from imaging.phantom.tissues import Palette
 
 _FINE_MM = 0.1
@@ -71,7 +71,13 @@ class ForamenMeasures:
 
 
 def paint_patch(
-    spine: Spine, palette: Palette, origin: tuple[float, float, float], along: Axis, across: Axis
+    spine: Spine,
+    palette: Palette,
+    origin: tuple[float, float, float],
+    along: Axis,
+    across: Axis,
+    *,
+    with_canal: bool = True,
 ) -> Patch:
     """Paint a fine plane whose first sample lies at ``origin`` (RAS+ mm)."""
     affine = np.eye(4)
@@ -79,7 +85,7 @@ def paint_patch(
     affine[:3, 2] = np.cross(along[0], across[0])
     affine[:3, 3] = origin
     canvas = Canvas(Grid(affine, (along[2], across[2], 1)))
-    paint_spine(canvas, spine, palette, with_trunk=False)
+    paint_spine(canvas, spine, palette, with_trunk=False, with_canal=with_canal)
     return Patch(canvas.label[:, :, 0], canvas.tissue[:, :, 0])
 
 
@@ -156,10 +162,11 @@ def measure_foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> F
     t = joint.sign * joint.w
     forward, up, _ = disc.frame.axes
     edge, step = disc.margin(t), _SIDE_MM
-    back, foot = edge - 18.0, -30.0
-    columns, rows = int(26.0 / step), int(60.0 / step)
+    back, foot = edge - 16.0, -26.0
+    columns, rows = int(20.0 / step), int(52.0 / step)
     origin = disc.frame.world(back, foot, t)
-    patch = paint_patch(spine, palette, origin, (forward, step, columns), (up, step, rows))
+    plane: tuple[Axis, Axis] = (forward, step, columns), (up, step, rows)
+    patch = paint_patch(spine, palette, origin, *plane, with_canal=False)
     taken = patch.label > 0
     start = int((edge + 2.0 - back) / step)
     level = [int((q - foot) / step) for q in (-1.0, 1.0)]
@@ -171,7 +178,9 @@ def measure_foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> F
     )
     root = patch.tissue == palette.number("root_sheath")
     blocked = taken | (patch.tissue == palette.number("ligament"))
-    whole = _undisturbed_root(spine, disc, side, (origin, (forward, step, columns), (up, step, rows)))
+    i, j = np.meshgrid(np.arange(columns) * step, np.arange(rows) * step, indexing="ij")
+    x, y, z = (origin[axis] + forward[axis] * i + up[axis] * j for axis in range(3))
+    whole = course_inside(spine.roots[disc.name][0 if side is Side.LEFT else 1], x, y, z)
     reach = int(spine.tables.rules["lee"]["contact_mm"] / step)
     return ForamenMeasures(
         width_mm=width,
@@ -181,22 +190,8 @@ def measure_foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> F
     )
 
 
-def _undisturbed_root(
-    spine: Spine, disc: Disc, side: Side, plane: tuple[tuple[float, float, float], Axis, Axis]
-) -> NDArray[np.bool_]:
-    """Return where the exiting root would lie in a plane if nothing took its place."""
-    origin, along, across = plane
-    steps = np.meshgrid(np.arange(along[2]) * along[1], np.arange(across[2]) * across[1], indexing="ij")
-    x, y, z = (origin[axis] + along[0][axis] * steps[0] + across[0][axis] * steps[1] for axis in range(3))
-    points = root_course(spine, spine.discs.index(disc), disc, -1.0 if side is Side.LEFT else 1.0)
-    found = np.zeros(steps[0].shape, dtype=bool)
-    for (start, first), (end, last) in zip(points[:-1], points[1:], strict=True):
-        found |= tube_inside((x, y, z), (start, end), (first, last))
-    return found
-
-
 def _contacts(root: NDArray[np.bool_], blocked: NDArray[np.bool_], reach: int) -> tuple[bool, bool, bool, bool]:
-    """Return whether a root (front is up the first axis, head up the second) touches something on its four sides."""
+    """Return whether a root touches something in front, behind, above and below (axes: to the front, up)."""
     if not root.any():
         return True, True, True, True
     i, j = (round(float(values.mean())) for values in np.nonzero(root))

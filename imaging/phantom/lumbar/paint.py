@@ -11,7 +11,9 @@ from imaging.phantom.lumbar.trunk import paint_trunk
 from imaging.phantom.tissues import Palette
 
 
-def paint_spine(canvas: Canvas, spine: Spine, palette: Palette, *, with_trunk: bool) -> None:
+def paint_spine(
+    canvas: Canvas, spine: Spine, palette: Palette, *, with_trunk: bool, with_canal: bool = True
+) -> None:
     """Paint everything in order; later paint covers earlier paint.
 
     Args:
@@ -19,8 +21,9 @@ def paint_spine(canvas: Canvas, spine: Spine, palette: Palette, *, with_trunk: b
         spine: What to paint.
         palette: Tissue numbers; ``add_disc_tissues`` has been called.
         with_trunk: False leaves soft tissue away, for measuring.
+        with_canal: False leaves sac, ligaments and the fat around them away, for planes that do not meet them.
     """
-    inside = canal_view(canvas, spine)
+    inside = canal_view(canvas, spine) if with_canal else None
     if with_trunk:
         paint_trunk(canvas, spine, palette)
         if inside is not None:

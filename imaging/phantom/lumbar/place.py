@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from anatomy import disc_label, vertebra_label
 from imaging.phantom.lumbar.arch import Arch, build_arch
 from imaging.phantom.lumbar.canal import CanalCurve, build_curve
-from imaging.phantom.lumbar.facets import Joint, build_joints
+from imaging.phantom.lumbar.courses import Course, root_courses
+from imaging.phantom.lumbar.facets import Joint, build_joints, foramen_w
 from imaging.phantom.lumbar.plan import BodyPlan, DiscPlan, SpinePlan
 from imaging.phantom.lumbar.posture import body_leans
 from imaging.phantom.lumbar.sacrum import SACRUM_LABEL, place_sacrum
@@ -32,6 +33,8 @@ class Spine:
         pedicle_t: Vertebra -> distance of its pedicles from the midline, mm.
         arches: Vertebra -> its posterior elements.
         joints: Level -> its (left, right) facet joint.
+        conus: Sample of the curve where the cord ends.
+        roots: Level -> the (left, right) root that leaves through its foramen.
     """
 
     plan: SpinePlan
@@ -43,6 +46,8 @@ class Spine:
     pedicle_t: dict[str, float]
     arches: dict[str, Arch]
     joints: dict[str, tuple[Joint, Joint]]
+    conus: int
+    roots: dict[str, tuple[Course, Course]]
 
     def body(self, name: str) -> Body:
         """Return a body by name."""
@@ -56,6 +61,16 @@ class Spine:
         """Return the bodies above and below a disc."""
         above, below = disc.name.split("-")
         return self.body(above), self.body(below)
+
+    def near(self, disc: Disc) -> "Spine":
+        """Return the spine with only the discs and bodies that reach a disc's own planes."""
+        index = self.discs.index(disc)
+        first = self.bodies.index(self.around(disc)[1])
+        return replace(
+            self,
+            discs=self.discs[max(index - 1, 0) : index + 2],
+            bodies=self.bodies[max(first - 1, 0) : first + 3],
+        )
 
     @property
     def vertebrae(self) -> tuple[Body, ...]:
@@ -78,30 +93,32 @@ def place_spine(plan: SpinePlan, tables: Tables) -> Spine:
         bodies.append(replace(body, lip_bottom=lips[0], lip_top=lips[1]))
         discs.append(_disc_between(body, below, disc_plan, plan, tables, pedicles[body.name]))
     joints = {
-        disc.name: build_joints(disc, disc_plan, tables, _joint_t(pedicles, disc.name))
+        disc.name: build_joints(disc, disc_plan, tables, foramen_w(pedicles[disc.name.split("-")[0]]))
         for disc, disc_plan in zip(discs, plan.discs, strict=True)
     }
+    curve = _canal(bodies, discs, plan, tables)
     return Spine(
         plan=plan,
         tables=tables,
         bodies=tuple(bodies),
         discs=tuple(discs),
-        curve=_canal(bodies, discs, plan, tables),
+        curve=curve,
         flavum={d.name: _flavum(d, p, plan.sac_ap, tables) for d, p in zip(discs, plan.discs, strict=True)},
         pedicle_t=pedicles,
         arches=_arches(bodies, discs, joints, pedicles, plan),
         joints=joints,
+        conus=_conus(bodies, curve, plan),
+        roots={
+            disc.name: root_courses(index, bodies, discs, joints, pedicles) for index, disc in enumerate(discs)
+        },
     )
 
 
-def _joint_t(pedicles: dict[str, float], level: str) -> float:
-    """Return the distance from the midline at which the foramen of a level is measured, mm."""
-    return foramen_t(pedicles[level.split("-")[0]])
-
-
-def foramen_t(pedicle_t: float) -> float:
-    """Return how far from the midline a foramen is measured, mm."""
-    return pedicle_t - 1.0
+def _conus(bodies: list[Body], curve: CanalCurve, plan: SpinePlan) -> int:
+    """Return the sample of the curve where the cord ends."""
+    body = next(body for body in bodies if body.name == "L1")
+    _, y, z = body.frame.world(-body.depth / 2, -plan.conus * (body.height + 9.0))
+    return curve.nearest(y, z)
 
 
 def _concavity(disc: DiscPlan) -> float:
@@ -150,7 +167,8 @@ def _disc_between(
     end = np.array(below.frame.world(0.0, below.height / 2))
     tilt = (above.frame.tilt + above.wedge / 2 + below.frame.tilt - below.wedge / 2) / 2
     lean = (above.frame.roll + below.frame.roll) / 2, (above.frame.yaw + below.frame.yaw) / 2
-    frame = Frame(*((top + end) / 2).tolist(), tilt, *lean)
+    x, y, z = ((top + end) / 2).tolist()
+    frame = Frame(x, y, z, tilt, *lean)
     diffuse, focal = _midline_bulges(plan, _gap(plan.name, tables) + spine.sac_ap, tables)
     share = tables.transitional["rudimentary"]["depth_share"] if plan.is_rudimentary else 1.0
     return Disc(

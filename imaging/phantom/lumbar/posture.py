@@ -12,8 +12,8 @@ _FADE = 2.5  # levels past them over which the lean goes
 def body_leans(plan: SpinePlan, tables: Tables) -> list[tuple[float, float]]:
     """Return (roll, yaw) of each body in radians, L5 first.
 
-    Below the apex the bodies lean to the side of the bulge, above it back; they turn their front to the bulge, most
-    at the apex. The angle between the most leaning endplates is the plan's Cobb angle.
+    Below the apex the bodies lean to the side of the bulge, above it back; they turn their front to the bulge,
+    most at the apex. The angle between the most leaning endplates is the plan's Cobb angle.
     """
     away = np.arange(len(plan.bodies)) - plan.apex
     inside = np.sin(np.pi * np.clip(away, -_HALF_SPAN, _HALF_SPAN) / (2 * _HALF_SPAN))

@@ -1,25 +1,23 @@
-"""Nerve roots: the cauda equina inside the sac, and the roots that leave it through recess and foramen.
+"""Nerve roots: the cauda equina inside the sac, and the painting of those outside it (``courses.py``).
 
-Inside the sac the roots lie at the back (the patient is supine); where the sac is narrowed they have to share what is
-left, so that they crowd. Outside it each root is a tube: behind the disc above its vertebra in the lateral recess, past
-the pedicle, and under it out of the foramen with its ganglion. Bone and disc cover it where they take its place.
+Inside the sac the roots lie at the back (the patient is supine); where the sac is narrowed they have to share what
+is left, so that they crowd. Outside it bone and disc cover a root where they take its place.
 """
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas
-from imaging.phantom.lumbar.facets import RECESS_INWARD_MM
-from imaging.phantom.lumbar.place import Spine, foramen_t
-from imaging.phantom.lumbar.sac import CanalView, conus_sample, disc_sample
-from imaging.phantom.shapes import Disc, tube_inside
+from imaging.phantom.lumbar.facets import foramen_w
+from imaging.phantom.lumbar.place import Spine
+from imaging.phantom.lumbar.sac import CanalView, disc_sample
+from imaging.phantom.shapes import tube_inside
 from imaging.phantom.tissues import Palette
 
 _ROOTS = 26
 _ROOT_RADIUS_MM = 0.65  # own choice
-_RECESS_ROOT_MM = 1.5  # radius in the recess; 3 mm across, as rules.bartynski says
-GANGLION_MM = 2.4  # radius in the foramen; own choice
-_GANGLION_UP_MM = 7.5  # above the lower endplate of its vertebra, under the pedicle; own choice
 _CROWDED_FROM_MM = 13.0  # free height of the sac under which its roots spread over all of it; own choice
 
 
@@ -27,7 +25,7 @@ def paint_foramina(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint the fat of the foramina."""
     for disc in spine.discs:
         above, _ = spine.around(disc)
-        pedicle = foramen_t(spine.pedicle_t[above.name])
+        pedicle = foramen_w(spine.pedicle_t[above.name])
         x, y, z = disc.frame.world(-disc.depth / 2 - 2.0, 4.0)
         view = canvas.view(((x - 34, y - 22, z - 30), (x + 34, y + 22, z + 30)))
         if view is None:
@@ -40,38 +38,16 @@ def paint_foramina(canvas: Canvas, spine: Spine, palette: Palette) -> None:
 
 
 def paint_roots(canvas: Canvas, spine: Spine, palette: Palette) -> None:
-    """Paint the roots outside the sac, each named for the vertebra under whose pedicle it leaves."""
+    """Paint the roots outside the sac."""
     tissue = palette.number("root_sheath")
-    for index, disc in enumerate(spine.discs):
-        for sign in (-1.0, 1.0):
-            points = root_course(spine, index, disc, sign)
-            for (start, first), (end, last) in zip(points[:-1], points[1:], strict=True):
-                least = [min(pair) - 3.0 for pair in zip(start, end, strict=True)]
-                most = [max(pair) + 3.0 for pair in zip(start, end, strict=True)]
-                view = canvas.view(((least[0], least[1], least[2]), (most[0], most[1], most[2])))
+    for disc in spine.discs:
+        for course in spine.roots[disc.name]:
+            for (start, first), (end, last) in pairwise(course):
+                low = [min(pair) - 3.0 for pair in zip(start, end, strict=True)]
+                high = [max(pair) + 3.0 for pair in zip(start, end, strict=True)]
+                view = canvas.view(((low[0], low[1], low[2]), (high[0], high[1], high[2])))
                 if view is not None:
                     view.paint(tube_inside((view.x, view.y, view.z), (start, end), (first, last)), tissue)
-
-
-def root_course(
-    spine: Spine, index: int, disc: Disc, sign: float
-) -> list[tuple[tuple[float, float, float], float]]:
-    """Return the points (RAS+ mm) and radii of the root that leaves through a disc's foramen."""
-    body, _ = spine.around(disc)
-    pedicle = spine.pedicle_t[body.name]
-    wall = -body.depth / 2
-    low = -body.height / 2 + _GANGLION_UP_MM
-    points = []
-    if index + 1 < len(spine.discs):
-        above = spine.discs[index + 1]
-        w = spine.joints[above.name][0].w - RECESS_INWARD_MM - 1.0
-        healthy = -above.depth / 2 + 0.4
-        points.append((above.frame.world(healthy - 2.9, 0.0, sign * w), _RECESS_ROOT_MM))
-    points.append((body.frame.world(wall - 4.0, 0.10 * body.height, sign * (pedicle - 5.2)), _RECESS_ROOT_MM))
-    points.append((body.frame.world(wall - 3.6, low, sign * (pedicle - 1.0)), GANGLION_MM))
-    points.append((body.frame.world(wall - 2.6, low - 3.0, sign * (pedicle + 5.0)), GANGLION_MM))
-    points.append((body.frame.world(wall + 7.0, -body.height / 2 - 7.0, sign * (pedicle + 17.0)), 1.8))
-    return points
 
 
 def paint_cauda(inside: CanalView, spine: Spine, palette: Palette, sac: NDArray[np.bool_]) -> None:
@@ -82,7 +58,7 @@ def paint_cauda(inside: CanalView, spine: Spine, palette: Palette, sac: NDArray[
     curve = spine.curve
     index = np.broadcast_to(inside.index, sac.shape)[where]
     d, t = (np.broadcast_to(values, sac.shape)[where] for values in (inside.d, inside.t))
-    start = conus_sample(spine) + 40
+    start = spine.conus + 40
     back, front = _room(spine)
     free = np.maximum(front - back - 1.6, 0.5)
     # In an open sac the roots lie in its back half; in a narrow one they take all of it.

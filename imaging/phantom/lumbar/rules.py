@@ -46,7 +46,7 @@ def grade_foramen(width_mm: float, height_mm: float, rules: Rules) -> Graded:
 def grade_recess(height_mm: float, rules: Rules) -> Graded:
     """Grade a lateral recess by its height.
 
-    Source: limits in use, Steurer, BMC Musculoskelet Disord 2011;12:175; not RSNA's criterion, which is unpublished.
+    Source: limits in use, Steurer, BMC Musculoskelet Disord 2011;12:175; RSNA's own criterion is unpublished.
     """
     rule = rules["recess"]
     if height_mm > rule["moderate_at_most"]:
@@ -59,7 +59,7 @@ def bartynski_step(height_mm: float, rules: Rules) -> int:
 
     Source: Bartynski's words as paraphrased in CLINICAL.md section 2; the limits are the phantom's own.
     """
-    return sum(height_mm < limit for limit in rules["bartynski"]["limits"])
+    return sum(bool(height_mm < limit) for limit in rules["bartynski"]["limits"])
 
 
 def lee_step(contacts: tuple[bool, bool, bool, bool], root_share: float, rules: Rules) -> int:
@@ -82,12 +82,12 @@ def is_extrusion(herniation: Herniation, rules: Rules) -> bool:
     """
     rule = rules["extrusion"]
     past = max(herniation.above, herniation.below) > rule["past_level_mm"]
-    return past or herniation.widest > herniation.base + rule["wider_mm"]
+    return bool(past or herniation.widest > herniation.base + rule["wider_mm"])
 
 
 def meyerding_step(share: float, rules: Rules) -> int:
     """Return Meyerding's step 1 to 4 of a forward slip, a share of the endplate below."""
-    return 1 + sum(share > quarter for quarter in rules["meyerding"]["quarters"][:-1])
+    return 1 + sum(bool(share > quarter) for quarter in rules["meyerding"]["quarters"][:-1])
 
 
 def grade_pfirrmann(nucleus_t2_ms: float, height_loss: float, rules: Rules) -> Graded:

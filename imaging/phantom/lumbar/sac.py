@@ -1,10 +1,11 @@
 """Inside the bony canal: epidural fat, ligaments, thecal sac with CSF and cord; the roots are in ``roots.py``.
 
-The label ``spinal canal`` (100) is the thecal sac, as in SPIDER's masks, which follow the bright sac on T2. The sac
-yields: bone, thickened ligament, roots outside it and, painted later, the discs take from it what they need.
+The label ``spinal canal`` (100) is the thecal sac, as in SPIDER's masks, which follow the bright sac on T2. The
+sac yields: bone, thickened ligament, roots outside it and, painted later, the discs take from it what they need.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from imaging.phantom.tissues import Palette
 CANAL_LABEL = 100
 _FLAVUM_HALF_LENGTH_MM = 9.0
 _DURA_MM = 0.6  # the dark line around the sac; the dura itself is thinner, its chemical shift is not modelled here
+_STEP_MM = 0.5  # between the samples of the curve
+_LEAN_MM = 3.0  # how far a leaning disc's plane strays along the canal, at the sides of the sac
 _PRESS_MM = 7.0  # along the canal, over which a thick ligament fades; own choice
 
 
@@ -29,17 +32,44 @@ class CanalView:
     d: NDArray[np.float32]
     t: NDArray[np.float32]
 
+    def near(self, sample: int, reach_mm: float) -> "CanalView | None":
+        """Return the part within some mm along the canal of a sample; None when there is none."""
+        close = np.abs(self.index - sample) * _STEP_MM <= reach_mm
+        if not close.any():
+            return None
+        window = tuple(_span(close, axis) for axis in range(3))
+        x, y, z, d, t = (
+            _cut(values, window) for values in (self.view.x, self.view.y, self.view.z, self.d, self.t)
+        )
+        view = View(x, y, z, self.view.tissue[window], self.view.label[window])
+        return CanalView(view, _cut(self.index, window), d, t)
+
+
+def _span(mask: NDArray[np.bool_], axis: int) -> slice:
+    if mask.shape[axis] == 1:
+        return slice(None)
+    found = np.nonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))[0]
+    return slice(int(found[0]), int(found[-1]) + 1)
+
+
+def _cut(values: NDArray[Any], window: tuple[slice, ...]) -> NDArray[Any]:
+    return values[
+        tuple(part if size > 1 else slice(None) for part, size in zip(window, values.shape, strict=True))
+    ]
+
 
 def canal_view(canvas: Canvas, spine: Spine) -> CanalView | None:
     """Return the part of a canvas that the canal may take; None when it lies outside."""
     curve = spine.curve
-    low = (float(curve.x.min()) - 20.0, float(curve.y.min()) - 58.0, float(curve.z.min()) - 5.0)
-    high = (float(curve.x.max()) + 20.0, float(curve.y.max()) + 16.0, float(curve.z.max()) + 5.0)
+    wide = float(curve.bony_half_width.max()) + 0.5
+    low = (float(curve.x.min()) - wide, float(curve.y.min()) - 58.0, float(curve.z.min()) - 5.0)
+    high = (float(curve.x.max()) + wide, float(curve.y.max()) + 16.0, float(curve.z.max()) + 5.0)
     view = canvas.view((low, high))
     if view is None:
         return None
     index, d = curve.coordinates(view.y, view.z)
-    return CanalView(view, index, d, (view.x - curve.x.astype(np.float32)[index]).astype(np.float32))
+    t = view.x - curve.x.astype(np.float32)[index] if np.ptp(curve.x) > 1e-3 else view.x - np.float32(curve.x[0])
+    return CanalView(view, index, d, np.asarray(t, dtype=np.float32))
 
 
 def paint_canal_fat(inside: CanalView, spine: Spine, palette: Palette) -> None:
@@ -70,18 +100,18 @@ def paint_flava(inside: CanalView, spine: Spine, palette: Palette) -> None:
     """Paint the ligamenta flava between the laminae: two leaves from the midline to the facets, not over bone."""
     half = spine.plan.sac_ap / 2
     for disc in spine.discs:
-        along = _along(inside, spine, disc)
-        if not (np.abs(along) < _FLAVUM_HALF_LENGTH_MM).any():
+        part = inside.near(disc_sample(spine, disc), _FLAVUM_HALF_LENGTH_MM + _LEAN_MM)
+        if part is None:
             continue
         wide = max(joint.w for joint in spine.joints[disc.name]) - 2.0
-        leaf = half + 4.5 - 0.42 * np.abs(inside.t)
-        there = (np.abs(along) < _FLAVUM_HALF_LENGTH_MM) & (np.abs(inside.t) < wide)
-        between = (inside.d < -leaf) & (inside.d > -leaf - spine.plan.disc(disc.name).flavum)
-        inside.view.paint(there & between & (inside.view.label == 0), palette.number("ligament"))
+        leaf = half + 4.5 - 0.42 * np.abs(part.t)
+        there = (np.abs(_along(part, spine, disc)) < _FLAVUM_HALF_LENGTH_MM) & (np.abs(part.t) < wide)
+        between = (part.d < -leaf) & (part.d > -leaf - spine.plan.disc(disc.name).flavum)
+        part.view.paint(there & between & (part.view.label == 0), palette.number("ligament"))
 
 
 def flavum_push(spine: Spine, disc: Disc, along: Values, t: Values) -> Values:
-    """Return mm by which a thickened ligamentum flavum pushes the back of the sac forwards: most beside the middle."""
+    """Return mm by which a thickened ligamentum flavum pushes the back of the sac forwards, most at the sides."""
     fade = np.exp(-((along / np.float32(_PRESS_MM)) ** 2))
     return np.float32(spine.flavum[disc.name]) * fade * (1.0 + np.float32(0.04) * np.abs(t))
 
@@ -90,7 +120,7 @@ def _along(inside: CanalView, spine: Spine, disc: Disc) -> NDArray[np.float32]:
     """Return mm along the canal from a disc's plane, positive to the head."""
     at = disc_sample(spine, disc)
     lean = np.float32(np.tan(disc.frame.roll))
-    along = ((inside.index - at) * np.float32(0.5)).astype(np.float32)
+    along = ((inside.index - at) * np.float32(_STEP_MM)).astype(np.float32)
     return np.asarray(along + inside.t * lean if lean else along, dtype=np.float32)
 
 
@@ -115,38 +145,28 @@ def paint_sac(inside: CanalView, spine: Spine, palette: Palette) -> NDArray[np.b
     within = free & (radius <= 1.0)
     dura = free & (radius <= (1.0 + np.float32(_DURA_MM) / (half_ap + np.float32(1e-3))) ** 2)
     view.paint(dura & ~within, palette.number("dura"))
-    pressed = _pressed(inside, spine)
-    view.paint(within & pressed, palette.number("ligament"))
-    sac: NDArray[np.bool_] = within & ~pressed
-    view.paint(sac, palette.number("csf"), CANAL_LABEL)
+    view.paint(within, palette.number("csf"), CANAL_LABEL)
+    _paint_pressure(inside, spine, palette)
+    sac: NDArray[np.bool_] = view.tissue == palette.number("csf")
     _paint_cord(inside, spine, palette, sac)
     return sac
 
 
-def _pressed(inside: CanalView, spine: Spine) -> NDArray[np.bool_]:
-    """Return where thickened ligaments lie inside the place of the sac."""
-    pressed = np.zeros(inside.view.tissue.shape, dtype=bool)
+def _paint_pressure(inside: CanalView, spine: Spine, palette: Palette) -> None:
+    """Let thickened ligaments press into the sac from behind."""
     half = np.float32(spine.plan.sac_ap / 2)
     for disc in spine.discs:
-        if spine.flavum[disc.name] < 0.05:
+        part = inside.near(disc_sample(spine, disc), 2.5 * _PRESS_MM + _LEAN_MM)
+        if part is None or spine.flavum[disc.name] < 0.05:
             continue
-        along = _along(inside, spine, disc)
-        if (np.abs(along) < 3 * _PRESS_MM).any():
-            pressed |= inside.d < flavum_push(spine, disc, along, inside.t) - half
-    return pressed
-
-
-def conus_sample(spine: Spine) -> int:
-    """Return the sample of the curve where the cord ends."""
-    body = spine.body("L1")
-    pitch = body.height + 9.0
-    _, y, z = body.frame.world(-body.depth / 2, -spine.plan.conus * pitch)
-    return spine.curve.nearest(y, z)
+        pressed = part.d < flavum_push(spine, disc, _along(part, spine, disc), part.t) - half
+        pressed = pressed & (part.view.label == CANAL_LABEL)
+        part.view.paint(pressed, palette.number("ligament"), 0)
 
 
 def _paint_cord(inside: CanalView, spine: Spine, palette: Palette, sac: NDArray[np.bool_]) -> None:
     size = spine.tables.canal["cord"]
-    above = (inside.index - conus_sample(spine)) * 0.5
+    above = (inside.index - spine.conus) * 0.5
     share = np.clip(above / 38.0, 0.0, 1.0) ** 0.6
     centre = -0.10 * spine.plan.sac_ap * (1.0 - 0.6 * share)
     ap, width = size["ap"] / 2 * share + 1e-3, size["width"] / 2 * share + 1e-3

@@ -79,8 +79,8 @@ def measure_lordosis(spine: Spine) -> float:
 def measure_cobb(spine: Spine) -> tuple[float, str, str]:
     """Return the Cobb angle in degrees (positive: the bulge looks to the patient's right) and its end vertebrae.
 
-    The greatest angle between the upper endplate of one body and the lower endplate of one below it, as the endplates
-    are seen from the front. Source: Cobb's method (general knowledge).
+    The greatest angle between the upper endplate of one body and the lower endplate of one below it, as they are
+    seen from the front. Source: Cobb's method (general knowledge).
     """
     best, ends = 0.0, ("L1", "L5")
     for high, upper_name in enumerate(_SCOLIOSIS_BODIES):

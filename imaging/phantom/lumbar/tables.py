@@ -102,7 +102,7 @@ def _table() -> dict[str, Any]:
 
 
 def by_level(table: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:
-    """Spread a table by level over a list of names, cranial to caudal; between rows linear, past the ends constant."""
+    """Spread a table by level over names, cranial to caudal; between rows linear, past the ends constant."""
     known = [(names.index(name), value) for name, value in table.items() if name in names]
     index, values = zip(*sorted(known), strict=True)
     return np.asarray(np.interp(np.arange(len(names)), index, values))

@@ -1,6 +1,6 @@
 """The truth of a phantom: measured on its geometry, graded by named rules. What was drawn is not looked at.
 
-Every length is counted on a fine plane painted by the same shapes as the image, or between corners of placed bodies.
+Every length is counted on a fine plane painted by the same shapes as the image, or between corners of bodies.
 Three things have no length and are read from the tissue: the nucleus' T2, the kind of marrow and a pit's depth.
 """
 
@@ -58,9 +58,10 @@ def measure_truth(spine: Spine, palette: Palette, *, protocol: str = "lumbar") -
     for name in reported:
         disc = spine.disc(name)
         levels.append(_locate(disc))
-        found = _measure_level(spine, disc, palette)
+        near = spine.near(disc)
+        found = _measure_level(near, disc, palette)
         if grade_outline(disc, spine.tables.rules).herniation[0] == "present":
-            herniations[name] = measure_herniation(spine, disc, palette)
+            herniations[name] = measure_herniation(near, disc, palette)
             found += _rows(name, _herniation_rows(herniations[name]))
         measurements += found
         grades += _grade_level(spine, disc, palette, found)
@@ -106,7 +107,7 @@ def _measure_level(spine: Spine, disc: Disc, palette: Palette) -> list[TruthMeas
             None,
             axial.csf_share,
             "1",
-            "of the sac in the plane of the disc, the rest is roots or cord",
+            "of the sac in the plane of the disc; the rest is roots",
         ),
         ("ligamentum_flavum_thickness", None, axial.flavum_mm, "mm", "greatest, 5 mm beside the midline"),
         ("listhesis", None, slip, "mm", "between the posterior corners, along the endplate below"),
@@ -117,18 +118,13 @@ def _measure_level(spine: Spine, disc: Disc, palette: Palette) -> list[TruthMeas
     for side in _SIDES:
         foramen, recess = measure_foramen(spine, disc, palette, side), axial.recess_mm[side]
         lee = lee_step(foramen.contacts, foramen.root_share, rules)
+        pinch = bartynski_step(recess, rules)
         rows += [
             ("foraminal_width", side, foramen.width_mm, "mm", "disc edge to facet, plane of the pedicles"),
             ("foraminal_height", side, foramen.height_mm, "mm", "pedicle to pedicle, plane of the pedicles"),
             ("foraminal_lee_step", side, lee, "1", rules["lee"]["version"]),
             ("lateral_recess_height", side, recess, "mm", "disc edge to articular process, plane of the disc"),
-            (
-                "lateral_recess_bartynski_step",
-                side,
-                bartynski_step(recess, rules),
-                "1",
-                rules["bartynski"]["version"],
-            ),
+            ("lateral_recess_bartynski_step", side, pinch, "1", rules["bartynski"]["version"]),
         ]
     return _rows(disc.name, rows)
 

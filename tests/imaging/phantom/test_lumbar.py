@@ -16,8 +16,9 @@ from imaging.phantom import (
 )
 from imaging.phantom.build import phantom_of
 from imaging.phantom.lumbar.discs import add_disc_tissues
+from imaging.phantom.lumbar.draw import draw_plan
 from imaging.phantom.lumbar.place import place_spine
-from imaging.phantom.lumbar.plan import SpinePlan, draw_plan
+from imaging.phantom.lumbar.plan import USUAL, SpinePlan
 from imaging.phantom.lumbar.rules import grade_modic
 from imaging.phantom.lumbar.scene import scene_from_plan
 from imaging.phantom.lumbar.tables import load_tables
@@ -50,10 +51,21 @@ def quiet_plan(seed: int = 3) -> SpinePlan:
             modic=0,
             pit_above=0.0,
             pit_below=0.0,
+            is_extruded=False,
+            migration=0.0,
+            recess=(6.0, 6.0),
+            facet_size=1.0,
+            facet_fluid=(False, False),
+            facet_turn=(0.0, 0.0),
+            lip=0.0,
+            has_vacuum=False,
+            has_fissure=False,
+            is_rudimentary=False,
         )
         for disc in plan.discs
     )
-    return replace(plan, discs=discs, sway=0.0)
+    bodies = tuple(replace(body, collapse=0.0, haemangioma=0.0) for body in plan.bodies)
+    return replace(plan, bodies=bodies, discs=discs, cobb=0.0, numbering=USUAL)
 
 
 def from_plan(plan: SpinePlan) -> Phantom:
@@ -188,7 +200,7 @@ def test_the_nucleus_darkens_with_the_pfirrmann_grade(quiet: Phantom, sick: Phan
 def test_a_quiet_spine_has_no_finding(quiet: Phantom) -> None:
     wrong = [grade for grade in quiet.grades if grade.grade not in {"absent", "normal_mild", "0", "I"}]
     assert wrong == []
-    assert len(quiet.grades) == len(LEVELS) * 9 + 5 * 2  # foramina are graded from L1-L2 down
+    assert len(quiet.grades) == len(LEVELS) * 9 + 5 * 4  # foramina and recesses are graded from L1-L2 down
 
 
 def test_every_grade_is_a_step_of_its_scale_and_names_its_rule(phantom: Phantom) -> None:
@@ -230,13 +242,30 @@ def test_canal_diameter_is_the_sac_of_a_quiet_spine_and_narrows_where_it_was_dra
     assert sick.measurement("dural_sac_area", "L4-L5") < quiet.measurement("dural_sac_area", "L4-L5")
 
 
+def least_canal_mm(series: PhantomSeries, point: tuple[float, float, float]) -> float:
+    """Return the least width of the canal in the label map, over rays that leave a point to the back."""
+    pixel = float(np.linalg.norm(series.affine[:3, 0]))
+    i, j, k = to_voxel(series, point)
+    canal = series.label_array[:, :, round(float(k))] == 100
+    steps = np.arange(0.0, 30.0, 0.1) / pixel
+    widths = []
+    for degrees in range(-50, 51, 2):
+        ray_i = np.rint(i + steps * np.cos(np.radians(degrees))).astype(int)
+        ray_j = np.rint(j + steps * np.sin(np.radians(degrees))).astype(int)
+        inside = canal[ray_i.clip(0, canal.shape[0] - 1), ray_j.clip(0, canal.shape[1] - 1)]
+        first = int(np.argmax(inside))
+        if inside.any() and first < 60:
+            run = inside[first:]
+            widths.append((int(np.argmin(run)) if not run.all() else len(run)) * 0.1)
+    return min(width for width in widths if width > 2.0)  # less is a ray that grazes a voxel's corner
+
+
 def test_canal_diameter_is_seen_in_the_label_map(quiet: Phantom, sick: Phantom) -> None:
     for item in (quiet, sick):
         series = item.series_by_role("sagittal_t2")
-        for name in ("L3-L4", "L4-L5"):
-            _, j, k = np.rint(to_voxel(series, item.level(name).posterior_ras_mm)).astype(int)
-            rows = (series.label_array[:, j - 4 : j + 5, k] == 100).sum(axis=0) * 0.73
-            assert rows.min() == pytest.approx(item.measurement("canal_ap_diameter", name), abs=1.6)
+        for name in ("L2-L3", "L3-L4", "L4-L5"):
+            seen = least_canal_mm(series, item.level(name).posterior_ras_mm)
+            assert seen == pytest.approx(item.measurement("canal_ap_diameter", name), abs=0.75)  # a voxel
 
 
 def test_slip_is_the_drawn_one_and_forward(quiet: Phantom, sick: Phantom) -> None:
@@ -268,8 +297,8 @@ def test_a_right_herniation_lies_at_positive_x_in_the_axial_label_map(quiet: Pha
         behind = inside[:, 1] < item.level("L5-S1").centre_ras_mm[1] - 15.0
         x = inside[behind, 0]
         counts.append(((x > 1).sum(), (x < -1).sum()))
-    assert counts[1][0] - counts[0][0] >= 15  # more disc behind on the right than in the quiet spine
-    assert abs(counts[1][1] - counts[0][1]) < 10  # and no more on the left
+    assert counts[1][0] - counts[0][0] >= 8  # more disc behind on the right than in the quiet spine
+    assert abs(counts[1][1] - counts[0][1]) <= 3  # and no more on the left
 
 
 def test_the_aorta_lies_on_the_left_and_the_liver_on_the_right(quiet: Phantom) -> None:
