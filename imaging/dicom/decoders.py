@@ -57,14 +57,17 @@ def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[ND
     if syntax == uid.JPEGExtended12Bit and dataset.BitsStored > 8:
         yield from _twelve_bit_jpeg(dataset, frames, name)
         return
-    for plugin in _installed(syntax, name)[:-1]:
+    plugins = _installed(syntax, name)
+    done = 0
+    for plugin in plugins:
         try:
-            found = list(iter_pixels(dataset, indices=frames, decoding_plugin=plugin))
+            for image in iter_pixels(dataset, indices=frames[done:], decoding_plugin=plugin):
+                yield image
+                done += 1
+            return
         except BROKEN:  # the next library may read what this one does not; the last one's error is told
-            continue
-        yield from found
-        return
-    yield from iter_pixels(dataset, indices=frames, decoding_plugin=_installed(syntax, name)[-1])
+            if plugin == plugins[-1]:
+                raise
 
 
 def _twelve_bit_jpeg(dataset: Dataset, frames: list[int], name: str) -> Iterator[NDArray[np.generic]]:

@@ -1,7 +1,7 @@
 """Every transfer syntax: pixels come back bit for bit where the compression is lossless.
 
 The compressed files are made here, where there are two libraries by another than the one that reads them (dcmtk
-and GDCM write what pylibjpeg and pyjpegls read). There is no encoder of HTJ2K: only its decoder's presence is tested.
+and GDCM write what pylibjpeg and pyjpegls read). There is no encoder of HTJ2K: its decoder is only looked for.
 """
 
 import shutil
