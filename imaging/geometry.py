@@ -28,6 +28,9 @@ MIN_SPACING_MM = 0.1
 MAX_SPACING_MM = 5.0
 """Pixel spacing of an MR slice that we believe; routine spine slices have 0.3 to 1.1 mm. The bounds are ours."""
 
+MAX_DISTANCE_MM = 10_000.0
+"""Of the first voxel from the centre of the scanner, which is about 2 m long; own choice."""
+
 MAX_TILT_DEG = 45.0
 """Past this angle to the nearest plane the plane is ``unknown``."""
 
@@ -148,7 +151,7 @@ def check_affine(name: str, affine: AffineMatrix) -> None:
     """Refuse an affine that places nothing.
 
     Raises:
-        StudyError: If a number is not finite, or the matrix cannot be inverted.
+        StudyError: If a number is not finite, the matrix cannot be inverted, or the place is not near a scanner.
     """
     if not np.isfinite(affine).all():
         raise StudyError(f"{name}: expected finite numbers in the affine, found NaN or infinity")
@@ -156,6 +159,11 @@ def check_affine(name: str, affine: AffineMatrix) -> None:
     # The determinant of the directions alone: 1 for a right-angled grid, 0 when axes fall together.
     if (sizes == 0).any() or abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
         raise StudyError(f"{name}: expected an affine with three independent axes, found a singular one")
+    far = float(np.abs(affine[:3, 3]).max())
+    if far > MAX_DISTANCE_MM:
+        raise StudyError(
+            f"{name}: expected a position within {MAX_DISTANCE_MM:g} mm of the scanner's centre, found {far:.3g}"
+        )
 
 
 def is_plausible(spacing: Spacing) -> bool:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, fields
 
 from runtime.errors import ConfigError, LimitError, StudyError
 
+MIN_SIDE = 16
+"""Pixels of the shorter side of a slice; own choice: a disc alone is larger on any routine slice."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -120,6 +123,19 @@ def check_voxels(name: str, voxels: int) -> None:
     most = current().voxels
     if voxels > most:
         raise exceeded("voxels", f"{name}: expected at most {most} voxels in one study, found {voxels}")
+
+
+def check_side(name: str, columns: int, rows: int) -> None:
+    """Refuse a slice that is too small to show anything.
+
+    Raises:
+        StudyError: If a side has fewer than ``MIN_SIDE`` pixels.
+    """
+    if min(columns, rows) < MIN_SIDE:
+        raise StudyError(
+            f"{name}: expected a slice of at least {MIN_SIDE} x {MIN_SIDE} pixels, found {columns} x {rows}",
+            code="too_few_pixels",
+        )
 
 
 def check_folder_depth(name: str, depth: int) -> None:

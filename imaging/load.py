@@ -70,9 +70,13 @@ def load_study(
 
 
 def _load(path: Path, name: str, protocol: str, spacing: Spacing | None, asked: int | str | None) -> Study:
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:  # a name longer than any file's, or with a zero in it
+        raise StudyError(f"{name}: expected {_EXPECTED}, found no such file") from error
+    if is_folder:
         return _load_dicom(path, protocol, spacing, asked)
-    if not path.is_file():
+    if not is_file:
         raise StudyError(f"{name}: expected {_EXPECTED}, found {_special(path)}")
     try:
         check_file_size(name, path.stat().st_size)

@@ -5,6 +5,8 @@ acquired plane and is read as sagittal slices. The file carries no weighting: on
 """
 
 import gzip
+import math
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,12 +18,14 @@ from numpy.typing import NDArray
 from imaging import limits
 from imaging.geometry import (
     ISOTROPIC_RATIO,
+    MIN_SPACING_MM,
     Oriented,
     check_affine,
     is_plausible,
     reorient,
     spacing_of,
 )
+from imaging.intensity import MAX_INTENSITY, check_values
 from imaging.roles import Candidate
 from imaging.sequences import sequence_from_name
 from imaging.types import AffineMatrix, Series, Volume
@@ -29,6 +33,15 @@ from runtime.errors import StudyError
 
 _HEADER_BYTES = 544
 """Header of NIfTI-2 and the four bytes that announce extensions; NIfTI-1's is shorter."""
+
+_EXTENSION_FLAG_BYTES = 4
+_TAIL_BYTES = 65536
+_UNITS = {1: "metres", 3: "micrometres"}  # Source: nifti1.h, NIFTI_UNITS_METER and _MICRON; 2 is mm, 0 unknown
+MAX_SLICE_MM = 50.0
+"""Between slices; own choice: spine protocols use 3 to 5 mm, gaps of 20 mm occur in localisers."""
+
+# What nibabel and gzip raise on damaged files.
+_BROKEN = (OSError, EOFError, zlib.error, ValueError, KeyError, OverflowError, nib.spatialimages.HeaderDataError)
 
 
 def read_nifti(stream: BinaryIO, name: str) -> Candidate:
@@ -44,7 +57,6 @@ def read_nifti(stream: BinaryIO, name: str) -> Candidate:
     """
     image = _parse(stream, name)
     affine = np.asarray(image.affine, dtype=np.float64)
-    _check_orientation(image.header, name)
     check_affine(name, affine)
     array, zeroed = _voxels(image, name)
     slice_axis, plane_reason = _slice_axis(array.shape, affine)
@@ -60,6 +72,12 @@ def _series(
     if not is_plausible(spacing):
         raise StudyError(
             f"{name}: expected 0.1 to 5 mm between pixels, found {spacing.row_mm:.3g} x {spacing.col_mm:.3g} mm"
+        )
+    limits.check_side(name, array.shape[0], array.shape[1])
+    step = spacing.slice_mm
+    if step is not None and not MIN_SPACING_MM <= step <= MAX_SLICE_MM:
+        raise StudyError(
+            f"{name}: expected {MIN_SPACING_MM} to {MAX_SLICE_MM:g} mm between slices, found {step:.3g}"
         )
     finding = sequence_from_name(Path(name).name.split(".")[0])
     reasons = [f"plane {oriented.plane.value}: {plane_reason}, tilted by {oriented.tilt_deg:.0f} degrees"]
@@ -84,30 +102,57 @@ def _parse(stream: BinaryIO, name: str) -> Any:
     """Return the nibabel image, its bytes all in memory and no more of them than the header announces."""
     try:
         header = _header(_unpacked(stream, _HEADER_BYTES))
-        shape = _shape(header, name)
-        voxels = int(np.prod(shape, dtype=np.int64))
-        limits.check_voxels(name, voxels)
-        expected = int(header["vox_offset"]) + voxels * header.get_data_dtype().itemsize
-        limits.check_file_size(name, expected)
+        expected = _expected_bytes(header, name)
+        _check_orientation(header, name)
+        _check_scale(header, name)
         raw = _unpacked(stream, expected)
         if len(raw) < expected:
             raise StudyError(f"{name}: expected {expected} bytes, found {len(raw)}: the file is cut short")
-        return _image_class(raw).from_bytes(raw)
+        # nibabel warns in words of its own; what matters of them is checked here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _image_class(raw).from_bytes(_without_extensions(raw))
     except StudyError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, nib.spatialimages.HeaderDataError) as error:
+    except _BROKEN as error:
         raise StudyError(f"{name}: the NIfTI file is damaged or cut short ({error})") from error
 
 
+def _expected_bytes(header: Any, name: str) -> int:
+    """Return how long the file must be at least."""
+    shape = _shape(header, name)
+    voxels = math.prod(shape)
+    limits.check_voxels(name, voxels)
+    start, least = float(header["vox_offset"]), header.template_dtype.itemsize + _EXTENSION_FLAG_BYTES
+    if not (math.isfinite(start) and start >= least and start.is_integer()):
+        raise StudyError(
+            f"{name}: expected voxels to begin at byte {least} or after it, found {start:g}; the header is damaged"
+        )
+    expected = int(start) + voxels * int(header.get_data_dtype().itemsize)
+    limits.check_file_size(name, expected)
+    return expected
+
+
+def _without_extensions(raw: bytes) -> bytes:
+    """Return the file with its extensions marked as absent: we need none, and they may lie about their length."""
+    end = _image_class(raw).header_class.template_dtype.itemsize
+    return raw[:end] + bytes(_EXTENSION_FLAG_BYTES) + raw[end + _EXTENSION_FLAG_BYTES :]
+
+
 def _unpacked(stream: BinaryIO, count: int) -> bytes:
-    """Return the first ``count`` bytes, unpacked when the stream is gzip."""
+    """Return the first ``count`` bytes, unpacked when the stream is gzip.
+
+    A little beyond them is read as well: a gzip stream that ends there has its checksum verified by that.
+    """
     stream.seek(0)
     is_packed = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)
     if not is_packed:
         return stream.read(count)
     with gzip.GzipFile(fileobj=stream) as unpacked:
-        return unpacked.read(count)
+        content = unpacked.read(count)
+        unpacked.read(_TAIL_BYTES)
+    return content
 
 
 def _image_class(raw: bytes) -> Any:
@@ -116,7 +161,8 @@ def _image_class(raw: bytes) -> Any:
 
 def _header(raw: bytes) -> Any:
     header_class = _image_class(raw).header_class
-    return header_class(raw[: header_class.template_dtype.itemsize])
+    # Unchecked: nibabel would mend what is wrong without a word.
+    return header_class(raw[: header_class.template_dtype.itemsize], check=False)
 
 
 def _shape(header: Any, name: str) -> tuple[int, ...]:
@@ -136,27 +182,55 @@ def _shape(header: Any, name: str) -> tuple[int, ...]:
 
 
 def _check_orientation(header: Any, name: str) -> None:
-    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+    codes = int(header["sform_code"]), int(header["qform_code"])
+    if not all(0 <= code <= 5 for code in codes):  # nifti1.h: NIFTI_XFORM_UNKNOWN to NIFTI_XFORM_TEMPLATE_OTHER
+        raise StudyError(f"{name}: expected orientation codes from 0 to 5, found {codes}; the header is damaged")
+    if not any(codes):
         raise StudyError(
             f"{name}: expected an orientation (qform or sform), found none; left and right cannot be told. Set "
             "the affine in the tool that wrote the file"
         )
-    unit = header.get_xyzt_units()[0]
-    if unit not in ("mm", "unknown"):
-        raise StudyError(f"{name}: expected millimetres, found a NIfTI in {unit}")
+    unit = int(header["xyzt_units"]) & 0x07
+    if unit not in (0, 2):
+        raise StudyError(f"{name}: expected millimetres, found a NIfTI in {_UNITS.get(unit, 'an unknown unit')}")
+    sizes = [float(size) for size in header["pixdim"][1:4]]
+    used = [size for size, count in zip(sizes, _shape(header, name), strict=True) if count > 1]
+    if int(header["sform_code"]) == 0 and not all(0 < size < math.inf for size in used):
+        raise StudyError(
+            f"{name}: expected voxel sizes above 0 mm, found {sizes}; set them in the tool that wrote it"
+        )
+
+
+def _check_scale(header: Any, name: str) -> None:
+    """Refuse an infinite slope; 0 and NaN stand for "no slope" (nifti1.h), and no intercept counts then."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if math.isinf(slope) or (slope and not math.isnan(slope) and not math.isfinite(intercept)):
+        raise StudyError(f"{name}: expected a finite slope and intercept, found {slope:g} and {intercept:g}")
 
 
 def _voxels(image: Any, name: str) -> tuple[NDArray[np.float32], int]:
     """Return the voxels with the file's own slope, and how many were not finite."""
-    array = np.asarray(image.dataobj, dtype=np.float32)
-    array = array.reshape(_shape(image.header, name))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked at below
+        array = np.asarray(image.dataobj, dtype=np.float32).reshape(_shape(image.header, name))
     is_bad = ~np.isfinite(array)
     count = int(is_bad.sum())
-    if count == array.size:
-        raise StudyError(f"{name}: expected numbers, found only NaN or infinity")
     if count:
+        _check_truly_bad(image, is_bad, name)
         array[is_bad] = array[~is_bad].min()
+    check_values(name, array)
     return array, count
+
+
+def _check_truly_bad(image: Any, is_bad: NDArray[np.bool_], name: str) -> None:
+    """Tell voxels that the file stores as NaN or infinity from those that its slope or size made so."""
+    if is_bad.all():
+        raise StudyError(f"{name}: expected numbers, found only NaN or infinity")
+    values = np.asarray(image.dataobj).reshape(is_bad.shape)[is_bad]
+    if np.isfinite(values).any():
+        raise StudyError(
+            f"{name}: expected pixel values of at most {MAX_INTENSITY:g}, found larger ones; the file is damaged "
+            "or its scale is wrong"
+        )
 
 
 def _slice_axis(shape: tuple[int, ...], affine: AffineMatrix) -> tuple[int, str]:

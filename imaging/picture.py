@@ -35,9 +35,6 @@ MAX_MEAN_SPREAD = 6.0
 STRONG_SPREAD = 24
 MAX_STRONG_SHARE = 0.002
 
-MIN_SIDE = 16
-"""Pixels of the shorter side; own choice: a disc alone is larger on any routine slice."""
-
 MIN_BITS = 8
 """Of a channel; fewer hold too few greys for a network trained on 256."""
 
@@ -161,8 +158,7 @@ def _check_pages_and_size(header: PictureHeader, name: str) -> None:
     if header.width * header.height > most:
         message = f"{name}: expected at most {most} pixels, found {size}; export the slice at its own resolution"
         raise limits.exceeded("picture_pixels", message)
-    if min(header.width, header.height) < MIN_SIDE:
-        raise StudyError(f"{name}: expected a slice of at least {MIN_SIDE} x {MIN_SIDE} pixels, found {size}")
+    limits.check_side(name, header.width, header.height)
 
 
 def _check_depth(header: PictureHeader, name: str) -> None:

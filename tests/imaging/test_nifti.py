@@ -204,7 +204,7 @@ def test_metres_are_refused(tmp_path: Path) -> None:
     image = nib.Nifti1Image(numbered(), np.diag([4.0, 0.6, 0.7, 1]))
     image.header.set_xyzt_units("meter")
     nib.save(image, tmp_path / "x.nii")
-    with pytest.raises(StudyError, match="expected millimetres"):
+    with pytest.raises(StudyError, match="expected millimetres, found a NIfTI in metres"):
         load_study(tmp_path / "x.nii")
 
 

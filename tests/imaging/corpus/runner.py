@@ -1,6 +1,6 @@
 """Reads a group of the corpus in a process with little memory and no right to write; reports each outcome.
 
-``python -m tests.imaging.corpus.runner FOLDER GROUP FIRST``: the cases lie written under FOLDER; outcomes go to the
+``python -m tests.imaging.corpus.runner FOLDER GROUP FIRST``: the cases lie under FOLDER; outcomes go to the
 standard output as JSON lines. A decoder that crashes ends this process, not the tests.
 """
 
