@@ -34,7 +34,8 @@ The sacral slope of the endplate of S1 is 41 +- 8 degrees in healthy adults (Via
 reach 45 degrees. The borders are ours, between the two."""
 
 UNSURE_DEG = 10.0
-"""So near a border a word of the description decides. Own choice."""
+HALFWAY_DEG = 5.0
+"""So near a border, or to the middle between coronal and axial, a word of the description decides. Own choice."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def find_plane(normal_ras: NDArray[np.float64], *, named: tuple[str, ...] = ()) 
     Args:
         normal_ras: (3,) unit normal, RAS+; its sign does not matter.
         named: Planes that the description names (``imaging.words.plane_words``). One name decides within
-            ``UNSURE_DEG`` of a border; elsewhere the direction does, and a differing name is told.
+            ``UNSURE_DEG`` of a border and ``HALFWAY_DEG`` of the middle; elsewhere the direction does, and a
+            differing name is told.
     """
     choices = _choices(normal_ras)
     plane = choices[0]
@@ -120,5 +122,6 @@ def _by_pitch(normal_ras: NDArray[np.float64]) -> tuple[Plane, ...]:
     plane, other = Plane.AXIAL, Plane.CORONAL
     if low <= pitch <= high:
         plane, other = other, plane
-    is_unsure = min(abs(pitch - low), abs(pitch - high)) <= UNSURE_DEG
+    is_halfway = abs(abs(pitch) - 45.0) <= HALFWAY_DEG
+    is_unsure = is_halfway or min(abs(pitch - low), abs(pitch - high)) <= UNSURE_DEG
     return (plane, other) if is_unsure else (plane,)

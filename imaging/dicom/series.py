@@ -6,15 +6,12 @@ from imaging.dicom.derived import why_reformatted
 from imaging.dicom.pixels import stack_pixels
 from imaging.dicom.slices import SliceHeader
 from imaging.dicom.stacks import Stack, build_stacks, mixes_planes
-from imaging.geometry import MAX_TILT_DEG, is_plausible, nearest_plane, reorient, spacing_of
+from imaging.geometry import is_plausible, reorient, spacing_of
+from imaging.planes import PlaneFinding, find_plane, slice_normal
 from imaging.roles import Candidate
 from imaging.sequences import SequenceFinding, sequence_from_header
 from imaging.types import FloatVolume, Plane, Series, Volume
 from imaging.words import has_word, plane_words, region_words
-
-OBLIQUE_DEG = 10.0
-"""Within this of ``MAX_TILT_DEG`` two planes are about as near, and a word of the description decides; ours.
-Semi-coronal series of the sacroiliac joints are tilted so."""
 
 
 def usable_stacks(slices: Iterable[SliceHeader]) -> tuple[list[Stack], list[str]]:
@@ -57,9 +54,12 @@ def sequence_of(stack: Stack) -> SequenceFinding:
 
 
 def plane_of(stack: Stack) -> Plane:
-    """Return the plane of a stack: the one its words name when it lies half-way between two, else the nearest."""
-    plane, tilt = nearest_plane(stack.affine, 2)
-    return _named_plane(stack) or (plane if tilt <= MAX_TILT_DEG else Plane.UNKNOWN)
+    """Return the plane of a stack by its direction, and by its words near a border between planes."""
+    return _find_plane(stack).plane
+
+
+def _find_plane(stack: Stack) -> PlaneFinding:
+    return find_plane(slice_normal(stack.affine, 2), named=plane_words(stack.slices[0].instance.words))
 
 
 def load_candidate(stack: Stack, series_id: str) -> Candidate:
@@ -91,7 +91,8 @@ def load_candidate(stack: Stack, series_id: str) -> Candidate:
 def _volume(stack: Stack) -> tuple[Volume, str]:
     """Return the voxels in our storage order, and the reason for the plane."""
     pixels = stack_pixels(stack)
-    oriented = reorient(pixels, stack.affine, 2, plane=_named_plane(stack))
+    found = _find_plane(stack)
+    oriented = reorient(pixels, stack.affine, 2, plane=None if found.plane is Plane.UNKNOWN else found.plane)
     volume = Volume(
         array=_settled(oriented.array, pixels),
         spacing=spacing_of(oriented.affine, len(stack.slices)),
@@ -99,8 +100,7 @@ def _volume(stack: Stack) -> tuple[Volume, str]:
         source_shape=(pixels.shape[0], pixels.shape[1], pixels.shape[2]),
         source_axes=oriented.source_axes,
     )
-    tilt = f"tilted by {oriented.tilt_deg:.0f} degrees"
-    return volume, f"plane {oriented.plane.value}: from the image orientation, {tilt}"
+    return volume, found.reason
 
 
 def _settled(oriented: FloatVolume, pixels: FloatVolume) -> FloatVolume:
@@ -123,13 +123,6 @@ def _by_series(slices: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
     for item in slices:
         groups.setdefault((item.instance.series_number, item.instance.series_uid), []).append(item)
     return [groups[key] for key in sorted(groups)]
-
-
-def _named_plane(stack: Stack) -> Plane | None:
-    """Return the plane that the description names, when the slices lie about half-way between two planes."""
-    _, tilt = nearest_plane(stack.affine, 2)
-    named = plane_words(stack.slices[0].instance.words)
-    return Plane(named[0]) if abs(tilt - MAX_TILT_DEG) <= OBLIQUE_DEG and len(named) == 1 else None
 
 
 def _is_localiser(group: list[SliceHeader]) -> bool:

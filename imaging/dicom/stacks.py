@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imaging.dicom.runs import EXACT_MM, affine_of, are_parallel, deviation_mm, regular_runs, shear_deg
 from imaging.dicom.slices import SliceHeader
-from imaging.geometry import nearest_plane
+from imaging.planes import find_plane, slice_normal
 from imaging.types import AffineMatrix
 
 SAME_PLACE_MM = 0.05
@@ -69,7 +69,7 @@ def build_stacks(slices: list[SliceHeader]) -> tuple[list[Stack], tuple[str, ...
 
 def mixes_planes(slices: Iterable[SliceHeader]) -> bool:
     """Say whether slices lie in different planes, as those of a three-plane localiser."""
-    return len({nearest_plane(affine_of([item]), 2)[0] for item in slices}) > 1
+    return len({find_plane(slice_normal(affine_of([item]), 2)).plane for item in slices}) > 1
 
 
 def _canonical(item: SliceHeader) -> tuple[tuple[float, ...], tuple[float, ...], str, int]:

@@ -55,10 +55,11 @@ def test_slices_turned_to_the_side(vector: tuple[float, ...], plane: Plane) -> N
 def test_a_word_decides_near_a_border_only() -> None:
     assert find_plane(normal(-62.0), named=("axial",)).plane is Plane.AXIAL
     assert find_plane(normal(-70.0), named=("coronal",)).plane is Plane.CORONAL
-    far = find_plane(normal(-40.0), named=("axial",))
+    far = find_plane(normal(-38.0), named=("axial",))
     assert far.plane is Plane.CORONAL
     assert "the description says axial, the orientation was followed" in far.reason
     assert find_plane(normal(-62.0), named=("axial", "coronal")).plane is Plane.CORONAL
+    assert find_plane(normal(48.0), named=("coronal",)).plane is Plane.CORONAL
     assert find_plane(normal(0.0, 48.0), named=("sagittal",)).plane is Plane.SAGITTAL
 
 
