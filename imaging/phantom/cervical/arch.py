@@ -1,8 +1,8 @@
-"""Posterior elements of cervical vertebrae: pedicles, articular pillars, laminae, spinous and transverse processes.
+"""Posterior elements of cervical vertebrae: pedicles, pillars, laminae, spinous and transverse processes.
 
-Sizes are own choice, to look like a cervical MRI, except: a pillar stands behind the uncinate process by the drawn
-width of the foramen, and a spinous process of C3 to C5 is 15 mm long (15.3 +/- 4.3 mm, Eur J Anat 2020). The joints
-between pillars lean 45 degrees, as cervical facets do.
+Sizes are own choice, to look like a cervical MRI, except: a pillar stands behind the uncinate process by the
+drawn width of the foramen, and a spinous process of C3 to C5 is 15 mm long (15.3 +/- 4.3 mm, Eur J Anat 2020). The
+joints between pillars lean 45 degrees, as cervical facets do.
 """
 
 from collections.abc import Callable
@@ -138,7 +138,7 @@ def _pillars(arch: Arch) -> Inside:
         joint = arch.half + _PILLAR_TOP_MM - _SLANT * (behind - 4.5)
         lower = joint - arch.pitch + 1.5
         side = np.abs(t) - (arch.inner + 4.2)
-        round_off = 0.05 * side**2
+        round_off = 0.05 * np.clip(side, 0.0, None) ** 2
         found: NDArray[np.bool_] = (
             (np.abs(side) <= 4.6 + grow)
             & (behind >= -grow + round_off)

@@ -18,9 +18,7 @@ def paint_arteries(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     bodies = [neck.body(name) for name in reversed(names)]
     points = np.array([body.frame.world(place_in(build_arch(neck, body)), 0.0) for body in bodies])
     low, high = points.min(axis=0), points.max(axis=0)
-    view = canvas.view(
-        ((low[0] - 22, low[1] - 6, low[2] - 8), (high[0] + 22, high[1] + 6, high[2] + 6))
-    )
+    view = canvas.view(((low[0] - 22, low[1] - 6, low[2] - 8), (high[0] + 22, high[1] + 6, high[2] + 6)))
     if view is None:
         return
     y = np.interp(view.z, points[:, 2], points[:, 1]).astype(np.float32)

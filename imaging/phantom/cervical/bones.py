@@ -1,13 +1,14 @@
-"""Paint vertebrae: every bone twice, whole as cortex, which gives no signal, then its marrow, smaller by the cortex."""
+"""Paint vertebrae: every bone twice, whole as cortex, which gives no signal, then its smaller marrow."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.cervical.arch import Extent, Inside, arch_parts, build_arch, uncus_part
 from imaging.phantom.cervical.place import DENS_MM, Neck
 from imaging.phantom.cervical.shapes import NeckBody
 from imaging.phantom.grid import Box
-from imaging.phantom.shapes import Frame
+from imaging.phantom.shapes import Frame, Values
 from imaging.phantom.tissues import Palette
 
 _CORTEX_MM = 0.6
@@ -26,7 +27,7 @@ def paint_bodies(canvas: Canvas, neck: Neck, palette: Palette) -> None:
         half, up = body.depth / 2 + 5, body.height / 2 + 3 + abs(body.wedge) * body.depth / 4
         extent = Extent(-half, half, -up, up + body.uncus, 0.6 * body.width + 3)
         paint_bone(canvas, body.frame, _block(body), extent, palette, marrow=marrow_of(body), label=body.label)
-        if body.uncus > 3.0:
+        if body.uncus:
             uncus, around = uncus_part(build_arch(neck, body), neck.plan.discs[index - 1].uncus)
             paint_bone(canvas, body.frame, uncus, around, palette, marrow=marrow_of(body), label=body.label)
         _paint_vein(canvas, body, palette)
@@ -38,11 +39,12 @@ def paint_dens(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     c2 = neck.bodies[0]
     base, top = c2.height / 2, c2.height / 2 + DENS_MM
 
-    def inside(p, q, t, grow):  # type: ignore[no-untyped-def]
+    def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         neck_in = 0.9 * np.clip(1.0 - ((q - base - 3.0) / 4.0) ** 2, 0.0, 1.0)
         cap = np.sqrt(np.clip((top + grow - q) / 6.0, 0.0, 1.0))
         radius = (5.3 - neck_in) * cap + grow
-        return (np.hypot(p + 1.0, t) <= radius) & (q >= base - 4.0) & (q <= top + grow)
+        found: NDArray[np.bool_] = (np.hypot(p + 1.0, t) <= radius) & (q >= base - 4.0) & (q <= top + grow)
+        return found
 
     extent = Extent(-8, 6, base - 5, top + 2, 7)
     paint_bone(canvas, c2.frame, inside, extent, palette, marrow=marrow_of(c2), label=c2.label)
@@ -54,7 +56,14 @@ def paint_dens(canvas: Canvas, neck: Neck, palette: Palette) -> None:
 
 
 def paint_bone(
-    canvas: Canvas, frame: Frame, inside: Inside, extent: Extent, palette: Palette, *, marrow: str, label: int | None
+    canvas: Canvas,
+    frame: Frame,
+    inside: Inside,
+    extent: Extent,
+    palette: Palette,
+    *,
+    marrow: str,
+    label: int | None,
 ) -> None:
     """Paint one bone in a frame.
 

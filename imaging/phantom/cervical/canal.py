@@ -1,4 +1,4 @@
-"""Inside the bony canal: epidural tissue, ligaments, dural tube with CSF, cord, roots; what pushes in; the foramina.
+"""Inside the bony canal: epidural tissue, ligaments, dural tube, cord, roots, what pushes in; and the foramina.
 
 The label ``spinal canal`` (100) is the dural tube without the cord, ``spinal cord`` (101) the cord.
 """
@@ -19,10 +19,11 @@ from imaging.phantom.tissues import Palette
 CANAL_LABEL = 100
 CORD_LABEL = 101
 
-_TUBE_POWER = 2.3  # of the superellipse that outlines the dural tube: boxier than an ellipse
+_TUBE_POWER = 2.15  # of the superellipse that outlines the dural tube: boxier than an ellipse
 _FILM_MM = 0.3  # CSF that stays between a pressed cord and what presses it
 _OBSTACLE_HALF_WIDTH_MM = 9.5
 _FLAVUM_HALF_LENGTH_MM = 6.5
+_OPEN_ABOVE = 16  # samples below the foramen magnum from which the canal widens into the cistern
 
 Field = NDArray[np.float32] | NDArray[np.float64]
 
@@ -119,10 +120,10 @@ def _paint_epidural(box: _Box, neck: Neck, palette: Palette) -> None:
     curve, index, d, t = neck.curve, box.index, box.d, box.t
     half, gap = curve.half_ap[index], neck.tables.canal["anterior_gap"]
     wide = np.abs(t) < curve.bony_half_width[index]
-    back = d > -(half + 1.7 - 0.032 * t * t)
-    room = (d < half + gap + 3.0) & wide & back
+    back = d > -(half + 1.2 - 0.032 * t * t)
+    room = (d < half + gap + 3.0) & wide & back & (index < neck.foramen_magnum - _OPEN_ABOVE)
     box.view.paint(room, palette.number("fat"))
-    box.view.paint(room & (d > 0) & (np.abs(t) > 4.0), palette.number("vein"))
+    box.view.paint(room & (np.abs(t) > 4.0), palette.number("visceral"))
     box.view.paint(room & (d > half + gap - 0.7) & (np.abs(t) < 6.0), palette.number("ligament"))
 
 
@@ -174,7 +175,7 @@ def _is_grey(u: Field, v: Field) -> NDArray[np.bool_]:
     """Return where the grey matter lies in a cord of unit half axes: two horns a side and the bar between them."""
     side = np.abs(u)
     front_horn = ((side - 0.30) / 0.15) ** 2 + ((v - 0.20) / 0.34) ** 2 <= 1.0
-    middle = 0.27 + 0.16 * np.clip(-v, 0.0, 1.0)
+    middle = 0.27 - 0.16 * np.minimum(np.maximum(v, -1.0), 0.0)
     back_horn = (np.abs(side - middle) < 0.075) & (v < 0.1) & (v > -0.78)
     bar = (side < 0.32) & (np.abs(v - 0.02) < 0.10)
     return np.asarray(front_horn | back_horn | bar)

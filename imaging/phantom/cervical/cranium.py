@@ -1,4 +1,4 @@
-"""The skull base over the spine: C1 around the dens, clivus and occiput, brain stem and cerebellum with its tonsils.
+"""The skull base over the spine: C1 around the dens, clivus, occiput, brain stem, cerebellum and its tonsils.
 
 Sizes are own choice, to look like a cervical MRI; nothing here carries truth. All in the frame of C2, whose body
 ends above at ``top``.
@@ -25,9 +25,9 @@ def paint_atlas(canvas: Canvas, neck: Neck, palette: Palette) -> None:
 
     def front_arch(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         middle = 9.2 - t * t / 42.0
-        return np.asarray(
-            ((p - middle) / (2.9 + grow)) ** 2 + ((q - top - 8.5) / (5.2 + grow)) ** 2 <= 1.0
-        ) & (np.abs(t) < 15.0)
+        return np.asarray(((p - middle) / (2.9 + grow)) ** 2 + ((q - top - 8.5) / (5.2 + grow)) ** 2 <= 1.0) & (
+            np.abs(t) < 15.0
+        )
 
     def masses(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         across = (np.abs(t) - 16.0) / (6.5 + grow)
@@ -36,9 +36,9 @@ def paint_atlas(canvas: Canvas, neck: Neck, palette: Palette) -> None:
 
     def back_arch(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
         middle = -27.5 + t * t / 24.0
-        return np.asarray(
-            ((p - middle) / (2.8 + grow)) ** 2 + ((q - top - 7.0) / (4.2 + grow)) ** 2 <= 1.0
-        ) & (np.abs(t) < 23.0)
+        return np.asarray(((p - middle) / (2.8 + grow)) ** 2 + ((q - top - 7.0) / (4.2 + grow)) ** 2 <= 1.0) & (
+            np.abs(t) < 23.0
+        )
 
     boxes = (
         (masses, Extent(-11, 7, top - 2, top + 18, 24)),
@@ -67,7 +67,9 @@ def paint_cranium(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     view.paint(core, palette.number(_C1_MARROW))
     cavity = _skull(p, up, t, -6.5) & (p < 2.5 + 0.62 * up)
     # The foramen magnum opens the floor.
-    cavity |= (((p + 15.5) / 17.0) ** 2 + (t / 15.0) ** 2 <= 1.0) & (up > -2.0) & (up < 14.0) & (p < 1.5 + 0.3 * up)
+    cavity |= (
+        (((p + 15.5) / 17.0) ** 2 + (t / 15.0) ** 2 <= 1.0) & (up > -2.0) & (up < 14.0) & (p < 1.5 + 0.3 * up)
+    )
     view.paint(cavity, palette.number("csf"))
     _paint_brain(view, (p, up, t), cavity, neck, palette)
 
@@ -95,8 +97,8 @@ def _paint_brain(
     view.paint(cavity & tonsil, brain)
     cerebrum = (up > 51.0 - 0.1 * (p + 40.0)) & _skull(p, up, t, -9.0)
     view.paint(cavity & cerebrum, brain)
-    grown = np.clip(up, 0.0, 30.0)
-    middle = -16.5 + 0.10 * np.clip(up, 0.0, 60.0)
+    grown = np.minimum(np.maximum(up, 0.0), 30.0)
+    middle = -16.5 + 0.10 * np.minimum(np.maximum(up, 0.0), 60.0)
     medulla = ((p - middle) / (5.0 + 0.06 * grown)) ** 2 + (t / (6.4 + 0.10 * grown)) ** 2 <= 1.0
     view.paint(cavity & medulla & (up < 50.0), stem)
     pons = ((p + 8.0) / 11.5) ** 2 + ((up - 34.0) / 14.0) ** 2 + (t / 17.0) ** 2 <= 1.0

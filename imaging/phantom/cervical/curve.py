@@ -1,7 +1,7 @@
 """The dural tube as a curve in the sagittal plane, from T4 up to the medulla, with its sizes along it.
 
-Canal coordinates of a point: the index of the nearest sample (0.5 mm apart, upwards with the index), d, the distance
-from the curve, positive to the front, and t, the distance from the midline, positive to the patient's right.
+Canal coordinates of a point: the index of the nearest sample (0.5 mm apart, upwards with the index), d, the
+distance from the curve, positive to the front, and t, the distance from the midline, positive to the right.
 """
 
 from dataclasses import dataclass, field

@@ -1,9 +1,9 @@
 """Draw the plan of a neck from the tables, by seed.
 
 Liabilities follow a Gaussian copula, as in the lumbar phantom: a worn patient has several worn levels, and a worn
-level several findings, while each finding is drawn at its table's rate. Bound to others are: narrowing (only discs
-of Pfirrmann III and IV; V is collapsed anyway), bulging (always where a canal is drawn narrow) and raised signal of
-the cord (only where the cord is pressed).
+level several findings, while each finding is drawn at its table's rate. Bound to others are: narrowing (only
+discs of Pfirrmann III and IV; V is collapsed anyway), bulging (always where a canal is drawn narrow) and raised
+signal of the cord (only where the cord is pressed).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import norm
 
 from imaging.phantom.cervical.arch import FORAMEN_MM
-from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan
+from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, narrowing_by_slip
 from imaging.phantom.cervical.tables import PrevalenceRow, Tables
 from imaging.phantom.tissues import load_tissues
 
@@ -154,14 +154,15 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
     height = healthy * (1.0 - float(rng.uniform(*_LOSS[grade])))
     if grade in ("III", "IV") and liability.happens(rates.narrowing, rates.n):
         height = min(height, healthy * float(rng.uniform(0.48, 0.62)))
-    bulge, focal, flavum = _draw_canal(tables, name, patient, rates, liability, rng)
-    canal = patient.ap[name] - max(bulge - tables.canal["anterior_gap"], 0.0) - flavum
+    slip = _slip(tables, rng) if liability.happens(rates.slip, rates.n) else 0.0
+    open_ap = patient.ap[name] - narrowing_by_slip(slip)
+    bulge, focal, flavum = _draw_canal(tables, open_ap, rates, liability, rng)
+    canal = open_ap - max(bulge - tables.canal["anterior_gap"], 0.0) - flavum
     if focal.height and abs(focal.t) < 2.0:
         canal -= focal.height
     is_pressed = canal - 0.5 < 0.82 * patient.cord[name]
     has_signal = is_pressed and rng.random() < tables.myelopathy_share
     spurs = liability.happens(rates.osteophyte, rates.n)
-    slips = liability.happens(rates.slip, rates.n)
     left, right = (_draw_foramen(patient.root, rates, liability, rng) for _ in range(2))
     return DiscPlan(
         name=name,
@@ -178,7 +179,7 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
         focal_shift=focal.shift,
         osteophyte=float(rng.uniform(1.5, 3.5)) if spurs and bulge > 1.0 else 0.0,
         flavum=flavum,
-        slip=_slip(tables, rng) if slips else 0.0,
+        slip=slip,
         uncus=(left[0], right[0]),
         facet=(left[1], right[1]),
         myelopathy=float(rng.uniform(5.0, 14.0)) if has_signal else 0.0,
@@ -211,26 +212,27 @@ class _Focal:
 
 def _draw_canal(
     tables: Tables,
-    name: str,
-    patient: _Patient,
+    open_ap: float,
     rates: PrevalenceRow,
     liability: _Liability,
     rng: np.random.Generator,
 ) -> tuple[float, _Focal, float]:
-    """Return bulge, herniation and flavum that leave the drawn AP diameter in the midline."""
+    """Return bulge, herniation and flavum that leave the drawn AP diameter in the midline of an open canal."""
     gap = tables.canal["anterior_gap"]
     step = liability.step(rates.canal)
     bulges = liability.happens(rates.bulging, rates.n)
     focal = _draw_focal(rng) if liability.happens(rates.herniation, rates.n) else _Focal()
     is_central = focal.height > 0 and abs(focal.t) < 2.0
     if step == 0:
-        room = max(patient.ap[name] - _OPEN_MM, 0.0)
+        room = max(open_ap - _OPEN_MM, 0.0)
         bulge = float(rng.uniform(1.2, 2.4)) if bulges else float(rng.uniform(0.0, 0.5))
         bulge = min(bulge, gap + room)
         if is_central and focal.height > room - max(bulge - gap, 0.0):
-            focal = _Focal(focal.height, float(rng.choice([-1.0, 1.0]) * 4.5), focal.spread, focal.reach, focal.shift)
+            focal = _Focal(
+                focal.height, float(rng.choice([-1.0, 1.0]) * 4.5), focal.spread, focal.reach, focal.shift
+            )
         return bulge, focal, 0.0
-    push = patient.ap[name] - float(rng.uniform(*_CANAL_MM[step - 1]))
+    push = open_ap - float(rng.uniform(*_CANAL_MM[step - 1]))
     from_behind = float(np.clip(rng.uniform(0.0, 0.45) * push, 0.0, 2.4))
     from_front = push - from_behind
     if is_central:

@@ -18,6 +18,7 @@ from imaging.phantom.grid import Grid
 from imaging.phantom.tissues import Palette
 
 FINE_MM = 0.1
+_ALONG_MM = 0.25
 _TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
 
 Labels = NDArray[np.uint8]
@@ -27,7 +28,7 @@ Axis = tuple[tuple[float, float, float], float, int]
 
 @dataclass(frozen=True)
 class Canal:
-    """The canal at one place, mm: AP diameter of the dural tube and of the cord, least of the stretch looked at."""
+    """The canal at one place, mm: least AP diameters of the dural tube and of the cord."""
 
     tube_ap: float
     cord_ap: float
@@ -64,18 +65,20 @@ class Ruler:
         self._neck = neck
         self._palette = palette
 
-    def canal_at(self, sample: int, half_length: float, t: float = 0.0) -> Canal:
-        """Return the least AP diameters over a stretch of the canal, ``t`` mm right of the midline."""
-        labels = self._canal_plane(sample, half_length, t)[0]
+    def canal_at(self, sample: int, half_length: float) -> tuple[Canal, Canal, Canal]:
+        """Return the least AP diameters over a stretch of the canal: left of, in, and right of the midline."""
+        labels = self._canal_stack(sample, half_length)[0]
         cord = labels == CORD_LABEL
         tube = cord | (labels == CANAL_LABEL)
-        return Canal(tube.sum(axis=0).min() * FINE_MM, cord.sum(axis=0).min() * FINE_MM)
+        tube_ap, cord_ap = (mask.sum(axis=0).min(axis=0) * FINE_MM for mask in (tube, cord))
+        left, middle, right = (Canal(float(a), float(b)) for a, b in zip(tube_ap, cord_ap, strict=True))
+        return left, middle, right
 
     def raised_signal(self, sample: int, half_length: float) -> float:
         """Return the mid-sagittal area of cord that is no plain white or grey matter, mm2."""
-        labels, tissue = self._canal_plane(sample, half_length, 0.0)
+        labels, tissue = self._canal_stack(sample, half_length)
         raised = (labels == CORD_LABEL) & (tissue == self._palette.number("cord_oedema"))
-        return float(raised.sum() * FINE_MM * 0.25)
+        return float(raised[:, :, 1].sum() * FINE_MM * _ALONG_MM)
 
     def areas(self, disc: NeckDisc) -> tuple[float, float]:
         """Return the area of dural tube and cord across the canal at a disc, mm2."""
@@ -92,7 +95,9 @@ class Ruler:
         forward, up = _axes(disc.frame.tilt)
         third, reach = disc.depth / 3, disc.height / 2 + 4.0
         origin = disc.frame.world(-third / 2, -reach)
-        labels = self._plane(origin, (forward, 0.2, int(third / 0.2) + 1), (up, FINE_MM, int(2 * reach / FINE_MM)))[0]
+        labels = self._plane(
+            origin, (forward, 0.2, int(third / 0.2) + 1), (up, FINE_MM, int(2 * reach / FINE_MM))
+        )[0]
         return float((labels == disc.label).sum(axis=1).mean() * FINE_MM)
 
     def listhesis(self, disc: NeckDisc) -> float:
@@ -122,7 +127,7 @@ class Ruler:
         passes = (labels == disc.label).sum(axis=1) * FINE_MM
         floor = float(np.quantile(passes, 1.0 - rule["bulge_share"]))
         stands_out = passes - floor
-        peak = int(np.argmax(gaussian_sum(stands_out)))
+        peak = int(np.argmax(_smoothed(stands_out)))
         return Outline(
             floor=floor,
             focal=float(stands_out.max()),
@@ -136,26 +141,36 @@ class Ruler:
         column = self._plane(origin, ((1.0, 0.0, 0.0), 0.2, 1), (up, FINE_MM, 301))[0][0]
         return float((column == disc.label).sum() * FINE_MM / max(disc.height, FINE_MM))
 
-    def _canal_plane(self, sample: int, half_length: float, t: float) -> tuple[Labels, Labels]:
+    def _canal_stack(self, sample: int, half_length: float) -> tuple[Labels, Labels]:
+        """Paint three planes along the canal, the rule's distance apart (steps across the canal, along it, 3)."""
         curve = self._neck.curve
         forward = (0.0, float(curve.normal_y[sample]), float(curve.normal_z[sample]))
         up = (0.0, -forward[2], forward[1])
-        x, y, z = curve.world(sample, -13.0, t)
+        beside = float(self._neck.tables.rules["kang"]["beside"])
+        x, y, z = curve.world(sample, -12.0, -beside)
         origin = (x, y - half_length * up[1], z - half_length * up[2])
-        return self._plane(origin, (forward, FINE_MM, 261), (up, 0.25, int(2 * half_length / 0.25) + 1))
+        count = int(2 * half_length / _ALONG_MM) + 1
+        return self._stack(origin, (forward, FINE_MM, 241), (up, _ALONG_MM, count), slices=(3, beside))
 
     def _plane(self, origin: tuple[float, float, float], along: Axis, across: Axis) -> tuple[Labels, Labels]:
         """Paint a fine plane and return its labels and tissues (steps along, steps across)."""
+        labels, tissue = self._stack(origin, along, across, slices=(1, 1.0))
+        return labels[:, :, 0], tissue[:, :, 0]
+
+    def _stack(
+        self, origin: tuple[float, float, float], along: Axis, across: Axis, *, slices: tuple[int, float]
+    ) -> tuple[Labels, Labels]:
+        """Paint some planes a distance apart, towards the right for planes that face the front and upwards."""
         affine = np.eye(4)
         first, second = np.array(along[0]), np.array(across[0])
         affine[:3, 0], affine[:3, 1] = first * along[1], second * across[1]
-        affine[:3, 2], affine[:3, 3] = np.cross(first, second), origin
-        canvas = Canvas(Grid(affine, (along[2], across[2], 1)))
+        affine[:3, 2], affine[:3, 3] = np.cross(first, second) * slices[1], origin
+        canvas = Canvas(Grid(affine, (along[2], across[2], slices[0])))
         paint_neck(canvas, self._neck, self._palette, with_soft=False)
-        return canvas.label[:, :, 0], canvas.tissue[:, :, 0]
+        return canvas.label, canvas.tissue
 
 
-def gaussian_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth a profile over about 2 mm, so that the middle of a plateau is its peak."""
     width = np.exp(-0.5 * (np.arange(-8, 9) / 4.0) ** 2)
     return np.asarray(np.convolve(values, width / width.sum(), mode="same"))

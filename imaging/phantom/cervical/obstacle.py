@@ -1,7 +1,7 @@
 """What pushes into the dural tube at a disc: disc and spurs from the front, the ligamentum flavum from behind.
 
-Given in canal coordinates: ``along``, mm along the canal from the disc's middle, positive to the head, and t, mm to
-the patient's right of the midline.
+Given in canal coordinates: ``along``, mm along the canal from the disc's middle, positive to the head, and t, mm
+to the patient's right of the midline.
 """
 
 from dataclasses import dataclass
@@ -41,10 +41,14 @@ class Obstacle:
         """Return by how many mm disc and spurs pass the back of the bodies."""
         plan = self.plan
         half = self.half_height + _EDGE_MM + plan.osteophyte
-        extent = plan.bulge * np.exp(-((along / half) ** 4)) * (1.0 - 0.25 * np.clip(np.abs(t) / 9.0, 0.0, 1.0) ** 2)
+        extent = (
+            plan.bulge * np.exp(-((along / half) ** 4)) * (1.0 - 0.25 * np.clip(np.abs(t) / 9.0, 0.0, 1.0) ** 2)
+        )
         if plan.focal:
             tall = self.half_height + 0.6 + plan.focal_reach
-            lobe = np.exp(-(((along - plan.focal_shift) / tall) ** 4) - ((t - plan.focal_t) / plan.focal_spread) ** 4)
+            lobe = np.exp(
+                -(((along - plan.focal_shift) / tall) ** 4) - ((t - plan.focal_t) / plan.focal_spread) ** 4
+            )
             extent = extent + plan.focal * lobe
         return np.asarray(extent)
 

@@ -124,7 +124,9 @@ def _stack(plan: NeckPlan, tables: Tables) -> tuple[NeckBody, ...]:
     for index in range(start - 1, -1, -1):
         frames[index] = _upward(frames[index + 1], plan.bodies[index + 1], plan.bodies[index], plan.discs[index])
     for index in range(start + 1, len(names)):
-        frames[index] = _downward(frames[index - 1], plan.bodies[index - 1], plan.bodies[index], plan.discs[index - 1])
+        frames[index] = _downward(
+            frames[index - 1], plan.bodies[index - 1], plan.bodies[index], plan.discs[index - 1]
+        )
     return tuple(_body(index, frame, plan, tables) for index, frame in sorted(frames.items()))
 
 
@@ -137,10 +139,10 @@ def _turned(frame: Frame, by: float) -> Frame:
 
 
 def _upward(below: Frame, lower: BodyPlan, upper: BodyPlan, disc: DiscPlan) -> Frame:
-    """Return the frame of a body that stands on a disc on another body."""
+    """Return the frame of a body that stands on a disc on another body, their backs in line but for the slip."""
     end = _turned(_moved(below, q=lower.height / 2), -lower.wedge / 2)
     middle = _moved(_turned(end, -disc.wedge / 2), q=_rim(disc))
-    slipped = _moved(_turned(middle, disc.wedge / 2), p=disc.slip)
+    slipped = _moved(_turned(middle, disc.wedge / 2), p=disc.slip + (upper.depth - lower.depth) / 2)
     return _moved(_turned(slipped, -disc.wedge - upper.wedge / 2), q=upper.height / 2)
 
 
@@ -148,7 +150,7 @@ def _downward(above: Frame, upper: BodyPlan, lower: BodyPlan, disc: DiscPlan) ->
     """Return the frame of a body that hangs below a disc below another body."""
     end = _turned(_moved(above, q=-upper.height / 2), upper.wedge / 2)
     middle = _moved(_turned(end, disc.wedge / 2), q=-_rim(disc))
-    slipped = _moved(_turned(middle, disc.wedge / 2), p=-disc.slip)
+    slipped = _moved(_turned(middle, disc.wedge / 2), p=(lower.depth - upper.depth) / 2 - disc.slip)
     return _moved(_turned(slipped, lower.wedge / 2), q=-lower.height / 2)
 
 
@@ -215,8 +217,9 @@ def _nodes(
     }
     gap = tables.canal["anterior_gap"]
 
-    def node(frame: Frame, back: float, q: float, row: float) -> Node:
+    def node(frame: Frame, back: float, q: float, row: float, less: float = 0.0) -> Node:
         at = {name: float(np.interp(row, rows, values)) for name, values in sizes.items()}
+        at["half_ap"] -= less / 2
         return Node(*frame.world(back - gap - at["half_ap"], q), **at)
 
     last = bodies[-1]
@@ -224,14 +227,14 @@ def _nodes(
     for row in rows[::-1]:
         body, disc = bodies[row + 1], discs[row]
         nodes.append(node(body.frame, body.back - 0.2, 0.0, min(row + 0.5, rows[-1])))
-        nodes.append(node(disc.frame, disc.back, 0.0, float(row)))
+        nodes.append(node(disc.frame, disc.back, 0.0, float(row), plan.discs[row].slip_narrowing))
     c2 = bodies[0]
     nodes.append(node(c2.frame, c2.back - 0.6, 0.0, 0.0))
     return nodes + _upper_nodes(c2, nodes[-1])
 
 
 def _upper_nodes(c2: NeckBody, last: Node) -> list[Node]:
-    """Return the nodes behind the dens, in the foramen magnum and up to the pons; own choice, to look like an MRI."""
+    """Return the nodes behind the dens, in the foramen magnum and up to the pons; own choice."""
     top = c2.height / 2
     # q above the body, p of the middle, half AP, half width, half AP and half width of cord or medulla.
     rows = (

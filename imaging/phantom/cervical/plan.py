@@ -5,6 +5,8 @@ What the phantom then shows is measured on the geometry (``truth.py``), never co
 
 from dataclasses import dataclass
 
+_SLACK_MM = 1.2  # between dural tube and laminae
+
 
 @dataclass(frozen=True)
 class BodyPlan:
@@ -60,6 +62,16 @@ class DiscPlan:
     uncus: tuple[float, float]
     facet: tuple[float, float]
     myelopathy: float
+
+    @property
+    def slip_narrowing(self) -> float:
+        """Return by how much the slip narrows the dural tube, mm."""
+        return narrowing_by_slip(self.slip)
+
+
+def narrowing_by_slip(slip: float) -> float:
+    """Return by how much a slip narrows the dural tube, mm: what the slack behind it does not take; own choice."""
+    return 0.6 * max(abs(slip) - _SLACK_MM, 0.0)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ class NeckBody:
         slope = np.float32(np.tan(self.wedge / 2))
         lip = np.float32(_LIP_MM) * np.clip(4 * p / self.depth - 1.0, 0.0, 1.0) ** 2
         rise = np.float32(self.bevel) * self._side(t, 1.0)
-        return -np.float32(self.height / 2) - slope * p + np.float32(self.bowl_bottom) * self._bowl(p, t) + rise - lip
+        return (
+            -np.float32(self.height / 2) - slope * p + np.float32(self.bowl_bottom) * self._bowl(p, t) + rise - lip
+        )
 
     def _side(self, t: Values, widen: float) -> Values:
         reach = np.abs(t) / np.float32(widen * self.width / 2)

@@ -42,7 +42,7 @@ class _Stage:
     """
 
     view: View
-    level: Values
+    level: NDArray[np.float32]
     x: Values
     fore: Values
 
@@ -61,14 +61,14 @@ def paint_soft_tissues(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     view.paint(inner, palette.number("fat"))
     _paint_lungs(stage, palette)
     _paint_neck_muscles(stage, neck, inner, palette)
-    _paint_face(stage, palette)
+    _paint_face(stage, inner, palette)
     _paint_airway(stage, neck, palette)
     _paint_vessels(stage, palette)
 
 
 def _at(level: Values, table: tuple[tuple[float, ...], ...], column: int) -> NDArray[np.float32]:
     rows = np.array(table)
-    return np.interp(level, rows[:, 0], rows[:, column]).astype(np.float32)
+    return np.asarray(np.interp(level, rows[:, 0], rows[:, column]), dtype=np.float32)
 
 
 def _outline(stage: _Stage, inset: float) -> NDArray[np.bool_]:
@@ -106,25 +106,26 @@ def _paint_neck_muscles(stage: _Stage, neck: Neck, inner: NDArray[np.bool_], pal
     skin = _at(stage.level, _OUTLINE, 1) - neck.plan.neck_fat
     side = np.abs(stage.x)
     wide = 0.86 * _at(stage.level, _OUTLINE, 3)
-    view.paint(inner & (stage.fore < 8.0 - 0.25 * side) & (side < np.minimum(wide, 62.0)), muscle)
+    view.paint(inner & (stage.fore < 17.0 - 0.28 * side) & (side < np.minimum(wide, 62.0)), muscle)
     middle, half = -(skin + 16.0) / 2, np.maximum((skin - 16.0) / 2, 6.0)
-    for rx, share, thick in ((10.5, 0.50, 0.055), (19.0, 0.76, 0.035), (28.0, 0.97, 0.025)):
+    for rx, share, thick in ((11.5, 0.52, 0.035), (24.0, 0.86, 0.016)):
         along = (stage.fore - middle - (1.0 - share) * 0.6 * half) / (share * half)
         ring = np.hypot((side - 0.86 * rx) / rx, along)
-        view.paint(inner & (np.abs(ring - 1.0) < thick) & (side > 1.0), fat)
+        view.paint(inner & (np.abs(ring - 1.0) < thick) & (side > 2.0), palette.number("visceral"))
     deep = ((side - 9.0) / 7.5) ** 2 + ((stage.fore - middle - 0.55 * half) / 7.5) ** 2 <= 1.0
     view.paint(deep & (stage.level < 1.05), palette.number("multifidus"))
-    seam = np.abs(side - 38.0 - 0.35 * (stage.fore + 20.0)) < 0.7
-    view.paint(inner & seam & (stage.fore < 2.0), fat)
+    seam = np.abs(side - 38.0 - 0.35 * (stage.fore + 20.0) + 0.004 * stage.fore**2) < 0.5
+    view.paint(inner & seam & (stage.fore < 6.0), palette.number("visceral"))
     climb = np.clip(stage.level, 0.0, 1.15)
     turn = (34.0 + 14.0 * climb, 32.0 - 36.0 * climb)  # the sternomastoid turns to the back as it rises
     part = _between(stage, -0.15, 1.5)
     view.paint(_ellipse(stage, side, 30.0, 6.0, 9.0, 8.0) & (stage.level < 0.95), muscle)
-    view.paint(_ellipse(stage, side, turn[0], turn[1], 13.0, 8.0) & part, fat)
-    view.paint(_ellipse(stage, side, turn[0], turn[1], 12.0, 7.0) & part, muscle)
+    view.paint(_ellipse(stage, side, turn[0], turn[1], 15.0, 9.2) & part, fat)
+    view.paint(_ellipse(stage, side, turn[0], turn[1], 14.2, 8.4) & part, muscle)
     nape = (side < 1.3) & (stage.fore < -24.0) & (stage.fore > 2.0 - skin) & (stage.level < 1.2)
     view.paint(nape, palette.number("ligament"))
-    between = (side < 4.2) & (stage.fore < -8.0) & (stage.fore > -27.0) & (stage.level < 1.0)
+    reach = np.interp(stage.level, [-0.1, 0.25, 0.95, 1.1], [48.0, 33.0, 30.0, 6.0]).astype(np.float32)
+    between = (side < 4.2) & (stage.fore < -8.0) & (stage.fore > -reach)
     view.paint(between, palette.number("interspinous"))
 
 
@@ -140,36 +141,35 @@ def _ball(
 ) -> NDArray[np.bool_]:
     """Return where a point lies in a ball given by (side, fore, level) and its radii."""
     side = np.abs(stage.x) if centre[0] else stage.x
-    inside: NDArray[np.bool_] = (
-        ((side - centre[0]) / radii[0]) ** 2
-        + ((stage.fore - centre[1]) / radii[1]) ** 2
-        + ((stage.level - centre[2]) / radii[2]) ** 2
-        <= 1.0
-    )
+    inside: NDArray[np.bool_] = ((side - centre[0]) / radii[0]) ** 2 + (
+        (stage.fore - centre[1]) / radii[1]
+    ) ** 2 + ((stage.level - centre[2]) / radii[2]) ** 2 <= 1.0
     return inside
 
 
-def _paint_face(stage: _Stage, palette: Palette) -> None:
+def _paint_face(stage: _Stage, inner: NDArray[np.bool_], palette: Palette) -> None:
     """Paint tongue, floor of the mouth, lower jaw, palate and nose in front of the pharynx."""
     view = stage.view
     front = _at(stage.level, _OUTLINE, 2)
-    view.paint(_ball(stage, (0.0, 58.0, 1.06), (52.0, 50.0, 0.34)), palette.number("gland"))
-    view.paint(_ball(stage, (0.0, 64.0, 0.84), (24.0, 28.0, 0.10)), palette.number("neck_muscle"))
-    view.paint(_ball(stage, (0.0, 62.0, 1.00), (24.0, 33.0, 0.145)), palette.number("neck_muscle"))
-    view.paint(_ball(stage, (0.0, 72.0, 1.145), (22.0, 22.0, 0.012)), palette.number("air"))
+    view.paint(inner & _ball(stage, (0.0, 58.0, 1.06), (52.0, 50.0, 0.34)), palette.number("gland"))
+    view.paint(inner & _ball(stage, (0.0, 64.0, 0.84), (24.0, 28.0, 0.10)), palette.number("neck_muscle"))
+    view.paint(inner & _ball(stage, (0.0, 62.0, 1.00), (24.0, 33.0, 0.145)), palette.number("neck_muscle"))
+    view.paint(inner & _ball(stage, (0.0, 72.0, 1.145), (22.0, 22.0, 0.012)), palette.number("air"))
     # Hard palate with the soft palate hanging behind it, the nose above.
-    view.paint(_ball(stage, (0.0, 78.0, 1.30), (14.0, 36.0, 0.13)), palette.number("mucosa"))
-    view.paint(_ball(stage, (7.5, 74.0, 1.30), (2.6, 30.0, 0.10)), palette.number("air"))
-    view.paint(_ball(stage, (0.0, 76.0, 1.175), (24.0, 26.0, 0.016)), palette.number("cortex"))
-    view.paint(_ball(stage, (0.0, 76.0, 1.175), (23.0, 24.5, 0.006)), palette.number("marrow"))
-    view.paint(_ball(stage, (0.0, 42.0, 1.13), (9.0, 13.0, 0.035)), palette.number("neck_muscle"))
+    view.paint(inner & _ball(stage, (0.0, 78.0, 1.30), (14.0, 36.0, 0.13)), palette.number("mucosa"))
+    view.paint(inner & _ball(stage, (7.5, 74.0, 1.30), (2.6, 30.0, 0.10)), palette.number("air"))
+    view.paint(inner & _ball(stage, (0.0, 76.0, 1.175), (24.0, 26.0, 0.016)), palette.number("cortex"))
+    view.paint(inner & _ball(stage, (0.0, 76.0, 1.175), (23.0, 24.5, 0.006)), palette.number("marrow"))
+    view.paint(inner & _ball(stage, (0.0, 42.0, 1.13), (9.0, 13.0, 0.035)), palette.number("neck_muscle"))
     bow = front - 16.0 - (stage.x / 7.2) ** 2
     low = 0.85 + 0.0016 * np.abs(stage.x)
     for inset, tissue in ((0.0, "cortex"), (1.6, "marrow")):
-        thick = (6.4 - inset) * np.sqrt(np.clip(1.0 - ((stage.level - low - 0.10) / (0.115 - inset / 95)) ** 2, 0, 1))
-        view.paint((np.abs(stage.fore - bow) < thick) & (np.abs(stage.x) < 55.0), palette.number(tissue))
-    view.paint(_ball(stage, (50.0, 22.0, 1.05), (11.0, 16.0, 0.24)), palette.number("gland"))
-    view.paint(_ball(stage, (24.0, 45.0, 0.78), (10.0, 12.0, 0.09)), palette.number("gland"))
+        thick = (6.4 - inset) * np.sqrt(
+            np.clip(1.0 - ((stage.level - low - 0.10) / (0.115 - inset / 95)) ** 2, 0, 1)
+        )
+        view.paint(inner & (np.abs(stage.fore - bow) < thick) & (np.abs(stage.x) < 55.0), palette.number(tissue))
+    view.paint(inner & _ball(stage, (50.0, 22.0, 1.05), (11.0, 16.0, 0.24)), palette.number("gland"))
+    view.paint(inner & _ball(stage, (24.0, 45.0, 0.78), (10.0, 12.0, 0.09)), palette.number("gland"))
 
 
 # level: prevertebral tissue, half width and half depth of the airway, mm; own choice.
@@ -195,7 +195,7 @@ def _paint_airway(stage: _Stage, neck: Neck, palette: Palette) -> None:
     wall = _front_of_bodies(stage, neck)
     soft, wide, deep = (_at(stage.level, _AIRWAY, column) for column in (1, 2, 3))
     view.paint(
-        (np.abs(stage.x) < 8.0) & (stage.fore > wall - 6.0) & (stage.fore < wall + 1.4), palette.number("ligament")
+        (np.abs(stage.x) < 8.0) & (stage.fore > wall - 6.0) & (stage.fore < wall + 2.2), palette.number("ligament")
     )
     view.paint(_ellipse(stage, np.abs(stage.x), 9.0, wall + 1.0, 7.5, 3.6), palette.number("neck_muscle"))
     middle = wall + soft + deep

@@ -1,4 +1,4 @@
-"""Norms of the cervical phantom (``configs/phantom/cervical.yaml``) as typed rows; unknown keys fail, naming the file."""
+"""Norms of the cervical phantom (``configs/phantom/cervical.yaml``) as typed rows; unknown keys fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Tables:
     rules: dict[str, Any]
 
     def by_level(self, name: str) -> NDArray[np.float64]:
-        """Spread a table of ``canal`` over all discs, head to foot: linear between its rows, constant past them."""
+        """Spread a table of ``canal`` over all discs, head to foot: linear between rows, constant past them."""
         names, table = list(self.discs), self.canal[name]
         known = [names.index(level) for level in table]
         return np.asarray(np.interp(np.arange(len(names)), known, list(table.values())))

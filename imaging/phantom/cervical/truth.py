@@ -56,10 +56,11 @@ def measure_truth(neck: Neck, palette: Palette, *, protocol: str = "cervical") -
         protocol: Decides which levels are reported.
     """
     ruler = Ruler(neck, palette)
+    references = _references(neck, ruler)
     levels, measurements, grades, boxes = [], [], [], []
     for name in load_protocol(protocol).levels:
         disc = neck.disc(name)
-        found = _measure_level(neck, ruler, disc)
+        found = _measure_level(neck, ruler, disc, references)
         levels.append(_locate(disc))
         measurements += _measurements(neck, disc, found)
         level_grades = _grade_level(neck, disc, found)
@@ -82,30 +83,32 @@ def _locate(disc: NeckDisc) -> TruthLevel:
     return TruthLevel(disc.name, (frame.x, frame.y, frame.z), frame.world(disc.back, 0.0))
 
 
-def _measure_level(neck: Neck, ruler: Ruler, disc: NeckDisc) -> _Level:
-    """Measure a level; the canal's references lie at the middle of the bodies above and below."""
-    rule = neck.tables.rules["kang"]
+def _references(neck: Neck, ruler: Ruler) -> dict[str, tuple[Canal, Canal, Canal]]:
+    """Return the canal at the middle of each body, left of, in, and right of the midline."""
+    found = {}
+    for body in neck.bodies[: len(load_protocol("cervical").levels) + 1]:
+        _, y, z = body.frame.world(body.back, 0.0)
+        found[body.name] = ruler.canal_at(neck.curve.nearest(y, z), 1.0)
+    return found
+
+
+def _measure_level(
+    neck: Neck, ruler: Ruler, disc: NeckDisc, references: dict[str, tuple[Canal, Canal, Canal]]
+) -> _Level:
+    """Measure a level; the canal is compared with the mean of the bodies above and below."""
     obstacle = neck.obstacle(disc.name)
     reach = disc.height / 2 + 1.5
-    samples = []
-    for body in neck.around(disc):
-        _, y, z = body.frame.world(body.back, 0.0)
-        samples.append(neck.curve.nearest(y, z))
-    ratios, shares, at_disc, references = [], [], [], []
-    for t in (0.0, -rule["beside"], rule["beside"]):
-        here = ruler.canal_at(obstacle.sample, reach, t)
-        beside = [ruler.canal_at(sample, 1.0, t) for sample in samples]
-        reference = Canal(*(sum(getattr(c, key) for c in beside) / 2 for key in ("tube_ap", "cord_ap")))
-        ratios.append(here.cord_ap / reference.cord_ap)
-        shares.append(here.space / reference.space)
-        at_disc.append(here)
-        references.append(reference)
+    above, below = (references[body.name] for body in neck.around(disc))
+    beside = [
+        Canal((a.tube_ap + b.tube_ap) / 2, (a.cord_ap + b.cord_ap) / 2) for a, b in zip(above, below, strict=True)
+    ]
+    here = ruler.canal_at(obstacle.sample, reach)
     return _Level(
         height=ruler.disc_height(disc),
-        canal=at_disc[0],
-        reference=references[0],
-        cord_ratio=min(ratios),
-        space_share=shares[0],
+        canal=here[1],
+        reference=beside[1],
+        cord_ratio=min(canal.cord_ap / reference.cord_ap for canal, reference in zip(here, beside, strict=True)),
+        space_share=here[1].space / beside[1].space,
         areas=ruler.areas(disc),
         signal=ruler.raised_signal(obstacle.sample, reach + 2.0),
         slip=ruler.listhesis(disc),
@@ -123,9 +126,9 @@ def _measurements(neck: Neck, disc: NeckDisc, found: _Level) -> list[TruthMeasur
         ("cord_ap_diameter", None, canal.cord_ap, "mm", "least across the disc, mid-sagittal"),
         ("subarachnoid_space", None, canal.space, "mm", "dural tube less cord, mid-sagittal"),
         ("subarachnoid_share", None, found.space_share, "1", "space over that at the middle of the bodies beside"),
-        ("cord_compression_ratio", None, found.cord_ratio, "1", "cord AP over that of the bodies beside; least of midline and 3 mm beside"),
-        ("maximum_cord_compression", None, 1.0 - canal.cord_ap / found.reference.cord_ap, "1", "MCC, mid-sagittal"),
-        ("maximum_canal_compromise", None, 1.0 - canal.tube_ap / found.reference.tube_ap, "1", "MCC of the dural tube, mid-sagittal"),
+        ("cord_compression_ratio", None, found.cord_ratio, "1", "cord AP over that at bodies, least of 3 lines"),
+        ("maximum_cord_compression", None, 1.0 - canal.cord_ap / found.reference.cord_ap, "1", "mid-sagittal"),
+        ("maximum_canal_compromise", None, 1.0 - canal.tube_ap / found.reference.tube_ap, "1", "dural tube"),
         ("dural_sac_area", None, found.areas[0], "mm2", "across the canal at the disc"),
         ("cord_area", None, found.areas[1], "mm2", "across the canal at the disc"),
         ("cord_signal_area", None, found.signal, "mm2", "raised T2 signal, mid-sagittal"),
@@ -150,16 +153,18 @@ def _grade_level(neck: Neck, disc: NeckDisc, found: _Level) -> list[TruthGrade]:
     has_signal = found.signal >= rules["kang"]["signal_area"]
     kang = grade_kang(found.space_share, found.cord_ratio, has_signal, rules)
     outline = found.outline
+    narrowing = grade_narrowing(found.height, loss, neck.tables.discs[disc.name], rules)
+    herniation = grade_herniation(outline.focal, outline.focal_share, rules)
     rows: list[tuple[Condition, str, Graded, Side | None]] = [
         (Condition.DISC_DEGENERATION, "pfirrmann", grade_pfirrmann(plan.nucleus_t2, loss, rules), None),
-        (Condition.DISC_NARROWING, "presence", grade_narrowing(found.height, loss, neck.tables.discs[disc.name], rules), None),
+        (Condition.DISC_NARROWING, "presence", narrowing, None),
         (Condition.DISC_BULGING, "presence", grade_bulge(outline.floor, rules), None),
-        (Condition.DISC_HERNIATION, "presence", grade_herniation(outline.focal, outline.focal_share, rules), _focal_side(outline, rules)),
+        (Condition.DISC_HERNIATION, "presence", herniation, _focal_side(herniation, outline)),
         (Condition.SPINAL_CANAL_STENOSIS, "rsna", grade_canal(found.canal.tube_ap, rules), None),
         (Condition.CORD_COMPRESSION, "presence", grade_compression(kang), None),
         (Condition.CORD_COMPRESSION, "kang", kang, None),
         (Condition.SPONDYLOLISTHESIS, "presence", grade_listhesis(found.slip, rules), None),
-    ]  # fmt: skip
+    ]
     rows += [
         (Condition.NEURAL_FORAMINAL_NARROWING, "rsna", grade_foramen(width, neck.plan.root, rules), side)
         for (side, _), width in zip(_SIDES, found.foramina, strict=True)
@@ -167,10 +172,9 @@ def _grade_level(neck: Neck, disc: NeckDisc, found: _Level) -> list[TruthGrade]:
     return [TruthGrade(disc.name, side, condition, scale, *graded) for condition, scale, graded, side in rows]
 
 
-def _focal_side(outline: Outline, rules: dict[str, dict[str, float]]) -> Side | None:
+def _focal_side(herniation: Graded, outline: Outline) -> Side | None:
     """Return the side of a herniation off the midline; None for a central one or none."""
-    is_there = grade_herniation(outline.focal, outline.focal_share, rules)[0] == "present"
-    if not is_there or abs(outline.focal_t) < _CENTRAL_MM:
+    if herniation[0] == "absent" or abs(outline.focal_t) < _CENTRAL_MM:
         return None
     return Side.LEFT if outline.focal_t < 0 else Side.RIGHT
 
