@@ -1,9 +1,10 @@
 """The frozen test sets stay as they were: the first phantom of each is compared with what was recorded.
 
-A file ``frozen/<setup>.json`` is written once, by ``SPINESCRIBE_FREEZE=1 pytest tests/imaging/phantom/test_frozen.py``,
-which never overwrites one.
+A file ``frozen/<setup>.json`` is written once, by ``SPINESCRIBE_FREEZE=1 pytest`` on this file, which never overwrites
+one.
 """
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_every_body_region_has_its_two_sets() -> None:
     assert sorted(f"test_{region}{kind}" for region in regions for kind in ("", "_shifted")) == SETS
     firsts = [load_setup(name).seeds for name in SETS]
     spans = sorted((row["first"], row["first"] + row["count"]) for row in firsts)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     # Training draws its seeds from below.
     assert spans[0][0] >= 900_000
 
