@@ -51,6 +51,11 @@ def add_parser(
     parser.add_argument(
         "--spacing-csv", type=Path, metavar="FILE", help="spacing per picture: columns file,row_mm,col_mm"
     )
+    parser.add_argument(
+        "--study",
+        metavar="N",
+        help="which study of several in a DICOM folder or zip: its number or key, as the refusal lists them",
+    )
     parser.add_argument("--prior", type=Path, metavar="READING.json", help="earlier reading of the same patient")
     parser.add_argument(
         "--override",
@@ -170,6 +175,7 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         spacing=_parse_spacing(arguments.spacing),
         prior=prior,
         override=arguments.override,
+        study=arguments.study,
     )
 
 

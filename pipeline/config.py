@@ -45,6 +45,8 @@ class ReadOptions:
 
     override: str | None = None
     """Why a study that the gates refuse is to be read all the same; kept in the reading. No names."""
+    study: str | None = None
+    """Which study of several in a DICOM folder or zip: number from 1, or key, as the refusal lists them."""
 
     def __post_init__(self) -> None:
         if self.protocol != AUTO and self.protocol not in protocol_names():
@@ -79,6 +81,7 @@ class ReadOptions:
             "writer": self.writer.value,
             "style": self.style,
             "override": self.override,
+            "study": self.study,
         }
 
 

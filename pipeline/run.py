@@ -76,7 +76,7 @@ class Reader:
         yield Progress("imaging", 0.0, "reading the images")
         with clock.measure("imaging"):
             load = self._stages.load_study_isolated if options.isolate else self._stages.load_study
-            study = load(path, protocol=options.protocol, spacing=options.spacing)
+            study = load(path, protocol=options.protocol, spacing=options.spacing, study=options.study)
             eligibility = admit(self._stages.check_eligibility(study), options.override)
             study = without_unusable(study, eligibility)
         protocol = load_protocol(study.protocol)

@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 class LoadsStudy(Protocol):
     """Reads one path."""
 
-    def __call__(self, path: Path, *, protocol: str = "auto", spacing: Spacing | None = None) -> Study:
+    def __call__(
+        self, path: Path, *, protocol: str = "auto", spacing: Spacing | None = None, study: str | None = None
+    ) -> Study:
         """Return the study; raises StudyError or NotEligibleError."""
         ...
 

@@ -217,3 +217,10 @@ def test_stopping_by_hand_is_said_plainly(
     monkeypatch.setattr("cli.read.open_reader", stop)
     assert main(["read", "scan.png", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "spinescribe: stopped\n"
+
+
+def test_the_study_asked_for_reaches_the_reader(read: Run, tmp_path: Path) -> None:
+    assert read("scan.png", "--study", "1") == 0
+    assert read("scan.png", "--study", "3") == 2
+    error = json.loads((tmp_path / "out" / "error.json").read_text(encoding="utf-8"))
+    assert error["message"] == "scan.png: expected one of its studies, got '3'"

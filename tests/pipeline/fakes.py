@@ -306,19 +306,23 @@ class StuckDrafter(FakeDrafter):
         return fake_draft(findings, SentenceSource.VLM)
 
 
-def fake_load_study(path: Path, *, protocol: str = "auto", spacing: Spacing | None = None) -> Study:
+def fake_load_study(
+    path: Path, *, protocol: str = "auto", spacing: Spacing | None = None, study: str | None = None
+) -> Study:
     """Load by file name: ``broken``, ``nospine``, ``black``, ``coarse``, ``crash`` and ``cervical`` behave so."""
     stem = path.name.split(".")[0]
     if stem == "broken":
         raise StudyError(f"{path.name}: expected an image, found text")
     if stem == "crash":
         raise ZeroDivisionError("something nobody thought of")
-    study = fake_study(spacing, notices=("the sequence is assumed to be T2",))
+    if study not in (None, "1"):
+        raise StudyError(f"{path.name}: expected one of its studies, got {study!r}")
+    found = fake_study(spacing, notices=("the sequence is assumed to be T2",))
     if stem in ("nospine", "black", "coarse"):
-        return replace(study, key=stem)
+        return replace(found, key=stem)
     if stem == "cervical" or protocol == "cervical":
-        return replace(study, protocol="cervical")
-    return study
+        return replace(found, protocol="cervical")
+    return found
 
 
 def fake_check(study: Study) -> Eligibility:
