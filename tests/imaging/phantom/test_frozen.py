@@ -1,7 +1,6 @@
 """The frozen test sets stay as they were: the first phantom of each is compared with what was recorded.
 
-A file ``frozen/<setup>.json`` is written once, by ``SPINESCRIBE_FREEZE=1 pytest`` on this file, which never overwrites
-one.
+A file ``frozen/<setup>.json`` is written once, by ``SPINESCRIBE_FREEZE=1 pytest`` on this file, never overwritten.
 """
 
 import itertools
