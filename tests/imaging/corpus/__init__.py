@@ -4,7 +4,7 @@ from tests.imaging.corpus.registry import SECRETS, Case, Group
 
 __all__ = ["SECRETS", "Case", "Group", "load_group"]
 
-GROUPS = ("folders", "pictures", "volumes")
+GROUPS = ("archives", "folders", "pictures", "volumes")
 
 
 def load_group(name: str) -> Group:
