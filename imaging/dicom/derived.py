@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from pydicom import uid
 
+from imaging.modality import SCREENSHOT
+
 _SCREEN_CLASSES = frozenset(
     {
         uid.SecondaryCaptureImageStorage,
@@ -29,7 +31,7 @@ def why_left_out(sop_class_uid: str, image_type: tuple[str, ...]) -> str | None:
         image_type: Values of ImageType, or FrameType of a frame; upper case.
     """
     if sop_class_uid in _SCREEN_CLASSES:
-        return "screenshot"
+        return SCREENSHOT
     # The first two values are ORIGINAL or DERIVED and PRIMARY or SECONDARY; single letters mean things past them.
     return next((reason for reason, words in _left_out() if words & set(image_type[2:])), None)
 
@@ -38,6 +40,11 @@ def why_reformatted(image_type: tuple[str, ...]) -> str | None:
     """Return the reason if an image was resampled from another series, else None."""
     reason, words = _reformatted()
     return reason if words & set(image_type[2:]) else None
+
+
+def is_derived(reason: str) -> bool:
+    """Return whether a reason of ``why_left_out`` says what an image is, not what its header lacks."""
+    return reason in {SCREENSHOT, "phase image", "coloured image", *(name for name, _ in _left_out())}
 
 
 @cache

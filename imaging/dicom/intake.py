@@ -9,10 +9,11 @@ from imaging.dicom.frames import enhanced_slices, is_enhanced
 from imaging.dicom.headers import InstanceHeader, read_header
 from imaging.dicom.members import Member
 from imaging.dicom.slices import SliceHeader, classic_slices
+from imaging.modality import check_modality
 from imaging.sniff import FileKind
-from runtime.errors import NotEligibleError, StudyError
+from runtime.errors import StudyError
 
-_NO_PLACE = "MR image without position, orientation or pixel spacing"
+NO_PLACE = "MR image without position, orientation or pixel spacing"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def take_in(members: list[Member], name: str) -> Intake:
         slices += found
         left_out.update({(instance.study_uid, reason): count for reason, count in reasons.items()})
         instance_uids[member.place] = instance.instance_uid
-    _check_modality(modalities, name)
+    check_modality(modalities, name)
     foreign = len(members) - len(files) - len(directories)
     notices = [f"{foreign} files that are not DICOM were left out."] if foreign else []
     for directory in directories:
@@ -98,10 +99,10 @@ def _read_file(member: Member) -> tuple[InstanceHeader, list[SliceHeader], Count
         return instance, [], Counter({reason: 1})
     found = enhanced_slices(dataset, instance) if is_enhanced(dataset) else classic_slices(dataset, instance)
     if not found:
-        return instance, [], Counter({_NO_PLACE: 1})
+        return instance, [], Counter({NO_PLACE: 1})
     reasons = Counter(item.left_out for item in found if item.left_out is not None)
     if is_enhanced(dataset) and len(found) < instance.frames:
-        reasons[_NO_PLACE] += instance.frames - len(found)
+        reasons[NO_PLACE] += instance.frames - len(found)
     return instance, [item for item in found if item.left_out is None], reasons
 
 
@@ -114,17 +115,6 @@ def _unusable(instance: InstanceHeader) -> str | None:
     if not instance.photometric.startswith("MONOCHROME"):
         return "coloured image"
     return instance.left_out
-
-
-def _check_modality(modalities: Counter[str], name: str) -> None:
-    if not modalities:
-        raise StudyError(f"{name}: expected MR images, found DICOM objects without any image")
-    if "MR" not in modalities:
-        found = ", ".join(sorted(modalities))
-        raise NotEligibleError(
-            f"{name}: expected MR images, found modality {found}; only MR of the spine is read",
-            code="wrong_modality",
-        )
 
 
 def _kinds(members: list[Member]) -> str:

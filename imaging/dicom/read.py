@@ -3,15 +3,17 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from imaging import limits
+from imaging.dicom.derived import is_derived
 from imaging.dicom.doubles import without_doubles
-from imaging.dicom.intake import Intake, take_in
+from imaging.dicom.intake import NO_PLACE, Intake, take_in
 from imaging.dicom.members import open_members
 from imaging.dicom.series import load_candidate, plane_of, sequence_of, usable_stacks
 from imaging.dicom.stacks import Stack
 from imaging.dicom.studies import OfferedStudy, choose_study, offered_studies
+from imaging.modality import refuse_without_series
 from imaging.roles import Candidate
 from imaging.types import Sequence
 from runtime.errors import StudyError
@@ -57,7 +59,7 @@ def read_dicom(path: Path, *, study: int | str | None = None) -> DicomContent:
     with open_members(path) as members:
         intake = take_in(members, name)
         if not intake.slices:
-            raise _nothing_usable(name, intake.notices_of(None))
+            _refuse_all_left_out(intake, name)
         studies = offered_studies(list(intake.slices))
         chosen = choose_study(studies, study, name, _description)
         return _content(chosen, studies, intake, name)
@@ -81,6 +83,15 @@ def _content(chosen: OfferedStudy, studies: list[OfferedStudy], intake: Intake, 
         words=" ".join(dict.fromkeys(item.region_text for item in instances)),
         notices=tuple(notices),
     )
+
+
+def _refuse_all_left_out(intake: Intake, name: str) -> NoReturn:
+    """Raise for files of which no slice is read: for what they show, else for what their headers lack."""
+    derived: Counter[str] = Counter()
+    for item in intake.left_out:
+        derived[item.reason] += item.count if is_derived(item.reason) else 0
+    lacks_place = any(item.reason == NO_PLACE for item in intake.left_out)
+    refuse_without_series(Counter() if lacks_place else +derived, name, intake.notices_of(None))
 
 
 def _nothing_usable(name: str, notices: list[str]) -> StudyError:
