@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from imaging.phantom.canvas import Canvas
 from imaging.phantom.grid import Grid
-from imaging.phantom.scan.contrast import draw_contrasts, random_contrast
+from imaging.phantom.scan.contrast import random_contrast
 from imaging.phantom.scan.image import take_image
 from imaging.phantom.scan.slices import profile_reach
 from imaging.phantom.scan.texture import Painted, prepare
@@ -94,35 +91,13 @@ def _take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tup
                 role=row.role,
                 plane=Plane(row.plane),
                 sequence=Sequence(row.sequence),
-                array=take_image(painted, palette, values, row, scene.coil(), setup, seed=(seed, 10 + row.number)),
+                array=image(painted, row),
                 affine=affine,
                 label_array=painted.canvas.labels(),
                 header=_header(row, setup),
             )
         )
     return tuple(taken)
-
-
-def build_contrast_draws(
-    protocol: str, count: int, *, seed: int, row: SeriesRow, setup: str | None = None
-) -> tuple[NDArray[np.uint8], Iterator[FloatVolume]]:
-    """Paint a patient once and draw many random contrasts of it, for training.
-
-    Args:
-        protocol: Body region.
-        count: How many contrasts.
-        seed: Of the patient and, with the number of the draw, of each contrast.
-        row: The grid: plane, pixel, slices, spacing and thickness; its timing is not used.
-        setup: Name of a setup, for the population; None takes the protocol's usual one.
-
-    Returns:
-        The label map (I, J, K) and an iterator over ``count`` volumes (I, J, K), whole numbers from 0.
-    """
-    chosen = load_setup(setup or f"setup_{protocol}")
-    palette = Palette()
-    scene = build_scene(chosen, seed=seed, palette=palette)
-    painted = prepare(paint_grid(scene, row, chosen), palette, seed=(seed, 6))
-    return painted.canvas.labels(), draw_contrasts(painted, palette, count, seed=seed)
 
 
 def paint_grid(scene: Scene, row: SeriesRow, setup: Setup) -> Canvas:

@@ -67,6 +67,22 @@ class FinishConfig:
 
 
 @dataclass(frozen=True)
+class PhantomConfig:
+    """Phantoms to train on in place of real slices (``segmentation.training.phantoms``)."""
+
+    patients: int = 200
+    """How many."""
+    first_seed: int = 100000
+    """Seeds count up from here; far from those of the named test sets."""
+    slices: int = 4
+    """Sagittal slices of each."""
+    contrasts: int = 1
+    """Contrasts by chance of each slice."""
+    scanners: int = 1
+    """Scanners by chance of each slice."""
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """One run."""
 
@@ -106,6 +122,8 @@ class TrainingConfig:
     """Self-training."""
     finish: FinishConfig = field(default_factory=FinishConfig)
     """The last steps."""
+    phantoms: PhantomConfig | None = None
+    """Trains on phantoms alone; None trains on the real slices of the data folder."""
 
     @property
     def total_steps(self) -> int:
@@ -136,6 +154,8 @@ def load_run_config(path: Path) -> RunConfig:
     training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
     training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
     training["finish"] = _record(FinishConfig, training.get("finish") or {}, f"{path.name}: training.finish")
+    if training.get("phantoms") is not None:
+        training["phantoms"] = _record(PhantomConfig, training["phantoms"], f"{path.name}: training.phantoms")
     run = RunConfig(
         network=network_config(values.get("network") or {}),
         training=_record(TrainingConfig, training, f"{path.name}: training"),
@@ -160,8 +180,8 @@ def _check(training: TrainingConfig, name: str) -> None:
     if len(training.crop_px) != 2 or any(side % 16 for side in training.crop_px):
         raise ConfigError(f"{name}: crop_px: expected two multiples of 16, got {training.crop_px!r}")
     for mix in (training.mix, training.finish.mix):
-        if set(mix) - {"space", "t2", "t1", "vertebrae"}:
-            raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, got {sorted(mix)!r}")
+        if set(mix) - {"space", "t2", "t1", "vertebrae", "phantom"}:
+            raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, phantom, got {sorted(mix)!r}")
     if set(training.loss) != {"tversky", "cross_entropy", "level"}:
         raise ConfigError(f"{name}: loss: expected tversky, cross_entropy, level, got {sorted(training.loss)!r}")
     if min(training.steps, training.batch, training.cycles) < 1 or training.steps % training.cycles:

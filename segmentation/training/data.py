@@ -1,6 +1,6 @@
 """The training slices: SPIDER's pictures, masks and points on the canonical grid, decoded once.
 
-Four kinds (folders of ``data/README.md``):
+Four kinds (folders of ``data/README.md``), and phantoms (``phantoms``):
   space      T2 SPACE slices with masks of disc, vertebra and canal; posterior disc points where masks give them
   t2, t1     ordinary middle slices with the points of the five lumbar levels; no masks
   vertebrae  T1/T2 slices with vertebra masks only
@@ -34,8 +34,8 @@ class TrainingSlice:
 
     Attributes:
         name: File it came from, relative to the spider folder.
-        patient: SPIDER's patient number.
-        kind: ``space``, ``t2``, ``t1`` or ``vertebrae``.
+        patient: SPIDER's patient number, or a phantom's seed.
+        kind: ``space``, ``t2``, ``t1``, ``vertebrae`` or ``phantom``.
         image: (H, W) uint8.
         labels: (H, W) uint8: 0 background, 1 disc, 2 vertebra, 3 canal, 255 unknown.
         known: Whether disc, vertebra and canal are labelled.
@@ -62,7 +62,7 @@ def load_slices(data_dir: Path, cache_dir: Path, long_side_px: int) -> list[Trai
     """Return all slices, from the cache when it is there, else decoded and cached."""
     cache = cache_dir / f"spider_{long_side_px}.npz"
     if cache.is_file():
-        return _read_cache(cache)
+        return read_cache(cache)
     spider = data_dir / "spider"
     slices = [
         *_space(spider, long_side_px),
@@ -70,7 +70,7 @@ def load_slices(data_dir: Path, cache_dir: Path, long_side_px: int) -> list[Trai
         *_vertebrae(spider, long_side_px),
     ]
     cache_dir.mkdir(parents=True, exist_ok=True)
-    _write_cache(cache, slices)
+    write_cache(cache, slices)
     return slices
 
 
@@ -81,7 +81,7 @@ def _space(spider: Path, side: int) -> Iterable[TrainingSlice]:
         image = _to_grid(spider / "space" / "images" / row["file"], spacing, side)
         labels = _to_grid(spider / "space" / "masks" / row["file"], spacing, side, is_label=True)
         item = TrainingSlice(
-            f"space/images/{row['file']}", int(row["patient"]), "space", image, labels, (True,) * 3, _no_points()
+            f"space/images/{row['file']}", int(row["patient"]), "space", image, labels, (True,) * 3, no_points()
         )
         by_patient.setdefault(item.patient, []).append(item)
     for items in by_patient.values():
@@ -132,7 +132,7 @@ def _vertebrae(spider: Path, side: int) -> Iterable[TrainingSlice]:
         labels = np.where(mask > 0, 2, 0).astype(np.uint8)
         known = (False, True, False)
         yield TrainingSlice(
-            f"vertebrae/images/{row['file']}", int(row["patient"]), "vertebrae", image, labels, known, _no_points()
+            f"vertebrae/images/{row['file']}", int(row["patient"]), "vertebrae", image, labels, known, no_points()
         )
 
 
@@ -150,7 +150,7 @@ def points_from_labels(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     canal, components = labels == 3, ndimage.label(labels == 1)[0]
     if not canal.any():
-        return _no_points()
+        return no_points()
     distance = ndimage.distance_transform_edt(~canal)
     found = []
     for index in range(1, int(components.max()) + 1):
@@ -162,11 +162,12 @@ def points_from_labels(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     lowest = sorted(found, key=lambda item: item[1])[-5:]
     gaps = np.diff([y for _, y, _ in lowest])
     if len(lowest) < 5 or gaps.max() > 1.7 * gaps.min() or max(d for *_, d in lowest) > 12:
-        return _no_points()
+        return no_points()
     return np.array([[x, y] for x, y, _ in lowest], dtype=np.float32)
 
 
-def _no_points() -> NDArray[np.float32]:
+def no_points() -> NDArray[np.float32]:
+    """Return the points of a slice where none are known."""
     return np.full((len(LEVELS), 2), np.nan, dtype=np.float32)
 
 
@@ -192,7 +193,8 @@ def _rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _write_cache(cache: Path, slices: list[TrainingSlice]) -> None:
+def write_cache(cache: Path, slices: list[TrainingSlice]) -> None:
+    """Store slices in one file, whole or not at all."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for index, item in enumerate(slices):
         arrays[f"image_{index}"], arrays[f"labels_{index}"] = item.image, item.labels
@@ -204,7 +206,8 @@ def _write_cache(cache: Path, slices: list[TrainingSlice]) -> None:
     part.replace(cache)
 
 
-def _read_cache(cache: Path) -> list[TrainingSlice]:
+def read_cache(cache: Path) -> list[TrainingSlice]:
+    """Return stored slices."""
     with np.load(cache) as arrays:
         listing = json.loads(str(arrays["listing"]))
         return [

@@ -30,6 +30,7 @@ from segmentation.training.checkpoint import Average, load_checkpoint, save_chec
 from segmentation.training.config import RunConfig, TrainingConfig, load_run_config
 from segmentation.training.data import TrainingSlice, load_slices
 from segmentation.training.losses import Objective
+from segmentation.training.phantoms import load_phantom_slices
 from segmentation.training.pseudo import make_pseudo_labels, with_pseudo_labels
 
 logger = logging.getLogger(__name__)
@@ -68,9 +69,7 @@ def train(
     if fold is not None and not 0 <= fold < FOLD_COUNT:
         raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
     folder = output or Path("runs/segmentation") / ("all" if fold is None else f"fold{fold}")
-    everything = load_slices(load_settings().data_dir, Path("runs/cache"), run.network.long_side_px)
-    folds = spider_folds()
-    slices = [item for item in everything if fold is None or folds[item.patient] != fold]
+    slices = _load_slices(run, fold)
     trainer = Trainer(run, slices, folder.with_name(folder.name + ".work"))
     if resume:
         trainer.restore()
@@ -81,6 +80,22 @@ def train(
             trainer.run(end, on_progress)
             store_model(trainer, folder, fold)
     return folder
+
+
+def _load_slices(run: RunConfig, fold: int | None) -> list[TrainingSlice]:
+    """Return the training slices: phantoms where the file says so, else real ones without the held-out fold.
+
+    Raises:
+        ConfigError: If a fold is to be held out of phantoms.
+    """
+    cache = Path("runs/cache")
+    if run.training.phantoms is not None:
+        if fold is not None:
+            raise ConfigError(f"fold: expected None, as phantoms have no folds, got {fold!r}")
+        return load_phantom_slices(run.training.phantoms, cache, run.network.long_side_px)
+    everything = load_slices(load_settings().data_dir, cache, run.network.long_side_px)
+    folds = spider_folds()
+    return [item for item in everything if fold is None or folds[item.patient] != fold]
 
 
 def rate_at(step: int, training: TrainingConfig) -> float:

@@ -1,11 +1,12 @@
 """Any contrast on the same anatomy: every family of tissues gets a signal by chance (``contrast.yaml``).
 
 For training a segmentation that holds across sequences. The label map stays as it is; tissues of one structure,
-such as nucleus and annulus, may differ inside it. Paint once, then draw as many contrasts as wanted.
+such as nucleus and annulus, may differ inside it. Paint once, then draw as many
+contrasts as wanted (``imaging.phantom.draws``).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -83,19 +84,6 @@ def _as_range(value: object) -> object:
 def family_of(tissue: str) -> str:
     """Return the family of a tissue: its name without the level, as ``marrow`` of ``marrow_L3``."""
     return _LEVEL_NAME.sub("", tissue)
-
-
-def draw_contrasts(painted: Painted, palette: Palette, count: int, *, seed: int) -> Iterator[FloatVolume]:
-    """Yield volumes (I, J, K) of random contrast, whole numbers from 0, of one painting.
-
-    Args:
-        painted: Paint once, draw often.
-        palette: Names of the tissues.
-        count: How many.
-        seed: Draw n of a seed is always the same.
-    """
-    for draw in range(count):
-        yield random_contrast(painted, palette, seed=(seed, draw))
 
 
 def random_contrast(painted: Painted, palette: Palette, *, seed: tuple[int, ...]) -> FloatVolume:

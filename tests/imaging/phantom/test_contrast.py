@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imaging.phantom.build import build_contrast_draws, build_phantom, paint_grid
+from imaging.phantom.build import build_phantom, paint_grid
+from imaging.phantom.draws import paint_patient
 from imaging.phantom.scan.contrast import draw_signals, family_of, load_contrast_table, random_contrast
+from imaging.phantom.scan.scanners import draw_scanner
 from imaging.phantom.scan.texture import prepare
 from imaging.phantom.scene import build_scene
 from imaging.phantom.setup import load_setup
@@ -38,10 +40,10 @@ def test_members_of_a_family_are_alike_and_families_are_not() -> None:
 
 
 def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again() -> None:
-    labels, draws = build_contrast_draws("lumbar", 4, seed=3, row=ROW)
-    images = list(draws)
+    patient = paint_patient("lumbar", seed=3, row=ROW)
+    labels, images = patient.labels(), list(patient.random_contrasts(4))
     assert labels.shape == images[0].shape == (ROW.cols, ROW.rows, 1)
-    _, again = build_contrast_draws("lumbar", 4, seed=3, row=ROW)
+    again = paint_patient("lumbar", seed=3, row=ROW).random_contrasts(4)
     assert all(np.array_equal(one, two) for one, two in zip(images, again, strict=True))
     canal, body = labels == 100, labels == 3  # the canal, L3
     ratios = [float(image[canal].mean() / image[body].mean()) for image in images]
@@ -49,6 +51,38 @@ def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again() -> None
     phantom = build_phantom("lumbar", seed=3)
     whole = phantom.series_by_role("sagittal_t2").label_array
     assert np.array_equal(labels[:, :, 0], whole[:, :, whole.shape[2] // 2])
+
+
+def test_random_scanners_differ_and_come_again() -> None:
+    patient = paint_patient("lumbar", seed=3, row=ROW)
+    images = list(patient.random_scanners(4))
+    assert all(np.array_equal(one, two) for one, two in zip(images, patient.random_scanners(4), strict=True))
+    labels = patient.labels()
+    ratios = [float(image[labels == 100].mean() / image[labels == 3].mean()) for image in images]
+    assert max(ratios) > 1.5 * min(ratios)
+    assert all(np.isfinite(image).all() and image.min() >= 0 for image in images)
+
+
+def test_drawn_scanners_stay_within_their_table_and_keep_grid_and_anatomy() -> None:
+    rng, setup = np.random.default_rng(0), load_setup("setup_lumbar")
+    drawn = [draw_scanner(ROW, setup, rng) for _ in range(300)]
+    assert {row.sequence for row, _ in drawn} == {"t1", "t2", "stir"}
+    assert np.mean([row.sequence == "t2" for row, _ in drawn]) == pytest.approx(0.55, abs=0.09)
+    for row, scanner in drawn:
+        assert (row.ti > 0) is (row.sequence == "stir")
+        assert (row.rows, row.cols, row.pixel, row.slices) == (ROW.rows, ROW.cols, ROW.pixel, ROW.slices)
+        assert scanner.field_strength_t in (1.5, 3.0)
+        assert scanner.anatomy == setup.anatomy
+
+
+def test_a_setup_of_random_contrast_makes_whole_studies() -> None:
+    plain, drawn = build_phantom("lumbar", seed=3), build_phantom("lumbar", seed=3, setup="setup_lumbar_random")
+    assert drawn.truth() == plain.truth()
+    for one, two in zip(plain.series, drawn.series, strict=True):
+        assert np.array_equal(one.label_array, two.label_array)
+        assert not np.array_equal(one.array, two.array)
+    t1, t2 = (drawn.series_by_role(role).array for role in ("sagittal_t1", "sagittal_t2"))
+    assert abs(np.corrcoef(t1.ravel(), t2.ravel())[0, 1]) < 0.9
 
 
 def test_a_slice_is_drawn_in_less_than_a_sixth_of_a_second() -> None:
