@@ -20,7 +20,7 @@ CANAL_LABEL = 100
 CORD_LABEL = 101
 
 _TUBE_POWER = 2.15  # of the superellipse that outlines the dural tube: boxier than an ellipse
-_FILM_MM = 0.3  # CSF that stays between a pressed cord and what presses it
+_FILM_MM = 0.15  # CSF that stays between a pressed cord and what presses it
 _OBSTACLE_HALF_WIDTH_MM = 9.5
 _FLAVUM_HALF_LENGTH_MM = 6.5
 _OPEN_ABOVE = 16  # samples below the foramen magnum from which the canal widens into the cistern

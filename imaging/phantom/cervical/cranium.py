@@ -67,9 +67,8 @@ def paint_cranium(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     view.paint(core, palette.number(_C1_MARROW))
     cavity = _skull(p, up, t, -6.5) & (p < 2.5 + 0.62 * up)
     # The foramen magnum opens the floor.
-    cavity |= (
-        (((p + 15.5) / 17.0) ** 2 + (t / 15.0) ** 2 <= 1.0) & (up > -2.0) & (up < 14.0) & (p < 1.5 + 0.3 * up)
-    )
+    opening = ((p + 18.5) / (13.0 + 0.2 * up)) ** 2 + (t / 14.0) ** 2 <= 1.0
+    cavity |= opening & (up > -8.0) & (up < 14.0)
     view.paint(cavity, palette.number("csf"))
     _paint_brain(view, (p, up, t), cavity, neck, palette)
 
@@ -88,10 +87,12 @@ def _paint_brain(
     p, up, t = local
     side = np.abs(t)
     brain, stem, csf = (palette.number(name) for name in ("cerebellum", "cord_white", "csf"))
-    cerebellum = ((p + 46.0) / 30.0) ** 2 + ((up - 28.0) / 25.0) ** 2 + (t / 56.0) ** 2 <= 1.0
+    cerebellum = ((p + 50.0) / 36.0) ** 2 + ((up - 29.0) / 28.0) ** 2 + (t / 58.0) ** 2 <= 1.0
     view.paint(cavity & cerebellum, brain)
-    folds = np.sin(1.35 * np.hypot(p + 26.0, up - 30.0)) > 0.82
-    view.paint(cavity & cerebellum & folds & (np.hypot(p + 26.0, up - 30.0) > 7.0), palette.number("cord_grey"))
+    # Folia fan out from the roof of the fourth ventricle.
+    fan = np.hypot(p + 26.0, up - 30.0)
+    folds = (np.sin(30.0 * np.arctan2(up - 30.0, p + 26.0) + 0.25 * fan) > 0.93) & (fan > 16.0)
+    view.paint(cavity & cerebellum & folds, csf)
     low = -neck.plan.tonsil
     tonsil = ((p + 28.5) / 5.5) ** 2 + ((up - low - 10.0) / 10.5) ** 2 + ((side - 7.5) / 6.5) ** 2 <= 1.0
     view.paint(cavity & tonsil, brain)
@@ -101,7 +102,7 @@ def _paint_brain(
     middle = -16.5 + 0.10 * np.minimum(np.maximum(up, 0.0), 60.0)
     medulla = ((p - middle) / (5.0 + 0.06 * grown)) ** 2 + (t / (6.4 + 0.10 * grown)) ** 2 <= 1.0
     view.paint(cavity & medulla & (up < 50.0), stem)
-    pons = ((p + 8.0) / 11.5) ** 2 + ((up - 34.0) / 14.0) ** 2 + (t / 17.0) ** 2 <= 1.0
+    pons = ((p + 6.5) / 12.5) ** 2 + ((up - 33.0) / 15.0) ** 2 + (t / 17.0) ** 2 <= 1.0
     midbrain = ((p + 9.0) / 9.5) ** 2 + ((up - 52.0) / 12.0) ** 2 + (t / 16.0) ** 2 <= 1.0
     view.paint(cavity & (pons | midbrain), stem)
     ventricle = (np.abs(p + 21.5) < 3.6 - 0.24 * np.abs(up - 31.0)) & (side < 7.0)

@@ -177,7 +177,7 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
         focal_spread=focal.spread,
         focal_reach=focal.reach,
         focal_shift=focal.shift,
-        osteophyte=float(rng.uniform(1.5, 3.5)) if spurs and bulge > 1.0 else 0.0,
+        osteophyte=float(rng.uniform(1.0, 2.5)) if spurs and bulge > 1.0 else 0.0,
         flavum=flavum,
         slip=slip,
         uncus=(left[0], right[0]),
@@ -233,7 +233,7 @@ def _draw_canal(
             )
         return bulge, focal, 0.0
     push = open_ap - float(rng.uniform(*_CANAL_MM[step - 1]))
-    from_behind = float(np.clip(rng.uniform(0.0, 0.45) * push, 0.0, 2.4))
+    from_behind = float(np.clip(rng.uniform(0.1, 0.45) * push, 0.0, 3.2))
     from_front = push - from_behind
     if is_central:
         height = min(focal.height, max(from_front, 2.2))

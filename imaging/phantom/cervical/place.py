@@ -19,7 +19,7 @@ from imaging.phantom.shapes import Frame
 _MEAN_BOWL = 0.96  # mean depth of a bowl over its middle third, a share of its deepest
 _LEAST_RIM_MM = 0.9
 _JOINT_MM = 1.3  # between an uncinate process and the body above
-_CORD_GAP_MM = 0.35  # what a pressed cord keeps to its walls: pia, dura and a film of CSF
+_CORD_GAP_MM = 0.2  # what a pressed cord keeps to its walls: pia, dura and a film of CSF
 
 DENS_MM = 16.0  # height of the dens above the body of C2; own choice
 FORAMEN_MAGNUM_MM = 21.0  # its height above the body of C2; own choice
@@ -254,7 +254,7 @@ def _press_cord(curve: CanalCurve, obstacles: tuple[Obstacle, ...], gap: float) 
     front, back = curve.half_ap.copy(), -curve.half_ap
     for obstacle in obstacles:
         along = (np.arange(len(front)) - obstacle.sample) * STEP_MM
-        pushes = [obstacle.from_front(along, np.array(t)) for t in (-2.0, 0.0, 2.0)]
+        pushes = [obstacle.from_front(along, np.array(t)) for t in (-1.5, 0.0, 1.5)]
         front = np.minimum(front, curve.half_ap - np.maximum(np.max(pushes, axis=0) - gap, 0.0))
         back = np.maximum(back, -curve.half_ap + obstacle.from_behind(along))
     room = np.maximum((front - back) / 2 - _CORD_GAP_MM, 0.8)

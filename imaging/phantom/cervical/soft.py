@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from imaging.phantom.canvas import Canvas, View
 from imaging.phantom.cervical.place import Neck
@@ -28,6 +29,7 @@ _OUTLINE = (
     (1.6, 74.0, 112.0, 78.0),
 )
 _SKIN_MM = 1.8
+_BRIDGE_MM = 26.0  # own choice
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class _Stage:
         level: Height of each sample.
         x: To the patient's right of the spine, mm.
         fore: In front of the canal's middle, mm.
+        smooth: The same with the canal straightened, as skin and nape bridge its curve.
     """
 
     view: View
     level: NDArray[np.float32]
     x: Values
     fore: Values
+    smooth: Values
 
 
 def paint_soft_tissues(canvas: Canvas, neck: Neck, palette: Palette) -> None:
@@ -53,7 +57,8 @@ def paint_soft_tissues(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     curve = neck.curve
     top = neck.bodies[0].frame.z + neck.bodies[0].height / 2
     level = (view.z / np.float32(top)).astype(np.float32)
-    stage = _Stage(view, level, view.x - curve.midline_at(view.z), view.y - curve.at_height(view.z))
+    side, fore = view.x - curve.midline_at(view.z), view.y - curve.at_height(view.z)
+    stage = _Stage(view, level, side, fore, view.y - _bridged(neck, view.z))
     fat = neck.plan.neck_fat
     _paint_outline(stage, 0.0, "skin", palette)
     _paint_outline(stage, _SKIN_MM, "fat", palette)
@@ -66,6 +71,13 @@ def paint_soft_tissues(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     _paint_vessels(stage, palette)
 
 
+def _bridged(neck: Neck, z: Values) -> NDArray[np.float32]:
+    """Return y of the canal at a height, smoothed over some vertebrae."""
+    heights = np.arange(-220.0, 260.0, 2.0)
+    smooth = gaussian_filter1d(neck.curve.at_height(heights).astype(np.float64), _BRIDGE_MM / 2.0, mode="nearest")
+    return np.asarray(np.interp(z, heights, smooth), dtype=np.float32)
+
+
 def _at(level: Values, table: tuple[tuple[float, ...], ...], column: int) -> NDArray[np.float32]:
     rows = np.array(table)
     return np.asarray(np.interp(level, rows[:, 0], rows[:, column]), dtype=np.float32)
@@ -75,7 +87,7 @@ def _outline(stage: _Stage, inset: float) -> NDArray[np.bool_]:
     """Return where a point lies inside the skin, moved in by some mm."""
     back, front = -_at(stage.level, _OUTLINE, 1) + inset, _at(stage.level, _OUTLINE, 2) - inset
     half = (front - back) / 2
-    along = ((stage.fore - (front + back) / 2) / half) ** 2
+    along = ((stage.smooth - (front + back) / 2) / half) ** 2
     across = (stage.x / (_at(stage.level, _OUTLINE, 3) - np.float32(inset))) ** 2
     inside: NDArray[np.bool_] = across * across + along <= 1.0
     return inside
@@ -109,10 +121,10 @@ def _paint_neck_muscles(stage: _Stage, neck: Neck, inner: NDArray[np.bool_], pal
     view.paint(inner & (stage.fore < 17.0 - 0.28 * side) & (side < np.minimum(wide, 62.0)), muscle)
     middle, half = -(skin + 16.0) / 2, np.maximum((skin - 16.0) / 2, 6.0)
     for rx, share, thick in ((11.5, 0.52, 0.035), (24.0, 0.86, 0.016)):
-        along = (stage.fore - middle - (1.0 - share) * 0.6 * half) / (share * half)
+        along = (stage.smooth - middle - (1.0 - share) * 0.6 * half) / (share * half)
         ring = np.hypot((side - 0.86 * rx) / rx, along)
         view.paint(inner & (np.abs(ring - 1.0) < thick) & (side > 2.0), palette.number("visceral"))
-    deep = ((side - 9.0) / 7.5) ** 2 + ((stage.fore - middle - 0.55 * half) / 7.5) ** 2 <= 1.0
+    deep = ((side - 9.0) / 7.5) ** 2 + ((stage.smooth - middle - 0.55 * half) / 7.5) ** 2 <= 1.0
     view.paint(deep & (stage.level < 1.05), palette.number("multifidus"))
     seam = np.abs(side - 38.0 - 0.35 * (stage.fore + 20.0) + 0.004 * stage.fore**2) < 0.5
     view.paint(inner & seam & (stage.fore < 6.0), palette.number("visceral"))
@@ -122,7 +134,7 @@ def _paint_neck_muscles(stage: _Stage, neck: Neck, inner: NDArray[np.bool_], pal
     view.paint(_ellipse(stage, side, 30.0, 6.0, 9.0, 8.0) & (stage.level < 0.95), muscle)
     view.paint(_ellipse(stage, side, turn[0], turn[1], 15.0, 9.2) & part, fat)
     view.paint(_ellipse(stage, side, turn[0], turn[1], 14.2, 8.4) & part, muscle)
-    nape = (side < 1.3) & (stage.fore < -24.0) & (stage.fore > 2.0 - skin) & (stage.level < 1.2)
+    nape = (side < 1.3) & (stage.fore < -24.0) & (stage.smooth > 2.0 - skin) & (stage.level < 1.2)
     view.paint(nape, palette.number("ligament"))
     reach = np.interp(stage.level, [-0.1, 0.25, 0.95, 1.1], [48.0, 33.0, 30.0, 6.0]).astype(np.float32)
     between = (side < 4.2) & (stage.fore < -8.0) & (stage.fore > -reach)

@@ -95,12 +95,12 @@ def _references(neck: Neck, ruler: Ruler) -> dict[str, tuple[Canal, Canal, Canal
 def _measure_level(
     neck: Neck, ruler: Ruler, disc: NeckDisc, references: dict[str, tuple[Canal, Canal, Canal]]
 ) -> _Level:
-    """Measure a level; the canal is compared with the mean of the bodies above and below."""
+    """Measure a level; tube and cord are compared with the wider of those at the bodies above and below."""
     obstacle = neck.obstacle(disc.name)
     reach = disc.height / 2 + 1.5
     above, below = (references[body.name] for body in neck.around(disc))
     beside = [
-        Canal((a.tube_ap + b.tube_ap) / 2, (a.cord_ap + b.cord_ap) / 2) for a, b in zip(above, below, strict=True)
+        Canal(max(a.tube_ap, b.tube_ap), max(a.cord_ap, b.cord_ap)) for a, b in zip(above, below, strict=True)
     ]
     here = ruler.canal_at(obstacle.sample, reach)
     return _Level(
