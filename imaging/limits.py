@@ -42,8 +42,8 @@ class Limits:
     """Unpacked size from which on ``zip_ratio`` is looked at."""
     sequence_depth: int = 32
     """DICOM sequences within sequences; an enhanced MR object has about 4."""
-    sequence_items: int = 500_000
-    """Items of all sequences of one DICOM file; an enhanced MR object has about 12 for each frame."""
+    elements: int = 500_000
+    """Elements, items and fragments of one DICOM file; an enhanced MR object has about 40 for each frame."""
     header_bytes: int = 256 * 1024**2
     """Elements before the pixels of one DICOM file."""
     seconds: float = 120.0
