@@ -209,9 +209,8 @@ def _paint_obstacle(whole: _Box, neck: Neck, obstacle: Obstacle, palette: Palett
     extent = obstacle.from_front(along, box.t)
     there = (box.d >= wall - extent) & (box.d <= wall + 3.0) & (extent > 0.15)
     there &= (np.abs(box.t) < _OBSTACLE_HALF_WIDTH_MM) & (np.abs(along) < obstacle.reach)
-    lobe = plan.focal_reach if plan.focal else 0.0
     focal = (np.abs(box.t - plan.focal_t) < plan.focal_spread) & (
-        np.abs(along - plan.focal_shift) < obstacle.half_height + 0.6 + lobe
+        np.abs(along - plan.focal_shift) < obstacle.focal_half_height
     )
     is_disc = (np.abs(along) <= obstacle.half_height + 0.3) | (focal if plan.focal else False)
     box.view.paint(there & is_disc, palette.number(f"annulus_{disc.name}"), disc.label)

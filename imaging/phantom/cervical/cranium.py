@@ -92,7 +92,7 @@ def _paint_brain(
     # Folia fan out from the roof of the fourth ventricle.
     fan = np.hypot(p + 26.0, up - 30.0)
     folds = (np.sin(30.0 * np.arctan2(up - 30.0, p + 26.0) + 0.25 * fan) > 0.93) & (fan > 16.0)
-    view.paint(cavity & cerebellum & folds, csf)
+    view.paint(cavity & cerebellum & folds, palette.number("cord_grey"))
     low = -neck.plan.tonsil
     tonsil = ((p + 28.5) / 5.5) ** 2 + ((up - low - 10.0) / 10.5) ** 2 + ((side - 7.5) / 6.5) ** 2 <= 1.0
     view.paint(cavity & tonsil, brain)

@@ -37,6 +37,11 @@ class Obstacle:
         plan = self.plan
         return self.half_height + _EDGE_MM + max(plan.osteophyte, plan.focal_reach + abs(plan.focal_shift)) + 3.0
 
+    @property
+    def focal_half_height(self) -> float:
+        """Return half the height of the herniation, mm: that of its disc, or more for an extrusion."""
+        return max(self.half_height, 1.0) + self.plan.focal_reach
+
     def from_front(self, along: Values, t: Values) -> Values:
         """Return by how many mm disc and spurs pass the back of the bodies."""
         plan = self.plan
@@ -45,7 +50,7 @@ class Obstacle:
             plan.bulge * np.exp(-((along / half) ** 4)) * (1.0 - 0.25 * np.clip(np.abs(t) / 9.0, 0.0, 1.0) ** 2)
         )
         if plan.focal:
-            tall = self.half_height + 0.6 + plan.focal_reach
+            tall = self.focal_half_height
             lobe = np.exp(
                 -(((along - plan.focal_shift) / tall) ** 4) - ((t - plan.focal_t) / plan.focal_spread) ** 4
             )
