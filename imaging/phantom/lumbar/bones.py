@@ -157,7 +157,7 @@ def _pars(ends: tuple[tuple[float, float, float], tuple[float, float, float]]) -
 
 def _laminae(arch: Arch) -> Inside:
     def inside(p: Values, q: Values, t: Values, grow: float) -> NDArray[np.bool_]:
-        tip = arch.lamina_p - 3.0 + 0.18 * (q + 0.2 * arch.height)
+        tip = arch.lamina_p - 3.0 + 0.33 * (q + 0.2 * arch.height)
         middle = tip + 0.40 * np.abs(t)
         found: NDArray[np.bool_] = (
             _near(p, middle, 2.4, grow)

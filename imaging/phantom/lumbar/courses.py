@@ -11,7 +11,7 @@ from imaging.phantom.shapes import Body, Disc, Values, tube_inside
 
 RECESS_ROOT_MM = 1.5  # radius in the recess; 3 mm across, as rules.bartynski says
 GANGLION_MM = 2.4  # radius in the foramen; own choice
-_GANGLION_UP_MM = 7.5  # above the lower endplate of its vertebra, under the pedicle; own choice
+_GANGLION_UP = 0.25  # of the body's height above its lower endplate, under the pedicle; own choice
 
 Course = tuple[tuple[tuple[float, float, float], float], ...]
 """Points (RAS+ mm) of a root and its radius there."""
@@ -30,7 +30,9 @@ def root_courses(
     """
     disc = discs[index]
     body = next(body for body in bodies if body.name == disc.name.split("-")[0])
-    pedicle, wall, low = pedicles[body.name], -body.depth / 2, -body.height / 2 + _GANGLION_UP_MM
+    pedicle, wall = pedicles[body.name], -body.depth / 2
+    # The lower endplate rises to the back of a wedged body.
+    low = -body.height / 2 + float(np.tan(body.wedge / 2)) * body.depth / 2 + _GANGLION_UP * body.height
     courses = []
     for sign in (-1.0, 1.0):
         points = []

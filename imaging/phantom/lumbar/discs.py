@@ -60,7 +60,7 @@ def paint_discs(canvas: Canvas, spine: Spine, palette: Palette) -> None:
             view.paint(inside & cleft, palette.number(f"border_{disc.name}"), disc.label)
         view.paint(inside & (excess > extent - 0.9), palette.number("ligament"), disc.label)
         _paint_details(view, disc, spine, (p, q, t), palette)
-    if spine.plan.numbering == LUMBARISED:
+    if spine.plan.numbering == LUMBARISED and any(body.name == "S1" for body in spine.bodies[1:]):
         _paint_sacral_disc(canvas, spine, palette)
 
 
@@ -93,6 +93,8 @@ def extruded(disc: Disc, plan: DiscPlan, local: tuple[Values, Values, Values]) -
 
 def _paint_sacral_disc(canvas: Canvas, spine: Spine, palette: Palette) -> None:
     """Paint the disc under a lumbarised S1: it has no number of its own in a label map."""
+    if not {"S1", "S2"} <= {body.name for body in spine.bodies}:
+        return  # measured on a neighbourhood without it
     s1, s2 = spine.body("S1"), spine.body("S2")
     x, y, z = s1.frame.world(0.0, -s1.height / 2 - 3.0)
     view = canvas.view(((x - 26, y - 24, z - 18), (x + 26, y + 24, z + 18)))

@@ -17,7 +17,8 @@ from imaging.phantom.shapes import Disc, Values
 
 RECESS_INWARD_MM = 5.5  # from the plane of the foramen to the middle of the lateral recess
 _SUPERIOR_MM = (3.4, 7.2)  # half thickness, half length of its section
-_INFERIOR_MM = (3.6, 6.4)
+_INFERIOR_MM = (3.6, 5.7)
+_INFERIOR_OUT_MM = 1.0  # along the joint, to the outside
 _BEND = 0.022  # 1/mm: the superior surface is hollow
 _GAP_MM = 1.7
 _FLUID_GAP_MM = 3.2
@@ -48,7 +49,7 @@ class Joint:
         angle: To the sagittal plane, radians.
         size: Against a usual joint.
         gap: Between the bones, mm.
-        half_disc: Half the height of the disc, mm.
+        half_disc: Half the height of the disc at its back, mm.
         has_fluid: True for an effusion.
         spurs: On the superior process.
     """
@@ -69,7 +70,7 @@ class Joint:
         u, v = self._across(point)
         thick, long = (self.size * half for half in _SUPERIOR_MM)
         off = u + np.float32(self.gap / 2 + thick)
-        bone, marrow = _shell(_rounded(off, thick, v, long, q + 3.2, self.half_disc + 8.7), thick, cortex)
+        bone, marrow = _shell(_rounded(off, thick, v, long, q + 3.8, self.half_disc + 8.1), thick, cortex)
         for spur in self.spurs:
             more, core = _shell(_ellipsoid(self._side(point), spur), spur.radii[0], cortex)
             bone, marrow = bone | more, marrow | core
@@ -81,7 +82,11 @@ class Joint:
         u, v = self._across(point)
         thick, long = (self.size * half for half in _INFERIOR_MM)
         off = u - np.float32(self.gap / 2 + thick)
-        return _shell(_rounded(off, thick, v, long, q - 2.5, self.half_disc + 11.5), thick, cortex)
+        return _shell(
+            _rounded(off, thick, v - np.float32(_INFERIOR_OUT_MM), long, q - 2.5, self.half_disc + 11.5),
+            thick,
+            cortex,
+        )
 
     def cleft(self, point: Point) -> NDArray[np.bool_]:
         """Return where cartilage or fluid lies between the bones."""
@@ -159,7 +164,7 @@ def build_joints(disc: Disc, plan: DiscPlan, tables: Tables, middle_w: float) ->
             angle=angle + plan.facet_turn[index],
             size=plan.facet_size * (_THORACIC if disc.name.startswith("T") else 1.0),
             gap=_FLUID_GAP_MM if fluid else _GAP_MM,
-            half_disc=disc.height / 2,
+            half_disc=max(disc.height / 2 - float(np.tan(disc.wedge / 2)) * disc.depth / 2, 0.5),
             has_fluid=fluid,
         )
         asked = max(plan.foramen_width[index], plan.recess[index])
@@ -197,4 +202,4 @@ def _foramen_spur(disc: Disc, joint: Joint, width: float) -> Spur | None:
         return None
     front = disc.margin(joint.sign * joint.w) - width
     thick = max(0.5 * (front - joint.p) + 1.0, 2.5)
-    return Spur((front - thick, 0.0, joint.w), (thick, joint.half_disc + 9.0, 4.0))
+    return Spur((front - thick, 2.0, joint.w), (thick, joint.half_disc + 11.0, 4.0))

@@ -20,6 +20,7 @@ _FINE_MM = 0.1
 _AXIAL_MM = 0.2
 _SIDE_MM = 0.15
 _RECESS_BAND_MM = 1.0  # to both sides of the middle of the recess
+_FORAMEN_BAND_MM = 1.0  # to both sides of the disc's plane, and no more than a quarter of its height
 _OPEN_MM = 12.0  # a recess without a roof counts as so high
 _TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
 _SACRUM = 50
@@ -44,7 +45,7 @@ class AxialMeasures:
         sac_area_mm2: Of the thecal sac.
         csf_share: Of it that is CSF, not root or cord.
         recess_mm: Height of the (left, right) lateral recess, disc to articular process or ligament.
-        flavum_mm: Greatest thickness of the ligamenta flava, 5 mm beside the midline.
+        flavum_mm: Greatest thickness of the ligamenta flava, 4 mm beside the midline.
     """
 
     sac_area_mm2: float
@@ -134,7 +135,7 @@ def measure_axial(spine: Spine, disc: Disc, palette: Palette) -> AxialMeasures:
         middle = joint.sign * (joint.w - RECESS_INWARD_MM)
         band = np.nonzero(np.abs(t - middle) <= _RECESS_BAND_MM)[0]
         recess[side] = min(_open_behind(patch.label[i], ligament[i], disc.label) for i in band) * step
-    beside = np.abs(np.abs(t) - 5.0) < 0.6 * step
+    beside = np.abs(np.abs(t) - 4.0) < 0.6 * step
     # Across the leaf, which runs forward to the sides by 0.42 (sac.paint_flava).
     thick = float(ligament[beside].sum(axis=1).max() * step * np.cos(np.arctan(0.42)))
     return AxialMeasures(
@@ -169,23 +170,24 @@ def measure_foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> F
     patch = paint_patch(spine, palette, origin, *plane, with_canal=False)
     taken = patch.label > 0
     start = int((edge + 2.0 - back) / step)
-    level = [int((q - foot) / step) for q in (-1.0, 1.0)]
+    reach = min(_FORAMEN_BAND_MM, 0.25 * disc.height)
+    level = [int((q - foot) / step) for q in (-reach, reach)]
     width = min(_free_run(taken[start::-1, row]) for row in range(level[0], level[1] + 1)) * step
     column = is_bone(patch.label[int((edge - width / 2 - back) / step)])
     middle = int(-foot / step)
     above, below = (
         int(np.argmax(part)) if part.any() else len(part) for part in (column[middle:], column[middle::-1])
     )
-    root = patch.tissue == palette.number("root_sheath")
     blocked = taken | (patch.tissue == palette.number("ligament"))
     i, j = np.meshgrid(np.arange(columns) * step, np.arange(rows) * step, indexing="ij")
     x, y, z = (origin[axis] + forward[axis] * i + up[axis] * j for axis in range(3))
     whole = course_inside(spine.roots[disc.name][0 if side is Side.LEFT else 1], x, y, z)
-    reach = int(spine.tables.rules["lee"]["contact_mm"] / step)
+    root = whole & (patch.tissue == palette.number("root_sheath"))
+    touching = int(spine.tables.rules["lee"]["contact_mm"] / step)
     return ForamenMeasures(
         width_mm=width,
         height_mm=(above + below) * step,
-        contacts=_contacts(root, blocked, reach),
+        contacts=_contacts(root, blocked, touching),
         root_share=float(root.sum() / max(int(whole.sum()), 1)),
     )
 

@@ -104,7 +104,7 @@ def paint_flava(inside: CanalView, spine: Spine, palette: Palette) -> None:
         if part is None:
             continue
         wide = max(joint.w for joint in spine.joints[disc.name]) - 2.0
-        leaf = half + 4.5 - 0.42 * np.abs(part.t)
+        leaf = half + 3.8 - 0.42 * np.abs(part.t)
         there = (np.abs(_along(part, spine, disc)) < _FLAVUM_HALF_LENGTH_MM) & (np.abs(part.t) < wide)
         between = (part.d < -leaf) & (part.d > -leaf - spine.plan.disc(disc.name).flavum)
         part.view.paint(there & between & (part.view.label == 0), palette.number("ligament"))

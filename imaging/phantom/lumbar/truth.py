@@ -109,7 +109,7 @@ def _measure_level(spine: Spine, disc: Disc, palette: Palette) -> list[TruthMeas
             "1",
             "of the sac in the plane of the disc; the rest is roots",
         ),
-        ("ligamentum_flavum_thickness", None, axial.flavum_mm, "mm", "greatest, 5 mm beside the midline"),
+        ("ligamentum_flavum_thickness", None, axial.flavum_mm, "mm", "greatest, 4 mm beside the midline"),
         ("listhesis", None, slip, "mm", "between the posterior corners, along the endplate below"),
         ("listhesis_percent", None, percent, "1", "listhesis over the endplate below"),
     ]
@@ -176,11 +176,12 @@ def _grade_level(spine: Spine, disc: Disc, palette: Palette, found: list[TruthMe
         (Condition.UPPER_ENDPLATE_CHANGE, "presence", grade_endplate(plan.pit_above, rules), None),
         (Condition.LOWER_ENDPLATE_CHANGE, "presence", grade_endplate(plan.pit_below, rules), None),
     ]
-    # The limits of a foramen are those of the lumbar spine: thoracic foramina are measured, not graded.
-    for side in _SIDES if disc.name in spine.tables.rsna_foramen else ():
+    # The limits of foramen and recess are those of a mobile lumbar level: others are measured, not graded.
+    is_mobile = not plan.is_rudimentary
+    for side in _SIDES if is_mobile and disc.name in spine.tables.rsna_foramen else ():
         foramen = grade_foramen(value["foraminal_width", side], value["foraminal_height", side], rules)
         grades.append((Condition.NEURAL_FORAMINAL_NARROWING, "rsna", foramen, side))
-    for side in _SIDES if disc.name in spine.tables.rsna_subarticular else ():
+    for side in _SIDES if is_mobile and disc.name in spine.tables.rsna_subarticular else ():
         recess = grade_recess(value["lateral_recess_height", side], rules)
         grades.append((Condition.SUBARTICULAR_STENOSIS, "rsna", recess, side))
     return [
