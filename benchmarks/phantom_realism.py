@@ -5,8 +5,8 @@
 
 Scores all 30 patients of SPIDER's T2 SPACE slices (the training has seen none), the ordinary T1 and T2 slices with
 vertebra masks, and the posterior points of ordinary T2 slices, by the measures of ``benchmarks.segmentation``.
-Where ``runs/benchmarks/segmentation.json`` is there, each figure stands beside that of the networks trained on real
-slices (each patient by the network that held it out), with the mean of the paired differences. 95 % bootstrap over
+Where ``runs/benchmarks/segmentation.json`` is there, each figure stands beside that of the networks trained on
+real slices (each patient by the network that held it out), with the mean paired difference. 95 % bootstrap over
 patients. Writes ``runs/benchmarks/phantom_realism.json``.
 """
 
