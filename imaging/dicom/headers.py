@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from imaging.dicom.derived import why_left_out
 from imaging.dicom.members import Member
 from imaging.dicom.native import NativePixels, find_native_pixels
-from imaging.dicom.values import BROKEN, codes, items, number, numbers, whole
+from imaging.dicom.structure import Structure, check_structure
+from imaging.dicom.values import BROKEN, Elements, codes, items, number, numbers, whole
 from imaging.dicom.values import text as text
 from imaging.words import plain_text
 from runtime.errors import StudyError
@@ -122,9 +123,13 @@ def read_header(member: Member) -> tuple[Dataset, InstanceHeader]:
         StudyError: If it is damaged or cut short.
     """
     with member.open() as stream:
+        structure = check_structure(stream, member.name)
         dataset = _read_dataset(stream, member)
-        native = find_native_pixels(stream, dataset, member.size)
-    return dataset, _instance_header(dataset, member, native)
+        elements = Elements(dataset)
+        native = find_native_pixels(stream, dataset, elements, member.size)
+    instance = _instance_header(elements, member, native)
+    _check_pixel_bytes(instance, structure)
+    return dataset, instance
 
 
 def _read_dataset(stream: BinaryIO, member: Member) -> Dataset:
@@ -137,51 +142,73 @@ def _read_dataset(stream: BinaryIO, member: Member) -> Dataset:
     return dataset
 
 
+def _check_pixel_bytes(instance: InstanceHeader, structure: Structure) -> None:
+    """Refuse an MR image without pixels, or with more of them than its size, bits and frames tell.
+
+    Raises:
+        StudyError: If so: a file cut between two elements, or a header that lies.
+    """
+    if instance.modality != "MR" or not instance.rows:
+        return
+    name = instance.member.name
+    if not structure.pixel_bytes:
+        raise StudyError(f"{name}: expected the pixels of an MR image, found none: {_CUT}")
+    if instance.native is None:
+        return
+    frame = instance.rows * instance.columns * int(instance.native.dtype[-1])
+    needed = frame * max(1, instance.frames)
+    if structure.pixel_bytes >= needed + frame:
+        raise StudyError(
+            f"{name}: expected {needed} bytes of pixels as size, bits and frames of the header tell, found "
+            f"{structure.pixel_bytes}; the file is damaged: send it again"
+        )
+
+
 _CUT = "the DICOM file is damaged or cut short; send it again"
 
 
-def _instance_header(dataset: Dataset, member: Member, native: NativePixels | None) -> InstanceHeader:
-    """Take the record out of a dataset.
+def _instance_header(elements: Elements, member: Member, native: NativePixels | None) -> InstanceHeader:
+    """Take the record out of a data set.
 
     Raises:
         StudyError: If an MR image lacks its size or UIDs, as one cut short does.
     """
-    rows, columns = max(0, whole(dataset, "Rows") or 0), max(0, whole(dataset, "Columns") or 0)
-    uids = [text(dataset, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
-    if _is_mr_image(dataset) and not (rows and columns and all(uids)):
+    rows, columns = max(0, whole(elements, "Rows") or 0), max(0, whole(elements, "Columns") or 0)
+    uids = [text(elements, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+    if _is_mr_image(elements) and not (rows and columns and all(uids)):
         raise StudyError(f"{member.name}: expected an MR image with size and UIDs, found none: {_CUT}")
-    descriptions = [text(dataset, name) for name in ("SeriesDescription", "ProtocolName")]
-    sequences = [text(dataset, name) for name in ("SequenceName", "PulseSequenceName")]
-    region = [text(dataset, name) for name in ("BodyPartExamined", "StudyDescription")]
-    image_type = codes(dataset, "ImageType")
+    descriptions = [text(elements, name) for name in ("SeriesDescription", "ProtocolName")]
+    sequences = [text(elements, name) for name in ("SequenceName", "PulseSequenceName")]
+    region = [text(elements, name) for name in ("BodyPartExamined", "StudyDescription")]
+    image_type = codes(elements, "ImageType")
     return InstanceHeader(
         member=member,
         study_uid=uids[0],
-        study_time=text(dataset, "StudyDate") + text(dataset, "StudyTime"),
+        study_time=text(elements, "StudyDate") + text(elements, "StudyTime"),
         series_uid=uids[1],
         instance_uid=uids[2],
-        series_number=whole(dataset, "SeriesNumber") or 0,
-        modality=text(dataset, "Modality").upper(),
+        series_number=whole(elements, "SeriesNumber") or 0,
+        modality=text(elements, "Modality").upper(),
         image_type=image_type,
-        patient_hash=hashlib.sha256(text(dataset, "PatientID").encode()).hexdigest(),
-        sex=sex if (sex := text(dataset, "PatientSex").upper()) in ("F", "M") else None,
-        age_years=_age(dataset),
+        patient_hash=hashlib.sha256(text(elements, "PatientID").encode()).hexdigest(),
+        sex=sex if (sex := text(elements, "PatientSex").upper()) in ("F", "M") else None,
+        age_years=_age(elements),
         rows=rows,
         columns=columns,
-        frames=max(1, whole(dataset, "NumberOfFrames") or 1),
-        photometric=text(dataset, "PhotometricInterpretation").upper(),
-        left_out=why_left_out(text(dataset, "SOPClassUID"), image_type),
+        frames=max(1, whole(elements, "NumberOfFrames") or 1),
+        photometric=text(elements, "PhotometricInterpretation").upper(),
+        left_out=why_left_out(text(elements, "SOPClassUID"), image_type),
         region_text=plain_text(*region, *descriptions),
         words=plain_text(*descriptions, *sequences),
-        scanning=_scanning(dataset),
-        variant=frozenset(codes(dataset, "SequenceVariant")),
-        options=_options(dataset),
-        contrast_code=text(dataset, "AcquisitionContrast").upper(),
+        scanning=_scanning(elements),
+        variant=frozenset(codes(elements, "SequenceVariant")),
+        options=_options(elements),
+        contrast_code=text(elements, "AcquisitionContrast").upper(),
         has_contrast_agent=bool(
-            text(dataset, "ContrastBolusAgent") or items(dataset, "ContrastBolusAgentSequence")
+            text(elements, "ContrastBolusAgent") or items(elements, "ContrastBolusAgentSequence")
         ),
-        facts=_acquisition_facts(dataset),
-        padding=_padding(dataset),
+        facts=_acquisition_facts(elements),
+        padding=_padding(elements),
         native=native,
     )
 
@@ -196,48 +223,48 @@ def window_facts(centre: tuple[float, ...] | None, width: tuple[float, ...] | No
     return {"window_centre": centre[0], "window_width": width[0]}
 
 
-def _acquisition_facts(dataset: Dataset) -> dict[str, float | str]:
+def _acquisition_facts(elements: Elements) -> dict[str, float | str]:
     """Return the non-identifying acquisition facts that are there."""
     facts: dict[str, float | str] = {}
     for name, keyword in _FACTS.items():
-        value = number(dataset, keyword)
+        value = number(elements, keyword)
         if value is not None:
             facts[name] = value
     for name, keyword in (("manufacturer", "Manufacturer"), ("model", "ManufacturerModelName")):
-        if text(dataset, keyword):
-            facts[name] = text(dataset, keyword)
-    return facts | window_facts(numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth"))
+        if text(elements, keyword):
+            facts[name] = text(elements, keyword)
+    return facts | window_facts(numbers(elements, "WindowCenter"), numbers(elements, "WindowWidth"))
 
 
-def _scanning(dataset: Dataset) -> frozenset[str]:
+def _scanning(elements: Elements) -> frozenset[str]:
     """Return the codes of ScanningSequence; the words of an enhanced header are translated.
 
     Source: DICOM PS3.3 C.8.13.4 (Echo Pulse Sequence: SPIN, GRADIENT, BOTH).
     """
     enhanced = {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}
-    return frozenset(codes(dataset, "ScanningSequence")) | enhanced.get(
-        text(dataset, "EchoPulseSequence").upper(), set()
+    return frozenset(codes(elements, "ScanningSequence")) | enhanced.get(
+        text(elements, "EchoPulseSequence").upper(), set()
     )
 
 
-def _options(dataset: Dataset) -> frozenset[str]:
+def _options(elements: Elements) -> frozenset[str]:
     """Return the codes of ScanOptions; other ways to say that fat is suppressed become ``FS``.
 
     Source: DICOM PS3.3 C.8.3.1 (FS), C.8.13.1 (Spectrally Selected Suppression); FATSAT is a habit of vendors.
     """
-    found = set(codes(dataset, "ScanOptions"))
-    is_suppressed = "FATSAT" in found or "FAT" in text(dataset, "SpectrallySelectedSuppression").upper()
+    found = set(codes(elements, "ScanOptions"))
+    is_suppressed = "FATSAT" in found or "FAT" in text(elements, "SpectrallySelectedSuppression").upper()
     return frozenset(found | {"FS"} if is_suppressed else found)
 
 
-def _padding(dataset: Dataset) -> tuple[int, int] | None:
+def _padding(elements: Elements) -> tuple[int, int] | None:
     """Return the range of stored values that pad the image. Source: DICOM PS3.3 C.7.5.1.1.2."""
-    first = whole(dataset, "PixelPaddingValue")
+    first = whole(elements, "PixelPaddingValue")
     if first is None:
         return None
-    last = whole(dataset, "PixelPaddingRangeLimit")
-    size = 1 << (whole(dataset, "BitsAllocated") or 16)
-    is_signed = whole(dataset, "PixelRepresentation") == 1
+    last = whole(elements, "PixelPaddingRangeLimit")
+    size = 1 << (whole(elements, "BitsAllocated") or 16)
+    is_signed = whole(elements, "PixelRepresentation") == 1
 
     def as_stored(value: int) -> int:  # files confuse US and SS here: the bits are what counts
         value %= size
@@ -247,23 +274,23 @@ def _padding(dataset: Dataset) -> tuple[int, int] | None:
     return ends[0], ends[1]
 
 
-def _is_mr_image(dataset: Dataset) -> bool:
-    return text(dataset, "SOPClassUID") in (
+def _is_mr_image(elements: Elements) -> bool:
+    return text(elements, "SOPClassUID") in (
         uid.MRImageStorage,
         uid.EnhancedMRImageStorage,
         uid.LegacyConvertedEnhancedMRImageStorage,
     )
 
 
-def _age(dataset: Dataset) -> float | None:
+def _age(elements: Elements) -> float | None:
     """Return the age in years at the study from PatientAge, else from the dates; None when neither tells."""
-    stated = text(dataset, "PatientAge").upper()
+    stated = text(elements, "PatientAge").upper()
     days = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
     if len(stated) == 4 and stated[:3].isdigit() and stated[3] in days:
         years = int(stated[:3]) * days[stated[3]] / 365.25
         return min(years, MAX_AGE_YEARS)
-    birth = _date(text(dataset, "PatientBirthDate"))
-    taken = _date(text(dataset, "StudyDate")) or _date(text(dataset, "AcquisitionDate"))
+    birth = _date(text(elements, "PatientBirthDate"))
+    taken = _date(text(elements, "StudyDate")) or _date(text(elements, "AcquisitionDate"))
     if birth is None or taken is None or taken < birth:
         return None
     years_full = taken.year - birth.year - ((taken.month, taken.day) < (birth.month, birth.day))

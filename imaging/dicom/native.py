@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from imaging.dicom.values import BROKEN, text, whole
+from imaging.dicom.values import BROKEN, Elements, text, whole
 
 _PLAIN_SYNTAXES = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 _PIXEL_DATA = (0x7FE0, 0x0010)
@@ -37,12 +37,13 @@ class NativePixels:
     shift: int
 
 
-def find_native_pixels(stream: BinaryIO, dataset: Dataset, size: int) -> NativePixels | None:
+def find_native_pixels(stream: BinaryIO, dataset: Dataset, elements: Elements, size: int) -> NativePixels | None:
     """Return where the pixels lie, or None when a decoder must find them.
 
     Args:
         stream: Where pydicom left it: at the pixel element.
         dataset: Its header.
+        elements: The elements of it.
         size: Bytes of the file.
     """
     syntax = dataset.file_meta.get("TransferSyntaxUID")
@@ -53,11 +54,11 @@ def find_native_pixels(stream: BinaryIO, dataset: Dataset, size: int) -> NativeP
         length = _element_length(stream, is_implicit=bool(is_implicit), is_little=bool(is_little))
     except BROKEN:  # no pixel element here: the decoder looks for it and says what it found
         return None
-    word = _word(dataset, is_little=bool(is_little))
+    word = _word(elements, is_little=bool(is_little))
     if length is None or word is None:
         return None
     dtype, unused_bits, shift = word
-    rows, columns, frames = (whole(dataset, name) or 0 for name in ("Rows", "Columns", "NumberOfFrames"))
+    rows, columns, frames = (whole(elements, name) or 0 for name in ("Rows", "Columns", "NumberOfFrames"))
     needed = rows * columns * max(1, frames) * int(dtype[-1])
     offset = stream.tell()
     fits = 0 < needed <= length and offset + needed <= size
@@ -104,19 +105,19 @@ def _element_length(stream: BinaryIO, *, is_implicit: bool, is_little: bool) -> 
     return None if length == 0xFFFFFFFF else int(length)
 
 
-def _word(dataset: Dataset, *, is_little: bool) -> tuple[str, int, int] | None:
+def _word(elements: Elements, *, is_little: bool) -> tuple[str, int, int] | None:
     """Return numpy's name of a stored word, its unused high bits and its shift; None when a decoder must judge."""
-    allocated, stored = whole(dataset, "BitsAllocated"), whole(dataset, "BitsStored")
-    if allocated not in (8, 16, 32) or (whole(dataset, "SamplesPerPixel") or 1) != 1:
+    allocated, stored = whole(elements, "BitsAllocated"), whole(elements, "BitsStored")
+    if allocated not in (8, 16, 32) or (whole(elements, "SamplesPerPixel") or 1) != 1:
         return None
     if allocated == 8 and not is_little:  # single bytes in words of two: pydicom unswaps them
         return None
-    if not text(dataset, "PhotometricInterpretation").upper().startswith("MONOCHROME"):
+    if not text(elements, "PhotometricInterpretation").upper().startswith("MONOCHROME"):
         return None
     stored = allocated if stored is None else stored
-    high = whole(dataset, "HighBit")
+    high = whole(elements, "HighBit")
     high = stored - 1 if high is None else high
     if not 1 <= stored <= high + 1 <= allocated:
         return None
-    kind = "i" if whole(dataset, "PixelRepresentation") == 1 else "u"
+    kind = "i" if whole(elements, "PixelRepresentation") == 1 else "u"
     return f"{'<' if is_little else '>'}{kind}{allocated // 8}", allocated - 1 - high, high + 1 - stored

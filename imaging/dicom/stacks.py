@@ -69,7 +69,8 @@ def build_stacks(slices: list[SliceHeader]) -> tuple[list[Stack], tuple[str, ...
 
 def mixes_planes(slices: Iterable[SliceHeader]) -> bool:
     """Say whether slices lie in different planes, as those of a three-plane localiser."""
-    return len({find_plane(slice_normal(affine_of([item]), 2)).plane for item in slices}) > 1
+    one_of_each = {(*item.row_lps.round(3), *item.column_lps.round(3)): item for item in slices}
+    return len({find_plane(slice_normal(affine_of([item]), 2)).plane for item in one_of_each.values()}) > 1
 
 
 def _canonical(item: SliceHeader) -> tuple[tuple[float, ...], tuple[float, ...], str, int]:

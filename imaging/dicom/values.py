@@ -42,23 +42,39 @@ _LONGEST = 4096
 """Bytes of a value that we convert; every element used here is far shorter. Ours."""
 
 
-def text(dataset: Dataset, keyword: str) -> str:
+class Elements:
+    """The elements of a data set, taken out once: looking up dozens of them in every file adds up."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._raw: dict[int, object] = dict(dataset.items())
+
+    def get_item(self, tag: int) -> object:
+        """Return an element as it was read, or None."""
+        return self._raw.get(tag)
+
+    def get(self, keyword: str) -> object:
+        """Return the converted value of an element, or None."""
+        return self._dataset.get(keyword)
+
+
+def text(dataset: Dataset | Elements, keyword: str) -> str:
     """Return an element as text, its values joined by a backslash; empty when it is absent."""
     return "\\".join(str(value) for value in values(dataset, keyword)).strip()
 
 
-def codes(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+def codes(dataset: Dataset | Elements, keyword: str) -> tuple[str, ...]:
     """Return the values of a multi-valued code element in upper case."""
     return tuple(str(value).upper() for value in values(dataset, keyword))
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
+def number(dataset: Dataset | Elements, keyword: str) -> float | None:
     """Return an element as a finite number, None when it is absent or none."""
     found = numbers(dataset, keyword)
     return found[0] if found is not None and len(found) == 1 else None
 
 
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
+def numbers(dataset: Dataset | Elements, keyword: str) -> tuple[float, ...] | None:
     """Return the finite numbers of an element, None when it is absent or holds anything else."""
     found = values(dataset, keyword)
     try:
@@ -68,22 +84,22 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...] | None:
     return result if result and all(math.isfinite(value) for value in result) else None
 
 
-def whole(dataset: Dataset, keyword: str) -> int | None:
+def whole(dataset: Dataset | Elements, keyword: str) -> int | None:
     """Return an element as a whole number, None when it is absent or none."""
     found = number(dataset, keyword)
     return None if found is None or found != int(found) else int(found)
 
 
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+def items(dataset: Dataset | Elements, keyword: str) -> list[Dataset]:
     """Return the items of a sequence; none when it is absent or cannot be read."""
     try:
-        value = dataset.get(keyword)
+        value: object = dataset.get(keyword)
     except BROKEN:  # a sequence that cannot be parsed has no items; what cannot do without them says so
         return []
     return list(value) if isinstance(value, Sequence) else []
 
 
-def values(dataset: Dataset, keyword: str) -> tuple[Value, ...]:
+def values(dataset: Dataset | Elements, keyword: str) -> tuple[Value, ...]:
     """Return the values of an element, texts without padding; empty when it is absent or has none."""
     tag, kind = _entry(keyword)
     try:
@@ -108,7 +124,7 @@ def _entry(keyword: str) -> tuple[int, str]:
     return tag, dictionary_VR(tag).split(" ")[0]
 
 
-def _charset(dataset: Dataset) -> str:
+def _charset(dataset: Dataset | Elements) -> str:
     raw: object = dataset.get_item(_CHARACTER_SET)
     value = raw.value if isinstance(raw, RawDataElement) else None
     return value.decode("ascii", "replace").strip(" \0") if value else ""
