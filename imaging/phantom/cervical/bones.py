@@ -31,6 +31,8 @@ def paint_bodies(canvas: Canvas, neck: Neck, palette: Palette) -> None:
             uncus, around = uncus_part(build_arch(neck, body), neck.plan.discs[index - 1].uncus)
             paint_bone(canvas, body.frame, uncus, around, palette, marrow=marrow_of(body), label=body.label)
         _paint_vein(canvas, body, palette)
+        if body.name == neck.plan.haemangioma:
+            _paint_haemangioma(canvas, body, palette)
     paint_dens(canvas, neck, palette)
 
 
@@ -114,3 +116,14 @@ def _paint_vein(canvas: Canvas, body: NeckBody, palette: Palette) -> None:
     depth = p - body.back - 0.8
     vein = (depth > 0) & (depth < 3.5) & (np.abs(q) < 0.9 * (1 - depth / 5.0)) & (np.abs(t) < 2.5)
     view.paint(vein & (view.label == body.label), palette.number("vein"))
+
+
+def _paint_haemangioma(canvas: Canvas, body: NeckBody, palette: Palette) -> None:
+    """Paint a round bright lesion in the marrow, a little off the middle."""
+    radius = 0.3 * body.height
+    view = canvas.view(box_around(body.frame, Extent(-radius, radius + 2, -radius, radius, radius + 4)))
+    if view is None:
+        return
+    p, q, t = body.frame.local(view.x, view.y, view.z)
+    inside = (p - 1.5) ** 2 + q**2 + (t - 3.0) ** 2 <= radius**2
+    view.paint(inside & (view.label == body.label), palette.number("haemangioma"))

@@ -169,6 +169,18 @@ def _paint_cord(box: _Box, neck: Neck, palette: Palette, tube: NDArray[np.bool_]
             along = _along(index, obstacle)
             lesion = (2 * along / length) ** 2 + (v / 0.72) ** 2 + (u / 0.62) ** 2 <= 1.0
             box.view.paint(inside & lesion, palette.number("cord_oedema"), CORD_LABEL)
+    plaque = neck.plan.plaque
+    if plaque is not None:
+        along = (index - behind_body(neck, plaque.body)) * STEP_MM
+        lesion = (2 * along / plaque.length) ** 2 + ((v + 0.3) / 0.42) ** 2 + ((u - plaque.u) / 0.36) ** 2 <= 1.0
+        box.view.paint(inside & lesion, palette.number("cord_oedema"), CORD_LABEL)
+
+
+def behind_body(neck: Neck, name: str) -> int:
+    """Return the sample of the canal's curve behind the middle of a body."""
+    body = neck.body(name)
+    _, y, z = body.frame.world(body.back, 0.0)
+    return neck.curve.nearest(y, z)
 
 
 def _is_grey(u: Field, v: Field) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import norm
 
 from imaging.phantom.cervical.arch import FORAMEN_MM
-from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, narrowing_by_slip
+from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, Plaque, narrowing_by_slip
 from imaging.phantom.cervical.tables import PrevalenceRow, Tables
 from imaging.phantom.tissues import load_tissues
 
@@ -79,7 +79,25 @@ def draw_plan(tables: Tables, *, seed: int) -> NeckPlan:
         sway=float(rng.uniform(-1.0, 1.0) * tables.curvature["sway"]),
         neck_fat=float(rng.uniform(4.0, 12.0)),
         tonsil=float(rng.uniform(-4.0, 1.5)),
+        haemangioma=_haemangioma(tables, seed),
+        plaque=_plaque(tables, seed),
     )
+
+
+def _haemangioma(tables: Tables, seed: int) -> str:
+    rng = np.random.default_rng((seed, 12))
+    body = str(rng.choice(["C3", "C4", "C5", "C6", "C7", "T1", "T2", "T3"]))
+    return body if rng.random() < tables.distractors["haemangioma"] else ""
+
+
+def _plaque(tables: Tables, seed: int) -> Plaque | None:
+    rng = np.random.default_rng((seed, 13))
+    body, length, u = (
+        str(rng.choice(["C2", "C3", "C4", "C5", "C6"])),
+        rng.uniform(7.0, 16.0),
+        rng.uniform(-0.5, 0.5),
+    )
+    return Plaque(body, float(length), float(u)) if rng.random() < tables.distractors["plaque"] else None
 
 
 def _within(row: dict[str, float], rng: np.random.Generator) -> float:

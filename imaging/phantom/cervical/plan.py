@@ -75,6 +75,21 @@ def narrowing_by_slip(slip: float) -> float:
 
 
 @dataclass(frozen=True)
+class Plaque:
+    """A plaque of raised T2 signal in the cord that no stenosis explains.
+
+    Attributes:
+        body: Vertebra behind which its middle lies.
+        length: Along the cord, mm.
+        u: Its place, shares of the cord's half width to the patient's right.
+    """
+
+    body: str
+    length: float
+    u: float
+
+
+@dataclass(frozen=True)
 class NeckPlan:
     """Everything that is drawn about one patient.
 
@@ -91,6 +106,8 @@ class NeckPlan:
         sway: Sideways offset of the head against T4, mm, to the patient's right.
         neck_fat: Subcutaneous fat, mm.
         tonsil: How far the cerebellar tonsils reach below the foramen magnum, mm; negative above it.
+        haemangioma: Vertebra with a haemangioma, or empty.
+        plaque: In the cord, or None.
     """
 
     seed: int
@@ -105,6 +122,8 @@ class NeckPlan:
     sway: float
     neck_fat: float
     tonsil: float
+    haemangioma: str = ""
+    plaque: Plaque | None = None
 
     def disc(self, name: str) -> DiscPlan:
         """Return a disc's plan by name."""

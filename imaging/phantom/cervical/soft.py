@@ -37,7 +37,7 @@ class _Stage:
     """The whole canvas with what every painter needs.
 
     Attributes:
-        view: Everything.
+        view: A part of the canvas.
         level: Height of each sample.
         x: To the patient's right of the spine, mm.
         fore: In front of the canal's middle, mm.
@@ -53,22 +53,35 @@ class _Stage:
 
 def paint_soft_tissues(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     """Paint everything around the spine on a canvas."""
-    view = canvas.whole()
-    curve = neck.curve
+    deep = _SKIN_MM + neck.plan.neck_fat
+    everything = _stage(canvas, neck, -3.0, 3.0)
+    if everything is None:
+        return
+    everything.view.paint(_outline(everything, 0.0), palette.number("skin"))
+    everything.view.paint(_outline(everything, _SKIN_MM), palette.number("fat"))
+    inner = _outline(everything, deep)
+    everything.view.paint(inner, palette.number("visceral"))
+    _paint_neck_muscles(everything, neck, inner, palette)
+    for low, high, paint in (
+        (-3.0, -0.1, _paint_lungs),
+        (0.6, 1.75, _paint_face),
+        (-3.0, 1.65, _paint_airway),
+        (-0.4, 1.35, _paint_vessels),
+    ):
+        stage = _stage(canvas, neck, low, high)
+        if stage is not None:
+            paint(stage, neck, palette)
+
+
+def _stage(canvas: Canvas, neck: Neck, low: float, high: float) -> _Stage | None:
+    """Return the part of a canvas between two levels; None where it has none of it."""
     top = neck.bodies[0].frame.z + neck.bodies[0].height / 2
+    view = canvas.view(((-300.0, -300.0, low * top), (300.0, 300.0, high * top)))
+    if view is None:
+        return None
     level = (view.z / np.float32(top)).astype(np.float32)
-    side, fore = view.x - curve.midline_at(view.z), view.y - curve.at_height(view.z)
-    stage = _Stage(view, level, side, fore, view.y - _bridged(neck, view.z))
-    fat = neck.plan.neck_fat
-    _paint_outline(stage, 0.0, "skin", palette)
-    _paint_outline(stage, _SKIN_MM, "fat", palette)
-    inner = _outline(stage, _SKIN_MM + fat)
-    view.paint(inner, palette.number("fat"))
-    _paint_lungs(stage, palette)
-    _paint_neck_muscles(stage, neck, inner, palette)
-    _paint_face(stage, inner, palette)
-    _paint_airway(stage, neck, palette)
-    _paint_vessels(stage, palette)
+    side, fore = view.x - neck.curve.midline_at(view.z), view.y - neck.curve.at_height(view.z)
+    return _Stage(view, level, side, fore, view.y - _bridged(neck, view.z))
 
 
 def _bridged(neck: Neck, z: Values) -> NDArray[np.float32]:
@@ -93,16 +106,12 @@ def _outline(stage: _Stage, inset: float) -> NDArray[np.bool_]:
     return inside
 
 
-def _paint_outline(stage: _Stage, inset: float, tissue: str, palette: Palette) -> None:
-    stage.view.paint(_outline(stage, inset), palette.number(tissue))
-
-
 def _between(stage: _Stage, low: float, high: float) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = (stage.level > low) & (stage.level < high)
     return found
 
 
-def _paint_lungs(stage: _Stage, palette: Palette) -> None:
+def _paint_lungs(stage: _Stage, neck: Neck, palette: Palette) -> None:
     """Paint the apices of the lungs beside the upper thoracic spine, in a thin wall of muscle."""
     rise = np.clip((-0.12 - stage.level) / 0.6, 0.0, 1.0)
     for sign in (-1.0, 1.0):
@@ -118,7 +127,7 @@ def _paint_neck_muscles(stage: _Stage, neck: Neck, inner: NDArray[np.bool_], pal
     skin = _at(stage.level, _OUTLINE, 1) - neck.plan.neck_fat
     side = np.abs(stage.x)
     wide = 0.86 * _at(stage.level, _OUTLINE, 3)
-    view.paint(inner & (stage.fore < 17.0 - 0.28 * side) & (side < np.minimum(wide, 62.0)), muscle)
+    view.paint(inner & (stage.fore < 17.0 - 0.28 * side) & (side < wide), muscle)
     middle, half = -(skin + 16.0) / 2, np.maximum((skin - 16.0) / 2, 6.0)
     for rx, share, thick in ((11.5, 0.52, 0.035), (24.0, 0.86, 0.016)):
         along = (stage.smooth - middle - (1.0 - share) * 0.6 * half) / (share * half)
@@ -159,10 +168,11 @@ def _ball(
     return inside
 
 
-def _paint_face(stage: _Stage, inner: NDArray[np.bool_], palette: Palette) -> None:
+def _paint_face(stage: _Stage, neck: Neck, palette: Palette) -> None:
     """Paint tongue, floor of the mouth, lower jaw, palate and nose in front of the pharynx."""
     view = stage.view
     front = _at(stage.level, _OUTLINE, 2)
+    inner = _outline(stage, _SKIN_MM + neck.plan.neck_fat)
     view.paint(inner & _ball(stage, (0.0, 58.0, 1.06), (52.0, 50.0, 0.34)), palette.number("gland"))
     view.paint(inner & _ball(stage, (0.0, 64.0, 0.84), (24.0, 28.0, 0.10)), palette.number("neck_muscle"))
     view.paint(inner & _ball(stage, (0.0, 62.0, 1.00), (24.0, 33.0, 0.145)), palette.number("neck_muscle"))
@@ -253,7 +263,7 @@ def _paint_larynx(stage: _Stage, middle: NDArray[np.float32], palette: Palette) 
     view.paint(straps & (stage.fore > middle + 4.0) & _between(stage, -0.2, 0.66), palette.number("neck_muscle"))
 
 
-def _paint_vessels(stage: _Stage, palette: Palette) -> None:
+def _paint_vessels(stage: _Stage, neck: Neck, palette: Palette) -> None:
     """Paint carotid arteries and jugular veins; flowing blood gives no signal on spin echo."""
     view = stage.view
     part = _between(stage, -0.35, 1.3)

@@ -62,6 +62,7 @@ class Tables:
     prevalence: dict[str, PrevalenceRow]
     copula: dict[str, float]
     myelopathy_share: float
+    distractors: dict[str, float]
     forward_slip_share: float
     rules: dict[str, Any]
 

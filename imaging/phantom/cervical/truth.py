@@ -6,6 +6,7 @@ One thing has no length and is read from the tissue: the nucleus' T2.
 from dataclasses import dataclass
 
 from anatomy import Condition, Side, load_protocol
+from imaging.phantom.cervical.canal import behind_body
 from imaging.phantom.cervical.curve import STEP_MM
 from imaging.phantom.cervical.measure import Canal, Outline, Ruler
 from imaging.phantom.cervical.place import Neck
@@ -67,7 +68,12 @@ def measure_truth(neck: Neck, palette: Palette, *, protocol: str = "cervical") -
         grades += level_grades
         if any(g.condition is Condition.CORD_COMPRESSION and g.grade == "present" for g in level_grades):
             boxes.append(_box(neck, disc))
-    details = {"c2_c7_lordosis_deg": round(lordosis_deg(neck), 1)}
+    plaque = neck.plan.plaque
+    details = {
+        "c2_c7_lordosis_deg": round(lordosis_deg(neck), 1),
+        "haemangioma": neck.plan.haemangioma or None,
+        "cord_plaque": None if plaque is None else plaque.body,
+    }
     return Truth(tuple(levels), tuple(measurements), tuple(grades), tuple(boxes), details)
 
 
@@ -87,8 +93,7 @@ def _references(neck: Neck, ruler: Ruler) -> dict[str, tuple[Canal, Canal, Canal
     """Return the canal at the middle of each body, left of, in, and right of the midline."""
     found = {}
     for body in neck.bodies[: len(load_protocol("cervical").levels) + 1]:
-        _, y, z = body.frame.world(body.back, 0.0)
-        found[body.name] = ruler.canal_at(neck.curve.nearest(y, z), 1.0)
+        found[body.name] = ruler.canal_at(behind_body(neck, body.name), 1.0)
     return found
 
 
