@@ -32,6 +32,8 @@ FAMILIES = {
     "upside down": ("upside_down", "upside_down_phantom"),
     "head below": ("head_below", "head_below_phantom"),
     "mirrored": ("mirrored", "mirrored_phantom"),
+    "cervical phantoms": ("cervical_sagittal_t2", "cervical_sagittal_t1", "cervical_sagittal_stir"),
+    "sacroiliac phantoms": ("sacroiliac_coronal_t1", "sacroiliac_coronal_stir", "sacroiliac_coronal_t2"),
 }
 """Kinds that are left out together; every other kind is a family of its own."""
 
@@ -48,7 +50,7 @@ def main() -> None:
     config = load_likeness_config(options.config)
     seen = see_all(config)
     gate = SpineLikeness.load()
-    report = {
+    report: dict[str, dict] = {  # type: ignore[type-arg]
         "spines": judge_spines(seen, config, gate),
         "calibration": judge_calibration(seen, config, gate),
         "others": judge_others(seen, config, gate),

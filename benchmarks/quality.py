@@ -97,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     use_threads(1)
     data_dir = load_settings().data_dir
-    report = {"real": judge_real(data_dir), "spoilt": judge_spoilt(data_dir)}
+    report: dict[str, dict] = {"real": judge_real(data_dir), "spoilt": judge_spoilt(data_dir)}  # type: ignore[type-arg]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2, default=asdict) + "\n", encoding="utf-8")
     print("| slices | n | refused | warned of |\n|---|---|---|---|")

@@ -93,6 +93,18 @@ def phantoms(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
             yield Sample(axial, "axial_phantom", False, True, group, fold)
 
 
+def regions(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
+    """Yield slices of phantoms of other body regions, upright; they only judge."""
+    for protocol in ("cervical", "sacroiliac"):
+        for seed in range(900, 900 + config.phantoms // 2):
+            phantom = build_phantom(protocol, seed=seed)
+            for series in phantom.series:
+                if series.role.startswith(("sagittal", "coronal")):
+                    image = series.array[:, :, series.array.shape[2] // 2].T.astype(np.float32)
+                    kind = f"{protocol}_{series.role}"
+                    yield Sample(image, kind, False, True, f"{protocol}{seed}", config.held_out_fold)
+
+
 def others(data_dir: Path, config: LikenessConfig) -> Iterator[Sample]:
     """Yield what must be refused."""
     rng = np.random.default_rng(config.seed + 1)
@@ -111,6 +123,7 @@ PARTS: dict[str, Callable[[Path, LikenessConfig], Iterator[Sample]]] = {
     "spines": spines,
     "phantoms": phantoms,
     "others": others,
+    "regions": regions,
 }
 """Name -> pictures; each is looked at and kept by itself."""
 
