@@ -5,12 +5,12 @@ lie at the same place of the same series and differ, the first in the order of t
 is named. If they lie elsewhere, the identifier was used twice: both are kept, as each is an image of its own.
 """
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from imaging.dicom.pixels import stored_pixels
 from imaging.dicom.slices import SliceHeader
-
-_SAME_MM = 1e-3
 
 
 def without_doubles(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
@@ -19,20 +19,22 @@ def without_doubles(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[
     Raises:
         StudyError: If pixels that must be compared cannot be decoded.
     """
-    kept: dict[tuple[str, int], list[SliceHeader]] = {}
+    by_identifier: set[tuple[str, int]] = set()
+    by_place: dict[Hashable, list[SliceHeader]] = {}
     result: list[SliceHeader] = []
     copies, reused, contradicted = 0, 0, dict[str, str]()
     for item in slices:
-        others = kept.setdefault((item.instance.instance_uid, item.frame), [])
-        twins = [other for other in others if _same_place(item, other)]
+        identifier = (item.instance.instance_uid, item.frame)
+        twins = by_place.setdefault((identifier, _place(item)), [])
         rivals = [other for other in twins if other.instance.series_uid == item.instance.series_uid]
         if any(_same_pixels(item, other) for other in twins):
             copies += 1
         elif rivals:
             contradicted[item.instance.member.name] = rivals[0].instance.member.name
         else:
-            reused += bool(others)
-            others.append(item)
+            reused += identifier in by_identifier
+            by_identifier.add(identifier)
+            twins.append(item)
             result.append(item)
     notices = [f"{copies} slices that came twice were dropped."] if copies else []
     notices += [
@@ -44,12 +46,10 @@ def without_doubles(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[
     return result, notices
 
 
-def _same_place(first: SliceHeader, second: SliceHeader) -> bool:
-    return (
-        (first.instance.rows, first.instance.columns) == (second.instance.rows, second.instance.columns)
-        and np.abs(first.position_lps - second.position_lps).max() < _SAME_MM
-        and float(first.normal_lps @ second.normal_lps) > 1 - _SAME_MM
-    )
+def _place(item: SliceHeader) -> Hashable:
+    """Return size, position and orientation to about a thousandth; copies agree in them to the last digit."""
+    axes = (*item.row_lps.round(3), *item.column_lps.round(3))
+    return item.instance.rows, item.instance.columns, *item.position_lps.round(3), *axes
 
 
 def _same_pixels(first: SliceHeader, second: SliceHeader) -> bool:

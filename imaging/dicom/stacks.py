@@ -24,6 +24,9 @@ SAME_PLACE_MM = 0.05
 SAME_ORIGIN_MM = 0.5
 """First pixels nearer than this within the plane start at the same point; own choice: about one pixel."""
 
+MOST_BLOCKS = 200
+"""Orientations and sizes within one series; own choice: one for each disc of a spine is 24. More are no stack."""
+
 SHEAR_TOLD_DEG = 0.5
 """From this angle between slice axis and normal a stack is said to be sheared; own choice."""
 
@@ -52,9 +55,11 @@ def build_stacks(slices: list[SliceHeader]) -> tuple[list[Stack], tuple[str, ...
     Returns:
         The stacks, largest first, then head to foot; and notices on how the series was split.
     """
-    ordered = sorted(slices, key=_canonical)
-    blocks = [block for group in _sizes(ordered) for block in _orientations(group)]
-    notices = [] if len(_sizes(ordered)) == 1 else [_size_notice(ordered)]
+    groups = _sizes(sorted(slices, key=_canonical))
+    blocks = [block for group in groups for block in _orientations(group)]
+    if len(blocks) > MOST_BLOCKS:
+        return [], (f"holds more than {MOST_BLOCKS} orientations or sizes and was left out.",)
+    notices = [] if len(groups) == 1 else [_size_notice(groups)]
     stacks: list[Stack] = []
     for block in blocks:
         parts, part_notices = _parts(block)
@@ -87,8 +92,8 @@ def _sizes(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def _size_notice(slices: list[SliceHeader]) -> str:
-    counts = ", ".join(str(len(group)) for group in _sizes(slices))
+def _size_notice(groups: list[list[SliceHeader]]) -> str:
+    counts = ", ".join(str(len(group)) for group in groups)
     return f"holds images of several sizes ({counts} slices), kept as series of their own."
 
 
@@ -97,10 +102,10 @@ def _orientations(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
     blocks: list[list[SliceHeader]] = []
     for item in slices:
         home = next((block for block in blocks if are_parallel(block[0], item)), None)
-        if home is None:
-            blocks.append([item])
-        else:
+        if home is not None:
             home.append(item)
+        elif len(blocks) <= MOST_BLOCKS:
+            blocks.append([item])
     return blocks
 
 
@@ -130,7 +135,7 @@ def _split(part: list[SliceHeader], name: str) -> list[list[SliceHeader]]:
     most = _most_at_one_place(part)
     if most == 1:
         return [part]
-    marks = _origins(part) if name == "position within the plane" else [_mark(item, name) for item in part]
+    marks = _origins(part, most) if name == "position within the plane" else [_mark(item, name) for item in part]
     # More values than slices at one place: the mark counts something else, such as slices or packages.
     if not 1 < len(set(marks)) <= most:
         return [part]
@@ -145,8 +150,11 @@ def _mark(item: SliceHeader, name: str) -> Hashable:
     return dict(item.marks).get(name)
 
 
-def _origins(part: list[SliceHeader]) -> list[Hashable]:
-    """Return for each slice which starting point within the plane it has; stations of a spine differ in it."""
+def _origins(part: list[SliceHeader], most: int) -> list[Hashable]:
+    """Return for each slice which starting point within the plane it has; stations of a spine differ in it.
+
+    Past ``most`` points, as in a sheared stack, nothing is told apart by them and all slices get the same.
+    """
     axes = np.array([part[0].row_lps, part[0].column_lps])
     found: list[NDArray[np.float64]] = []
     marks: list[Hashable] = []
@@ -156,6 +164,8 @@ def _origins(part: list[SliceHeader]) -> list[Hashable]:
         index = next(near, len(found))
         if index == len(found):
             found.append(origin)
+        if len(found) > most:
+            return [0] * len(part)
         marks.append(index)
     return marks
 

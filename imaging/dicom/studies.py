@@ -39,9 +39,11 @@ def offered_studies(slices: list[SliceHeader]) -> list[OfferedStudy]:
     for item in slices:
         groups.setdefault((item.instance.study_uid, item.instance.patient_hash), []).append(item)
     ordered = sorted(groups, key=lambda key: (min(item.instance.study_time for item in groups[key]), _key(key)))
-    patients = list(dict.fromkeys(patient for _, patient in ordered))
+    patients: dict[str, int] = {}
+    for _, patient in ordered:
+        patients.setdefault(patient, len(patients))
     return [
-        OfferedStudy(number, _key(key), _letters(patients.index(key[1])), tuple(groups[key]))
+        OfferedStudy(number, _key(key), _letters(patients[key[1]]), tuple(groups[key]))
         for number, key in enumerate(ordered, start=1)
     ]
 

@@ -491,3 +491,29 @@ def test_pydicoms_validation_switch_stays_as_it_is(
     changes.clear()
     assert read_dicom(series_writer.folder).candidates
     assert changes == []
+
+
+def test_a_series_of_too_many_orientations_is_left_out(
+    series_writer: SeriesWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = np.random.default_rng(0).integers(0, 999, (25, 40, 40)).astype(np.uint16)
+
+    def turn(dataset: FileDataset, k: int) -> None:
+        axes = Rotation.from_euler("x", k * 1.0, degrees=True).apply(np.array(AXIAL).reshape(2, 3))
+        dataset.ImageOrientationPatient = [float(x) for x in axes.ravel()]
+
+    monkeypatch.setattr("imaging.dicom.stacks.MOST_BLOCKS", 20)
+    series_writer.write(volume, change=turn, **T2)
+    with pytest.raises(StudyError, match="Series number 1: holds more than 20 orientations or sizes"):
+        load_study(series_writer.folder)
+
+
+def test_discs_of_other_makers_are_offered_study_by_study() -> None:
+    """pydicom ships a disc of three studies with its DICOMDIR in several encodings."""
+    folder = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+    messages = set()
+    for name in ("DICOMDIR", "DICOMDIR-bigEnd", "DICOMDIR-implicit", "DICOMDIR-reordered", "DICOMDIR-nopatient"):
+        with pytest.raises(StudyError, match="expected one study, found 3") as caught:
+            load_study(folder / name)
+        messages.add(str(caught.value).split(": ", 1)[1])
+    assert len(messages) == 1

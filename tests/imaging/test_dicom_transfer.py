@@ -375,3 +375,18 @@ def test_a_deflated_file_cut_short_says_so(series_writer: SeriesWriter, smooth_v
     file.write_bytes(file.read_bytes()[:-300])
     with pytest.raises((StudyError, zlib.error), match=r"damaged|cut short"):
         load_study(file)
+
+
+_BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
+_SMALL = [
+    "MR_small.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm", "MR_small_expb.dcm", "MR_small_implicit.dcm",
+    "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_padded.dcm",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _SMALL)
+def test_one_scanner_image_in_eight_encodings(name: str) -> None:
+    """pydicom ships one MR slice of a scanner, encoded by others; all must be the same image."""
+    volume = load_study(_BUNDLED / name, protocol="lumbar").series[0].volume
+    first = pydicom.dcmread(_BUNDLED / "MR_small.dcm").pixel_array
+    np.testing.assert_array_equal(volume.slice_image(0), first)
