@@ -13,6 +13,7 @@ import pydicom
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from imaging.dicom.deidentify.text import controlled_form
 from imaging.dicom.derived import why_left_out
 from imaging.dicom.members import Member
 from imaging.dicom.native import NativePixels, find_native_pixels
@@ -24,6 +25,9 @@ from runtime.errors import StudyError
 
 # Ages above 89 are one class, as they identify. Source: US HIPAA safe harbour, 45 CFR 164.514(b)(2)(i)(C).
 MAX_AGE_YEARS = 90.0
+
+# Source: DICOM PS3.5 section 8.1.1; 64 for Double Float Pixel Data. Single bits are segments, no images.
+BITS_ALLOCATED = (8, 16, 32, 64)
 
 _TAGS = [
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
@@ -128,7 +132,7 @@ def read_header(member: Member) -> tuple[Dataset, InstanceHeader]:
         elements = Elements(dataset)
         native = find_native_pixels(stream, dataset, elements, member.size)
     instance = _instance_header(elements, member, native)
-    _check_pixel_bytes(instance, structure)
+    _check_pixels(instance, structure, whole(elements, "BitsAllocated"))
     return dataset, instance
 
 
@@ -142,8 +146,8 @@ def _read_dataset(stream: BinaryIO, member: Member) -> Dataset:
     return dataset
 
 
-def _check_pixel_bytes(instance: InstanceHeader, structure: Structure) -> None:
-    """Refuse an MR image without pixels, or with more of them than its size, bits and frames tell.
+def _check_pixels(instance: InstanceHeader, structure: Structure, bits: int | None) -> None:
+    """Refuse an MR image without pixels, of odd bits, or with more bytes than its size, bits and frames tell.
 
     Raises:
         StudyError: If so: a file cut between two elements, or a header that lies.
@@ -153,6 +157,11 @@ def _check_pixel_bytes(instance: InstanceHeader, structure: Structure) -> None:
     name = instance.member.name
     if not structure.pixel_bytes:
         raise StudyError(f"{name}: expected the pixels of an MR image, found none: {_CUT}")
+    if bits not in BITS_ALLOCATED:
+        raise StudyError(
+            f"{name}: expected pixels of {', '.join(map(str, BITS_ALLOCATED))} bits, found {bits}; the file is "
+            "damaged: send it again"
+        )
     if instance.native is None:
         return
     frame = instance.rows * instance.columns * int(instance.native.dtype[-1])
@@ -231,8 +240,10 @@ def _acquisition_facts(elements: Elements) -> dict[str, float | str]:
         if value is not None:
             facts[name] = value
     for name, keyword in (("manufacturer", "Manufacturer"), ("model", "ManufacturerModelName")):
-        if text(elements, keyword):
-            facts[name] = text(elements, keyword)
+        # Free text, in the hands of whoever wrote the file: a maker or model that is not known is not passed on.
+        public = controlled_form(keyword, text(elements, keyword))
+        if public:
+            facts[name] = public
     return facts | window_facts(numbers(elements, "WindowCenter"), numbers(elements, "WindowWidth"))
 
 

@@ -44,7 +44,7 @@ def itk_geometry(files: list[Path]) -> tuple[NDArray[np.float64], NDArray[np.gen
 def test_three_series_take_their_roles(series_writer, smooth_volume: Volume) -> None:  # type: ignore[no-untyped-def]
     series_writer.write(smooth_volume, number=3, orientation=SAGITTAL, **T2, PatientSex="F", PatientAge="045Y")
     series_writer.write(smooth_volume, number=2, orientation=SAGITTAL, **T1, MagneticFieldStrength=1.5)
-    series_writer.write(smooth_volume, number=5, orientation=AXIAL, **T2, Manufacturer="Maker")
+    series_writer.write(smooth_volume, number=5, orientation=AXIAL, **T2, Manufacturer="SIEMENS")
     series_writer.write(smooth_volume, number=9, orientation=CORONAL, **T2)
     study = load_study(series_writer.folder)
     assert [(s.id, s.role, s.plane) for s in study.series] == [
@@ -56,7 +56,7 @@ def test_three_series_take_their_roles(series_writer, smooth_volume: Volume) -> 
     assert (study.source, study.protocol, study.sex, study.age_years) == (SourceKind.DICOM, "lumbar", "F", 45.0)
     assert study.notices == ()
     assert study.series[0].header["field_strength_t"] == 1.5
-    assert study.series[2].header["manufacturer"] == "Maker"
+    assert study.series[2].header["manufacturer"] == "SIEMENS"
     assert study.series[1].volume.spacing == Spacing(row_mm=0.7, col_mm=0.6, slice_mm=4.0)
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -84,7 +84,8 @@ class _Run:
             return None, Action.REMOVED, why
         try:
             element = dataset[tag]
-            if element.VR not in dictionary_VR(tag).split(" or "):
+            known = dictionary_VR(tag)
+            if element.VR not in (known, *known.split(" or ")):
                 return self._without(element, keyword, "value of another kind than the standard's")
             return self._judged(dataset, element, keyword, depth)
         except BROKEN:  # a value that is none of its kind cannot be judged, so it does not stay
@@ -110,9 +111,9 @@ class _Run:
 
     def _sequence(self, element: DataElement, keyword: str, table: str | None, depth: int) -> "_Verdict":
         if table is not None and "U*" not in table and keyword not in _KEPT_REFERENCES:
-            return self._without(element, keyword, "Basic Profile", REMOVE)
+            return self._without(element, keyword, "Basic Profile", "X/Z")
         if depth >= limits.current().sequence_depth:
-            return self._without(element, keyword, "nested too deep", REMOVE)
+            return self._without(element, keyword, "nested too deep", "X/Z")
         items = []
         for item in element.value:
             if is_code(item):
@@ -135,7 +136,8 @@ class _Run:
         values = _values(element)
         if not values:
             return _valued(element), Action.KEPT, "empty"
-        times = self._times(dataset, keyword, len(values))
+        has_partner = element.VR == "DA" and tag_for_keyword(keyword.replace("Date", "Time")) is not None
+        times = self._times(dataset, keyword if has_partner else "", len(values))
         moved = [_moved(element.VR, v, t, self.by.subject.shift) for v, t in zip(values, times, strict=True)]
         given = [value for value in moved if value is not None]
         if len(given) < len(values):
@@ -144,7 +146,7 @@ class _Run:
 
     def _times(self, dataset: Dataset, keyword: str, count: int) -> list[str]:
         """Return the time of day that goes with each date; that of the study where a date has none."""
-        partner = keyword.replace("Date", "Time") if "Date" in keyword else ""
+        partner = keyword.replace("Date", "Time")
         found = text(dataset, partner).split("\\") if partner and partner in dataset else []
         found = [time or self.clock for time in found]
         return (found + [self.clock] * count)[:count]

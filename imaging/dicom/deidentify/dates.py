@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 _DATE = re.compile(r"(\d{4})[.]?(\d{2})[.]?(\d{2})")  # with the points of ACR-NEMA
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")  # with the colons of ACR-NEMA
 _DATETIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\.\d{1,6})?([+-]\d{4})?")
+_MIDDLE = [7, 15, 12, 30, 30]
+"""Month, day, hour, minute and second of a moment that is told less precisely: the middle of the span."""
 
 
 def shift_date(value: str, time: str | None, shift: timedelta) -> str | None:
@@ -40,7 +42,7 @@ def shift_datetime(value: str, shift: timedelta) -> str | None:
     if match is None:
         return None
     given = [part for part in match.groups()[:6] if part is not None]
-    numbers = [int(part) for part in given] + [1, 1, 0, 0, 0][max(0, len(given) - 1) :]
+    numbers = [int(part) for part in given] + _MIDDLE[len(given) - 1 :]
     numbers[5] = min(numbers[5], 59)  # a leap second
     try:
         moved = _moved(datetime(*numbers), shift)  # type: ignore[arg-type]

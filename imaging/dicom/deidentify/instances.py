@@ -1,6 +1,7 @@
 """Reading an instance whole, and writing its cleaned copy: the file format around the data set."""
 
 import io
+import math
 from collections.abc import Callable
 
 import pydicom
@@ -13,12 +14,14 @@ from imaging.dicom.deidentify.clean import Cleaner
 from imaging.dicom.deidentify.codes import method_codes
 from imaging.dicom.deidentify.types import Action
 from imaging.dicom.members import Member
-from imaging.dicom.values import text
+from imaging.dicom.values import number, text
 from imaging.dicom.write import stable_uid
 
 IMPLEMENTATION = "SPINESCRIBE_1"
 METHOD = "SpineScribe: PS3.15 Basic Profile; ages above 89 as 90"
 
+_NO_IMAGE = "no image: documents and structured reports are free text and are not cleaned"
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _META_FORMAT = frozenset({0x00020000, 0x00020001, 0x00020010})  # group length, version, transfer syntax
 
 
@@ -32,14 +35,31 @@ def read_instance(member: Member) -> Dataset:
     return dataset
 
 
+def why_damaged(dataset: Dataset) -> str | None:
+    """Return what is missing of an image, or None; compressed pixels are not decoded here."""
+    if "Rows" not in dataset:
+        return "no size of the image"
+    kept = next((name for name in _PIXELS if name in dataset), None)
+    if kept is None:
+        return "no pixels"
+    if kept != "PixelData" or UID(dataset.file_meta.TransferSyntaxUID).is_compressed:
+        return None
+    parts = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+    bits = math.prod(int(number(dataset, name) or 0) for name in parts) * int(
+        number(dataset, "NumberOfFrames") or 1
+    )
+    is_subsampled = text(dataset, "PhotometricInterpretation").startswith("YBR_FULL_422")
+    expected = bits // 8 * 2 // 3 if is_subsampled else bits // 8
+    return "fewer pixels than the header says" if len(dataset.PixelData) < expected or not expected else None
+
+
 def why_unusable(dataset: Dataset) -> str | None:
     """Return why an object is left out by rule, or None for an image that can be cleaned."""
-    if not UID(text(dataset, "SOPClassUID")).is_private and UID(text(dataset, "SOPClassUID")).name:
-        has_image = any(name in dataset for name in ("Rows", "PixelData"))
-        return (
-            None if has_image else "no image: documents and structured reports are free text and are not cleaned"
-        )
-    return "an object of a manufacturer's own class"
+    sop_class = UID(text(dataset, "SOPClassUID"))
+    if sop_class.is_private or sop_class.name == sop_class:
+        return "an object of a manufacturer's own class"
+    is_image = "Rows" in dataset or "Image Storage" in sop_class.name
+    return None if is_image else _NO_IMAGE
 
 
 def cleaned_file(

@@ -5,17 +5,21 @@ listed by their number in the input, never by name. Nothing is written that did 
 """
 
 import logging
+import warnings
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
 from imaging import limits
 from imaging.dicom.deidentify.burned_in import pixel_warnings
 from imaging.dicom.deidentify.clean import Cleaner
-from imaging.dicom.deidentify.instances import cleaned_file, read_instance, why_unusable
+from imaging.dicom.deidentify.instances import cleaned_file, read_instance, why_damaged, why_unusable
 from imaging.dicom.deidentify.keys import Keys
 from imaging.dicom.deidentify.report import Report, write_report
 from imaging.dicom.deidentify.types import DeidentifyOptions, IdentityLeftError, Log, Outcome
@@ -66,7 +70,7 @@ def deidentify_path(path: Path, out: Path, *, options: DeidentifyOptions | None 
     keys = Keys(chosen.secret)
     _check_folders(path, out)
     log = Log()
-    with open_members(path) as members:
+    with _without_quotes(), open_members(path) as members:
         entries, outcomes = _list_images(members)
         patients = _patients(entries)
         places = _places(entries, keys)
@@ -77,6 +81,14 @@ def deidentify_path(path: Path, out: Path, *, options: DeidentifyOptions | None 
     write_report(report, out)
     _check_written(report)
     return report
+
+
+@contextmanager
+def _without_quotes() -> Iterator[None]:
+    """Keep pydicom from judging values: its warnings quote them, names included."""
+    with disable_value_validation(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _check_folders(path: Path, out: Path) -> None:
@@ -174,20 +186,23 @@ def _places(entries: list[_Entry], keys: Keys) -> dict[int, str]:
 
 def _write_one(entry: _Entry, cleaner: Cleaner, out: Path, place: str, options: DeidentifyOptions) -> Outcome:
     try:
-        content, warnings = cleaned_file(read_instance(entry.member), cleaner, pixel_warnings)
+        instance = read_instance(entry.member)
+        if (damage := why_damaged(instance)) is not None:
+            return Outcome(entry.index, None, f"damaged or cut short ({damage})", is_bad=True)
+        content, noticed = cleaned_file(instance, cleaner, pixel_warnings)
     except IdentityLeftError as error:
         _LOGGER.error("file %d: %s", entry.index, error)
         return Outcome(entry.index, None, f"our check failed: {error}", is_bad=True, is_our_fault=True)
     except (StudyError, *BROKEN) as error:
         # Messages of the libraries may quote values.
         return Outcome(entry.index, None, f"damaged or cut short ({type(error).__name__})", is_bad=True)
-    if warnings and options.leave_out_suspect:
-        return Outcome(entry.index, None, f"left out on request: {'; '.join(warnings)}", warnings=warnings)
+    if noticed and options.leave_out_suspect:
+        return Outcome(entry.index, None, f"left out on request: {'; '.join(noticed)}", warnings=noticed)
     file = out / place
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     _LOGGER.debug("file %d: written as %s", entry.index, place)
-    return Outcome(entry.index, place, warnings=warnings)
+    return Outcome(entry.index, place, warnings=noticed)
 
 
 def _check_written(report: Report) -> None:
