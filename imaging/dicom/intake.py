@@ -112,6 +112,10 @@ def _unusable(instance: InstanceHeader) -> str | None:
         return "DICOM object without an image"
     if instance.modality != "MR":
         return f"image of modality {instance.modality or 'none'}"
+    if not instance.photometric:
+        return "image that does not tell whether it is grey"
+    if min(instance.rows, instance.columns) < limits.MIN_SIDE:
+        return f"image with a side of less than {limits.MIN_SIDE} pixels"
     if not instance.photometric.startswith("MONOCHROME"):
         return "coloured image"
     return instance.left_out

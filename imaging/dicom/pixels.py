@@ -18,6 +18,7 @@ from imaging.dicom.native import read_native_frame
 from imaging.dicom.slices import SliceHeader
 from imaging.dicom.stacks import Stack
 from imaging.dicom.values import BROKEN
+from imaging.intensity import MAX_INTENSITY, check_values
 from imaging.types import FloatVolume
 from runtime.errors import StudyError
 
@@ -44,16 +45,14 @@ def stack_pixels(stack: Stack) -> FloatVolume:
     first = stack.slices[0].instance
     volume = np.empty((len(stack.slices), first.rows, first.columns), dtype=np.float32)
     padded: dict[int, NDArray[np.bool_]] = {}
-    is_whole = True
     for k, stored in _stored_images(stack.slices):
         item = stack.slices[k]
         mask = _padding_mask(item, stored)
         if mask is not None:
             padded[k] = mask
         _rescale(stored, item, out=volume[k])
-        is_whole = is_whole and (_stays_finite(stored, item) or bool(np.isfinite(volume[k]).all()))
-    if not is_whole:
-        raise StudyError(f"{first.member.name}: expected finite pixel values, found NaN or infinity in its series")
+        if not _stays_believable(stored, item):
+            check_values(item.instance.member.name, volume[k])
     is_inverted = first.photometric == "MONOCHROME1"
     if is_inverted:
         _invert(volume, padded)
@@ -119,6 +118,11 @@ def _decoded(member: Member, decode: Callable[[], Image]) -> Image:
 
 
 def _rescale(stored: Image, item: SliceHeader, *, out: NDArray[np.float32]) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by its value
+        _scale(stored, item, out=out)
+
+
+def _scale(stored: Image, item: SliceHeader, *, out: NDArray[np.float32]) -> None:
     out[...] = stored
     if item.slope != 1.0:
         out *= np.float32(item.slope)
@@ -126,9 +130,11 @@ def _rescale(stored: Image, item: SliceHeader, *, out: NDArray[np.float32]) -> N
         out += np.float32(item.intercept)
 
 
-def _stays_finite(stored: Image, item: SliceHeader) -> bool:
-    """Say whether rescaling whole numbers of at most 32 bits cannot overflow."""
-    return np.issubdtype(stored.dtype, np.integer) and max(abs(item.slope), abs(item.intercept)) < 1e20
+def _stays_believable(stored: Image, item: SliceHeader) -> bool:
+    """Say whether no whole number of this size can be rescaled to a value that ``check_values`` refuses."""
+    if not np.issubdtype(stored.dtype, np.integer):
+        return False
+    return abs(item.slope) * 2.0 ** (8 * stored.dtype.itemsize) + abs(item.intercept) < MAX_INTENSITY
 
 
 def _padding_mask(item: SliceHeader, stored: Image) -> NDArray[np.bool_] | None:

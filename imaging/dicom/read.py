@@ -1,5 +1,6 @@
 """Reads one MR study from DICOM files: headers first, then the pixels of the series that can be used."""
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,18 +46,19 @@ def read_dicom(path: Path, *, study: int | str | None = None) -> DicomContent:
     """Read a DICOM file, a DICOMDIR with the files it names, or the DICOM files of a folder or zip.
 
     Args:
-        path: File or folder. study: Which study to read where there are several: its number from 1, or its key,
-        as the error that offers
+        path: File or folder.
+        study: Which study to read where there are several: its number from 1, or its key, as the error that offers
             them lists them.
 
     Raises:
-        StudyError: If there is no DICOM image, a file is damaged or cut short, there are several studies and
-        none or
-            no such one was asked for, no series has a usable geometry, or a limit is passed.
+        StudyError: If there is no DICOM image, a file is damaged or cut short, there are several studies and none
+            or no such one was asked for, no series has a usable geometry, or a limit is passed.
         NotEligibleError: If no image is MR (code ``wrong_modality``).
     """
     name = shown_name(path.name)
-    with open_members(path) as members:
+    # pydicom's warnings quote what stands in the file; what matters of them is checked.
+    with warnings.catch_warnings(), open_members(path) as members:
+        warnings.simplefilter("ignore")
         intake = take_in(members, name)
         if not intake.slices:
             _refuse_all_left_out(intake, name)

@@ -114,6 +114,8 @@ def placed_slice(
         return None
     if (len(position), len(orientation), len(spacing)) != (3, 6, 2) or min(spacing) <= 0:
         return None
+    if max(spacing) > FARTHEST_MM:
+        return None
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
     lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
     is_square = abs(float(row @ column)) <= DIRECTION_TOLERANCE

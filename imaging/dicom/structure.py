@@ -25,7 +25,7 @@ UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _TRANSFER_SYNTAX = 0x00020010
-_HEAD_BYTES = 65536
+_WINDOW_BYTES = 16384
 _LONG = frozenset(vr.encode() for vr in EXPLICIT_VR_LENGTH_32)
 _PART = 1 << 20
 
@@ -82,8 +82,7 @@ class _Walk:
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
         self._size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        self._head = stream.read(_HEAD_BYTES)
+        self._window, self._window_at = b"", 0
         self._limits = limits.current()
         self._elements = 0
         self.pixel_bytes: int | None = None
@@ -91,7 +90,7 @@ class _Walk:
 
     def meta(self) -> tuple[int, str]:
         """Return where the data set begins and the transfer syntax that the meta group tells, empty if none."""
-        position = 132 if self._head[128:132] == b"DICM" else 0
+        position = 132 if self._at(128, 4) == b"DICM" else 0
         syntax = ""
         while self._at(position, 2) == b"\x02\x00":
             self._count()
@@ -214,10 +213,11 @@ class _Walk:
         return StudyError(f"{self._name}: the DICOM file is damaged or cut short: {what}; send it again")
 
     def _at(self, position: int, count: int) -> bytes:
-        if position + count <= len(self._head):
-            return self._head[position : position + count]
-        self._stream.seek(position)
-        return self._stream.read(count)
+        start = position - self._window_at
+        if not 0 <= start <= len(self._window) - count:
+            self._stream.seek(position)
+            self._window, self._window_at, start = self._stream.read(_WINDOW_BYTES), position, 0
+        return self._window[start : start + count]
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.imaging.corpus.instances import SHAPE, SLICES, slice_bytes
+from tests.imaging.corpus.instances import SHAPE, SLICES, sound_slice
 from tests.imaging.corpus.registry import Group
 
 GROUP = Group()
@@ -21,7 +21,7 @@ def archive(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as target:
         for k, name in enumerate(names):
-            target.writestr(name, slice_bytes(k))
+            target.writestr(name, sound_slice(k))
         if more is not None:
             more(target)
     return buffer.getvalue()
@@ -51,19 +51,19 @@ def bomb_of_zeros(folder: Path) -> Path:
 
     def grow(target: zipfile.ZipFile) -> None:
         with target.open("zeros.dcm", "w") as member:
-            for _ in range(300):
+            for _ in range(40):
                 member.write(zeros)
 
     return save(folder, archive(NAMES, more=grow))
 
 
 @GROUP.refused(
-    r"study\.zip: expected at most 20000 files in one study, found 20001", kind="LimitError", code="limit_entries"
+    r"study\.zip: expected at most 1000 files in one study, found 1001", kind="LimitError", code="limit_entries"
 )
 def many_entries(folder: Path) -> Path:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
-        for number in range(20_001):
+        for number in range(1001):
             target.writestr(f"{number}.dcm", b"")
     return save(folder, buffer.getvalue())
 
@@ -83,7 +83,7 @@ def overlapping(count: int) -> bytes:
     """Return a zip whose entries all point to one member, as the better zip bomb's do."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
-        target.writestr("a.dcm", slice_bytes(0))
+        target.writestr("a.dcm", sound_slice(0))
     raw = buffer.getvalue()
     start = raw.index(b"PK\x01\x02")
     end = raw.index(b"PK\x05\x06")
@@ -147,7 +147,7 @@ def names_with_control_characters(folder: Path) -> Path:
 
 @GROUP.refused(r"study\.zip: a\?\[2J\.dcm inside it is damaged|^a\?\[2J\.dcm: ")
 def damaged_member_with_control_characters(folder: Path) -> Path:
-    return save(folder, archive([], more=lambda target: target.writestr("a\x1b[2J.dcm", slice_bytes(0)[:600])))
+    return save(folder, archive([], more=lambda target: target.writestr("a\x1b[2J.dcm", sound_slice(0)[:600])))
 
 
 @GROUP.reads(SHAPE)
@@ -243,15 +243,6 @@ def unpacked_size_of_many_gigabytes(folder: Path) -> Path:
     for _ in range(SLICES):
         start = raw.index(b"PK\x01\x02", start) + 1
         struct.pack_into("<I", raw, start - 1 + 24, 2**31 - 1)
-    return save(folder, bytes(raw))
-
-
-@GROUP.refused(
-    r"study\.zip: 0\.dcm: expected at most \d+ bytes in one file", kind="LimitError", code="limit_file_bytes"
-)
-def one_member_of_gigabytes(folder: Path) -> Path:
-    raw = bytearray(archive(NAMES, zipfile.ZIP_STORED))
-    struct.pack_into("<I", raw, raw.index(b"PK\x01\x02") + 24, 2**31 + 2**20)
     return save(folder, bytes(raw))
 
 

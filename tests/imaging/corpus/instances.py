@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,19 @@ def slice_bytes(k: int = 0, **header: Any) -> bytes:
     return to_bytes(instance(k, **header))
 
 
+@lru_cache
+def sound_slice(k: int) -> bytes:
+    """Return the unchanged slice k, made once."""
+    return slice_bytes(k)
+
+
 def series_files(folder: Path) -> list[Path]:
     """Write the series, one file a slice, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for k in range(SLICES):
         file = folder / f"{k}.dcm"
-        file.write_bytes(slice_bytes(k))
+        file.write_bytes(sound_slice(k))
         files.append(file)
     return files
 

@@ -20,7 +20,7 @@ from imaging import load_study
 from imaging.isolate.sandbox import give_up_rights, limit_resources
 from imaging.limits import Limits
 from imaging.types import Study
-from tests.imaging.corpus import load_group
+from tests.imaging.corpus import CORPUS_LIMITS, load_group
 
 MEMORY_BYTES = 2 * 1024**3
 """Half of the default limit: no case may come near it."""
@@ -81,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _outcome(path: Path) -> dict[str, Any]:
     try:
-        study = load_study(path)
+        study = load_study(path, limits=CORPUS_LIMITS)
     except Exception as error:  # the test judges it
         return {"kind": type(error).__name__, "message": str(error), "code": getattr(error, "code", None)}
     return {"kind": "", "message": _words(study), "code": None, **_measures(study)}
