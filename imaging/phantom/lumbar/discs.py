@@ -13,6 +13,7 @@ from imaging.phantom.shapes import Body, Disc, Values, tube_inside
 from imaging.phantom.tissues import Palette, Tissue, load_tissues
 
 _MODIC_DEPTH_MM = 7.5
+_STREAKS_FULL = 0.20  # fat fraction that streaks alone can show; own choice
 # Fat of marrow: 27-32 % in the twenties (SD 6-8), more with age (Baum, Front Endocrinol 2018); own slope
 _MARROW_FAT_A_YEAR = 0.004
 _MARROW_FAT_SD = 0.07
@@ -36,9 +37,21 @@ def add_disc_tissues(palette: Palette, spine: Spine) -> None:
     for body in spine.bodies:
         share = float(np.clip(mean + rng.normal(0.0, 0.02), 0.12, 0.7))
         palette.add(f"marrow_{body.name}", replace(marrow, fat_fraction=share))
+    _add_back_muscles(palette, spine.plan.muscle_fat)
     if spine.plan.numbering == LUMBARISED:
         s1_s2 = grades["II"]
         palette.add("disc_S1-S2", Tissue(t1=s1_s2.t1, t2=0.6 * s1_s2.nucleus_t2, pd=s1_s2.pd, texture=0.07))
+
+
+def _add_back_muscles(palette: Palette, fat: float) -> None:
+    """Give the patient's back muscles their fat: in streaks first, what is more all through."""
+    for name, share in (("muscle", fat), ("multifidus", min(1.3 * fat, 0.7))):  # the multifidus wastes first
+        tissue = replace(
+            palette.tissue(name),
+            fat=min(share / _STREAKS_FULL, 1.0),
+            fat_fraction=max(share - _STREAKS_FULL, 0.0),
+        )
+        palette.add(f"back_{name}", tissue)
 
 
 def paint_discs(canvas: Canvas, spine: Spine, palette: Palette) -> None:

@@ -79,16 +79,9 @@ def _herniation(disc: DiscPlan, tables: Tables, rng: np.random.Generator) -> Dis
 
 def add_posture(plan: SpinePlan, tables: Tables, rng: np.random.Generator) -> SpinePlan:
     """Draw lordosis, side curve, and the fat of back and muscles."""
-    posture = tables.posture
-    limit = posture["lordosis"]["limit"]
-    more_deg = float(np.clip(rng.normal(0.0, posture["lordosis"]["sd"]), -limit, limit))
-    lumbar = [disc for disc in plan.discs if disc.name.startswith("L")]
-    usual = np.degrees(sum(disc.wedge for disc in lumbar))
-    factor = 1.0 + more_deg / max(float(usual), 20.0)
-    discs = tuple(
-        replace(disc, wedge=disc.wedge * factor) if disc.name.startswith("L") else disc for disc in plan.discs
-    )
-    curve = posture["scoliosis"]
+    lean, curve = tables.posture["lean_back"], tables.posture["scoliosis"]
+    more_deg = float(np.clip(rng.normal(0.0, lean["sd"]), -lean["limit"], lean["limit"]))
+    lordosis = plan.sacral_slope + float(np.radians(lean["mean"] + more_deg))
     is_curved, amount = rng.random() < curve["rate"], rng.random()
     low, high = curve["cobb"]
     cobb_deg = low + (high - low) * amount**1.5 if is_curved else curve["usual"] * amount
@@ -98,13 +91,30 @@ def add_posture(plan: SpinePlan, tables: Tables, rng: np.random.Generator) -> Sp
     mean, sd = fat["old"] if plan.age_years > fat["border_years"] else fat["young"]
     return replace(
         plan,
-        discs=discs,
-        sacral_slope=plan.sacral_slope + float(np.radians(0.5 * more_deg)),
+        discs=_bent(plan, lordosis, float(lean["least_back_height"])),
         cobb=side * float(np.radians(cobb_deg)),
         apex=apex,
         back_fat=float(rng.uniform(*tables.people["back_fat"][plan.sex])),
         muscle_fat=float(np.clip(rng.normal(mean, sd), 0.03, 0.6)),
     )
+
+
+def _bent(plan: SpinePlan, lordosis: float, least_back: float) -> tuple[DiscPlan, ...]:
+    """Return the discs with wedges that make a lordosis in radians, as far as their heights allow."""
+    lumbar = [disc for disc in plan.discs if disc.name.startswith("L")]
+    usual = np.array([disc.wedge for disc in lumbar])
+    depths = np.array([plan.body(disc.name.split("-")[0]).depth for disc in lumbar])
+    rims = np.maximum([disc.height - 2.0 * np.clip(0.16 * disc.height - 0.3, 0.0, 1.6) for disc in lumbar], 1.0)
+    most = 2.0 * np.arctan(np.maximum(rims - least_back, 0.2) / depths)
+    asked = lordosis - sum(body.wedge for body in plan.bodies if body.name.startswith("L"))
+    wedges = np.minimum(usual, most)
+    for _ in range(6):  # what a flat disc cannot give the others take
+        free = wedges < most
+        if free.any():
+            lacking = asked - wedges.sum()
+            wedges = np.minimum(wedges + free * usual * lacking / max(float((usual * free).sum()), 1e-3), most)
+    found = {disc.name: float(max(wedge, 0.0)) for disc, wedge in zip(lumbar, wedges, strict=True)}
+    return tuple(replace(disc, wedge=found.get(disc.name, disc.wedge)) for disc in plan.discs)
 
 
 def add_fracture(plan: SpinePlan, tables: Tables, rng: np.random.Generator) -> SpinePlan:

@@ -24,8 +24,8 @@ def _sagittal_grid(row: SeriesRow, spine: Spine) -> tuple[AffineMatrix, tuple[in
 
 
 def _axial_grid(row: SeriesRow, spine: Spine) -> tuple[AffineMatrix, tuple[int, int, int]]:
-    """One stack parallel to L3-L4 from above L1-L2 to below L5-S1: columns right to left, rows front to back."""
-    tilt = spine.disc("L3-L4").frame.tilt
+    """One stack parallel to L4-L5 from above L1-L2 to below L5-S1: columns right to left, rows front to back."""
+    tilt = spine.disc("L4-L5").frame.tilt
     up = np.array([0.0, np.sin(tilt), np.cos(tilt)])
     ends = [np.array([0.0, frame.y, frame.z]) for frame in (spine.disc("L1-L2").frame, spine.disc("L5-S1").frame)]
     low, high = float(ends[1] @ up) - 10.0, float(ends[0] @ up) + 8.0
