@@ -99,6 +99,7 @@ class Setup:
         field_strength_t: Tesla.
         noise_share: Standard deviation of the noise of each channel, a share of the brightest tissue.
         coil_depth_mm: How fast the surface coil loses what lies deep.
+        coil_near: How much brighter the skin beside the coil is; 0 is a scanner that evens it out.
         anatomy: Changes to the tables of the region (``configs/phantom/<protocol>.yaml``), by nested key.
         contrast: ``physics`` (signal equations) or ``random`` (any contrast, for training).
         slice_profile: ``gaussian`` or ``box``.
@@ -113,6 +114,7 @@ class Setup:
     field_strength_t: float
     noise_share: float
     coil_depth_mm: float
+    coil_near: float = 0.0
     anatomy: Mapping[str, Any] = field(default_factory=dict)
     contrast: str = "physics"
     slice_profile: str = "gaussian"

@@ -53,7 +53,7 @@ def take_image(
         flowing = mean_slices(only_csf, painted.numbers, setup.slice_profile)
         water_image += flow_change(flowing, row, setup.artefacts.flow, rng)
     image = measure_lines(water_image, fat_image, row, values, field_strength_t=setup.field_strength_t)
-    received = sensitivity(painted.canvas.grid, coil, setup.coil_depth_mm)
+    received = sensitivity(painted.canvas.grid, coil, setup.coil_depth_mm, near=setup.coil_near)
     image *= received
     if setup.artefacts.breathing:
         front = _front(painted, coil)

@@ -43,6 +43,7 @@ def draw_scanner(row: SeriesRow, setup: Setup, rng: np.random.Generator) -> tupl
         tissue_spread=_uniform(table["tissue_spread"], rng),
         noise_share=_uniform(table["noise_share"], rng),
         coil_depth_mm=_uniform(table["coil_depth_mm"], rng),
+        coil_near=_uniform(table["coil_near"], rng),
         artefacts=Artefacts(
             motion_mm=_sometimes(table["motion_mm"], rng),
             breathing=_sometimes(table["breathing"], rng),

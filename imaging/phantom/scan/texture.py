@@ -4,23 +4,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
+from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 
 from imaging.phantom.canvas import Canvas
+from imaging.phantom.grid import Grid
 from imaging.phantom.scan.slices import slice_major
 from imaging.phantom.tissues import Palette
 from imaging.types import FloatVolume
 
 # Fat of paraspinal muscle is 0.16 on average, between 12 % under and 19 % over 38 y (PMC7063279): some of it
-# everywhere, the rest in thin branching sheets, which are where a smooth field passes zero. Own choice of both.
+# everywhere, the rest in thin sheets along the fibres, which are where a smooth field passes zero. Own choice.
 _FAT_EVERYWHERE = 0.06
-_FAT_IN_SHEETS = 0.65
-_SHEET_WIDTH = 0.5  # of the field's standard deviation; own choice
-_PATCH = 3.0  # size of the regions with many sheets, in bundles; own choice
+_FAT_IN_SHEETS = 0.72
+_SHEET_WIDTH = 0.4  # of the field's standard deviation; own choice
+_PATCH_MM = 6.0  # size of the regions with many sheets; own choice
+# Direction of the fibres in a slice, degrees from the horizontal, seen on the patient's right; the left is its
+# mirror image. Up the back in sagittal slices, as in erector spinae; own choice.
+_FIBRES = {"sagittal": 82.0, "axial": 60.0, "coronal": -50.0}
+_ALONG_MM, _ACROSS_MM = 7.0, 1.5  # size of the bundles between sheets; own choice
+_DRIFT = 2.0  # from one slice to the next, samples of the tile
+_TILE, _TILE_SIGMA = 256, 3.0  # samples of the pattern that sheets are cut from, and its smoothness in them
 _FINE_MM = 0.7  # own choice, as the next three
 _COARSE_MM = 2.5
-_BUNDLE_MM = 1.5  # size of the bundles between sheets of fat
-_ALONG_MM = 6.0  # along the muscles, which run up the body
 _PATTERNS = 4  # different ones for the slices of a volume
 _NEIGHBOUR = 0.35  # how much of a slice's structure is seen in the next; own choice
 _FINE, _COARSE = 0.6, 0.8  # their shares in the grain; own choice
@@ -54,27 +59,49 @@ def prepare(canvas: Canvas, palette: Palette, *, seed: tuple[int, int]) -> Paint
     gain += _COARSE * smooth_field(shape, (_COARSE_MM / pixel, _COARSE_MM / pixel), rng)
     gain *= _by_tissue(palette.textures(), middle)
     gain += 1.0
-    size = tuple(_ALONG_MM if abs(canvas.grid.affine[2, axis]) > 0.7 * pixel else _BUNDLE_MM for axis in (0, 1))
-    sheets = sheet_field(shape, (size[0] / pixel, size[1] / pixel), rng)
+    sheets = sheet_field(canvas.grid, rng)
     gain -= _by_tissue(palette.septa(), middle) * sheets
     streak = (_FAT_EVERYWHERE + _FAT_IN_SHEETS * sheets) * _by_tissue(palette.fat_shares(), middle)
     np.clip(streak, 0.0, 0.95, out=streak)
     return Painted(canvas=canvas, numbers=numbers, gain=gain, streak=streak)
 
 
-def sheet_field(
-    shape: tuple[int, int, int], smoothness: tuple[float, float], rng: np.random.Generator
-) -> FloatVolume:
-    """Return thin branching lines (K, I, J), up to 1 in their middle, 0 beside them, stronger in some places.
+def sheet_field(grid: Grid, rng: np.random.Generator) -> FloatVolume:
+    """Return thin lines (K, I, J) along the fibres, up to 1 in their middle, 0 beside them, more in some places.
 
-    Arguments as of ``smooth_field``; their mean over the picture is about 0.16.
+    Their mean is about 0.136: the mean of exp(-(f / width)^2) of a normal f is width / sqrt(width^2 + 2), and half
+    of it is left by the places.
     """
-    field = smooth_field(shape, smoothness, rng)
-    field *= np.float32(1.0 / _SHEET_WIDTH)
-    np.square(field, out=field)
-    strength = smooth_field(shape, (_PATCH * smoothness[0], _PATCH * smoothness[1]), rng)
+    shape = (grid.shape[2], grid.shape[0], grid.shape[1])
+    tile = gaussian_filter(rng.standard_normal((_TILE, _TILE), dtype=np.float32), _TILE_SIGMA, mode="wrap")
+    tile /= tile.std() * _SHEET_WIDTH
+    along, across, is_left = _fibre_coordinates(grid)
+    # Each slice is cut near the place of the one before; the left from elsewhere, so that it is no copy.
+    starts = rng.uniform(0.0, _TILE, (1, 2, 2)) + rng.normal(0.0, _DRIFT, (shape[0], 2, 2)).cumsum(axis=0)
+    lines = np.empty(shape, dtype=np.float32)
+    for k, (right, left) in enumerate(starts.astype(np.float32)):
+        place = [along + np.where(is_left, left[0], right[0]), across + np.where(is_left, left[1], right[1])]
+        map_coordinates(tile, place, output=lines[k], order=1, mode="grid-wrap")
+    np.exp(-np.square(lines, out=lines), out=lines)
+    pixel = float(np.linalg.norm(grid.affine[:3, 0]))
+    strength = smooth_field(shape, (_PATCH_MM / pixel, _PATCH_MM / pixel), rng)
     strength += 0.5
-    return np.asarray(np.clip(strength, 0.0, 1.0, out=strength) * np.exp(-field), dtype=np.float32)
+    lines *= np.clip(strength, 0.0, 1.0, out=strength)
+    return lines
+
+
+def _fibre_coordinates(grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return where pixels (I, J) lie along and across the fibres, in samples of the tile, and which are left."""
+    x, y, z = (
+        np.broadcast_to(axis[:, :, :1], (grid.shape[0], grid.shape[1], 1))[:, :, 0] for axis in grid.points()
+    )
+    through = int(np.argmax(np.abs(grid.affine[:3, 2])))
+    flat, up = ((y, z), (np.abs(x), z), (np.abs(x), y))[through]
+    angle = np.deg2rad(_FIBRES[("sagittal", "coronal", "axial")[through]])
+    along = (np.cos(angle) * flat + np.sin(angle) * up) * (_TILE_SIGMA / _ALONG_MM)
+    across = (np.cos(angle) * up - np.sin(angle) * flat) * (_TILE_SIGMA / _ACROSS_MM)
+    is_left = np.zeros(x.shape, dtype=bool) if through == 0 else x < 0.0
+    return along.astype(np.float32), across.astype(np.float32), is_left
 
 
 def smooth_field(
