@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRBigEndian
 from scipy import ndimage
 
 from imaging import limits
@@ -63,7 +63,7 @@ def pixel_warnings(dataset: Dataset) -> tuple[str, ...]:
         frames = _frames(dataset)
     except BROKEN:
         return (*warnings, "the pixels could not be decoded and were not looked at")
-    if _has_hidden_bits(dataset, frames):
+    if "PixelData" in dataset and _has_hidden_bits(dataset):
         warnings.append("bits outside the stored ones are set: an old overlay may be hidden in them")
     if any(has_text(frame) for frame in frames):
         warnings.append("strokes like written text near the border")
@@ -125,9 +125,13 @@ def _frames(dataset: Dataset) -> list[NDArray[np.generic]]:
     return list(iter_pixels(dataset, indices=chosen, raw=True))
 
 
-def _has_hidden_bits(dataset: Dataset, frames: list[NDArray[np.generic]]) -> bool:
-    """Say whether a pixel of native unsigned data has bits set above the stored ones."""
-    stored, signed = number(dataset, "BitsStored"), number(dataset, "PixelRepresentation")
-    if stored is None or signed != 0 or frames[0].dtype.kind != "u":
+def _has_hidden_bits(dataset: Dataset) -> bool:
+    """Say whether a pixel of native unsigned data has bits set above the stored ones, which decoders mask away."""
+    names = ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
+    allocated, stored, high, signed = (number(dataset, name) for name in names)
+    is_native = not UID(dataset.file_meta.TransferSyntaxUID).is_compressed
+    if not is_native or signed != 0 or allocated not in (8, 16) or stored is None or high != stored - 1:
         return False
-    return any(int(frame.max()) >= 2 ** int(stored) for frame in frames)
+    order = ">" if UID(dataset.file_meta.TransferSyntaxUID) == ExplicitVRBigEndian else "<"
+    pixels = np.frombuffer(dataset.PixelData, dtype=f"{order}u{int(allocated) // 8}")
+    return bool(pixels.size) and int(pixels.max()) >= 2 ** int(stored)

@@ -30,6 +30,7 @@ _SET_BY_US = frozenset({
 })  # fmt: skip
 _CLOCK = ("StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime")
 _NUMBERS = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "AT"})
+_BYTES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
 _KEPT_REFERENCES = frozenset({"ReferencedPerformedProcedureStepSequence"})
 """With the table's ``X/Z/U*`` ones: they hold UIDs alone, and these are remapped."""
 _REMOVED_TEXT = "REMOVED"
@@ -179,10 +180,12 @@ class _Run:
     def _by_kind(self, element: DataElement, keyword: str) -> "_Verdict":
         """Judge an element without a row in the table by what it can hold."""
         kind = element.VR
-        if kind in _NUMBERS or keyword in policy().bulk:
-            return element, Action.KEPT, "number" if kind in _NUMBERS else "pixels"
+        if kind in _NUMBERS and _holds_numbers(element):
+            return element, Action.KEPT, "number"
+        if keyword in policy().bulk:
+            return element, Action.KEPT, "pixels"
         values = _values(element)
-        if not any(values) and kind not in ("OB", "OW", "OF", "OD", "OL", "OV", "UN"):
+        if not any(values) and kind not in _BYTES:
             return _valued(element), Action.KEPT, "empty"
         if kind in ("DS", "IS"):
             if all(_is_number(value) for value in values):
@@ -268,6 +271,12 @@ def _dummy(element: DataElement) -> DataElement | None:
     if element.VR in _NUMBERS:
         return DataElement(element.tag, element.VR, 0)
     return None
+
+
+def _holds_numbers(element: DataElement) -> bool:
+    """Say whether a binary element holds numbers; pydicom leaves bytes of a wrong length as they are."""
+    values = [element.value] if element.VM <= 1 else list(element.value)
+    return all(value is None or isinstance(value, int | float) for value in values)
 
 
 def _is_number(value: str) -> bool:
