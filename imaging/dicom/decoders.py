@@ -61,13 +61,23 @@ def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[ND
     done = 0
     for plugin in plugins:
         try:
-            for image in iter_pixels(dataset, indices=frames[done:], decoding_plugin=plugin):
+            for image in _without_panic(iter_pixels(dataset, indices=frames[done:], decoding_plugin=plugin)):
                 yield image
                 done += 1
             return
         except BROKEN:  # the next library may read what this one does not; the last one's error is told
             if plugin == plugins[-1]:
                 raise
+
+
+def _without_panic(images: Iterator[NDArray[np.generic]]) -> Iterator[NDArray[np.generic]]:
+    """Yield images; a panic of a decoder in Rust, which is no ``Exception``, becomes an error like others."""
+    try:
+        yield from images
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # pyo3 gives no name of it to import
+            raise
+        raise RuntimeError("the decoder gave up") from error
 
 
 def _twelve_bit_jpeg(dataset: Dataset, frames: list[int], name: str) -> Iterator[NDArray[np.generic]]:

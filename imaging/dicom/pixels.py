@@ -28,6 +28,9 @@ _TAGS = [
     "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "SOPClassUID",
 ]  # fmt: skip
 
+LONGEST_REASON = 200
+"""Characters of a decoder's own words in a message; ours."""
+
 Image = NDArray[np.generic]
 """(rows, columns) stored values of one frame."""
 
@@ -112,9 +115,15 @@ def _decoded(member: Member, decode: Callable[[], Image]) -> Image:
         raise
     except (*BROKEN, StopIteration) as error:
         raise StudyError(
-            f"{member.name}: expected whole pixel data, found none that can be decoded ({error}); the file is "
+            f"{member.name}: expected whole pixel data, found none that can be decoded ({_short(error)}); the file is "
             "damaged, cut short or compressed in an unknown way: send it again, uncompressed if need be"
         ) from error
+
+
+def _short(error: Exception) -> str:
+    """Return the words of a decoder on one line, cut where they run on."""
+    words = " ".join(str(error).split())
+    return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}..."
 
 
 def _rescale(stored: Image, item: SliceHeader, *, out: NDArray[np.float32]) -> None:
