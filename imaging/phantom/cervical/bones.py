@@ -12,11 +12,14 @@ from imaging.phantom.shapes import Frame, Values
 from imaging.phantom.tissues import Palette
 
 _CORTEX_MM = 0.6
+_REACH = Extent(-60.0, 16.0, -48.0, 32.0, 36.0)  # of a vertebra with all its processes
 
 
 def paint_posterior_elements(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     """Paint arches and processes of C2 to T4, from below upwards: an upper spinous process covers the lower."""
     for body in reversed(neck.bodies):
+        if canvas.view(box_around(body.frame, _REACH)) is None:
+            continue
         for inside, extent in arch_parts(build_arch(neck, body)):
             paint_bone(canvas, body.frame, inside, extent, palette, marrow=marrow_of(body), label=body.label)
 
@@ -24,6 +27,8 @@ def paint_posterior_elements(canvas: Canvas, neck: Neck, palette: Palette) -> No
 def paint_bodies(canvas: Canvas, neck: Neck, palette: Palette) -> None:
     """Paint all bodies with their uncinate processes and what grew behind those; they cover discs."""
     for index, body in enumerate(neck.bodies):
+        if canvas.view(box_around(body.frame, _REACH)) is None:
+            continue
         half, up = body.depth / 2 + 5, body.height / 2 + 3 + abs(body.wedge) * body.depth / 4
         extent = Extent(-half, half, -up, up + body.uncus, 0.6 * body.width + 3)
         paint_bone(canvas, body.frame, _block(body), extent, palette, marrow=marrow_of(body), label=body.label)

@@ -28,15 +28,24 @@ Axis = tuple[tuple[float, float, float], float, int]
 
 @dataclass(frozen=True)
 class Canal:
-    """The canal at one place, mm: least AP diameters of the dural tube and of the cord."""
+    """A stretch of the canal along one line, mm: least AP diameters of tube and cord, least space between."""
 
     tube_ap: float
     cord_ap: float
+    space: float
 
-    @property
-    def space(self) -> float:
-        """Return the subarachnoid space in front of and behind the cord."""
-        return max(self.tube_ap - self.cord_ap, 0.0)
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of the canal.
+
+    Attributes:
+        lines: Left of, in, and right of the midline.
+        signal: Mid-sagittal area of cord with raised T2 signal, mm2.
+    """
+
+    lines: tuple[Canal, Canal, Canal]
+    signal: float
 
 
 @dataclass(frozen=True)
@@ -65,20 +74,17 @@ class Ruler:
         self._neck = neck
         self._palette = palette
 
-    def canal_at(self, sample: int, half_length: float) -> tuple[Canal, Canal, Canal]:
-        """Return the least AP diameters over a stretch of the canal: left of, in, and right of the midline."""
-        labels = self._canal_stack(sample, half_length)[0]
-        cord = labels == CORD_LABEL
-        tube = cord | (labels == CANAL_LABEL)
-        tube_ap, cord_ap = (mask.sum(axis=0).min(axis=0) * FINE_MM for mask in (tube, cord))
-        left, middle, right = (Canal(float(a), float(b)) for a, b in zip(tube_ap, cord_ap, strict=True))
-        return left, middle, right
-
-    def raised_signal(self, sample: int, half_length: float) -> float:
-        """Return the mid-sagittal area of cord that is no plain white or grey matter, mm2."""
+    def stretch(self, sample: int, half_length: float) -> Stretch:
+        """Measure the canal over a stretch to both sides of a sample."""
         labels, tissue = self._canal_stack(sample, half_length)
-        raised = (labels == CORD_LABEL) & (tissue == self._palette.number("cord_oedema"))
-        return float(raised[:, :, 1].sum() * FINE_MM * _ALONG_MM)
+        is_cord = labels == CORD_LABEL
+        tube, cord = (mask.sum(axis=0) * FINE_MM for mask in (is_cord | (labels == CANAL_LABEL), is_cord))
+        left, middle, right = (
+            Canal(float(tube[:, k].min()), float(cord[:, k].min()), float((tube - cord)[:, k].min()))
+            for k in range(3)
+        )
+        raised = is_cord[:, :, 1] & (tissue[:, :, 1] == self._palette.number("cord_oedema"))
+        return Stretch((left, middle, right), float(raised.sum() * FINE_MM * _ALONG_MM))
 
     def areas(self, disc: NeckDisc) -> tuple[float, float]:
         """Return the area of dural tube and cord across the canal at a disc, mm2."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from anatomy import Condition, Side, load_protocol
 from imaging.phantom.cervical.canal import behind_body
 from imaging.phantom.cervical.curve import STEP_MM
-from imaging.phantom.cervical.measure import Canal, Outline, Ruler
+from imaging.phantom.cervical.measure import Canal, Outline, Ruler, Stretch
 from imaging.phantom.cervical.place import Neck
 from imaging.phantom.cervical.rules import (
     Graded,
@@ -89,25 +89,22 @@ def _locate(disc: NeckDisc) -> TruthLevel:
     return TruthLevel(disc.name, (frame.x, frame.y, frame.z), frame.world(disc.back, 0.0))
 
 
-def _references(neck: Neck, ruler: Ruler) -> dict[str, tuple[Canal, Canal, Canal]]:
-    """Return the canal at the middle of each body, left of, in, and right of the midline."""
+def _references(neck: Neck, ruler: Ruler) -> dict[str, Stretch]:
+    """Return the canal at the middle of each body."""
     found = {}
     for body in neck.bodies[: len(load_protocol("cervical").levels) + 1]:
-        found[body.name] = ruler.canal_at(behind_body(neck, body.name), 1.0)
+        found[body.name] = ruler.stretch(behind_body(neck, body.name), 1.0)
     return found
 
 
-def _measure_level(
-    neck: Neck, ruler: Ruler, disc: NeckDisc, references: dict[str, tuple[Canal, Canal, Canal]]
-) -> _Level:
+def _measure_level(neck: Neck, ruler: Ruler, disc: NeckDisc, references: dict[str, Stretch]) -> _Level:
     """Measure a level; tube and cord are compared with the wider of those at the bodies above and below."""
     obstacle = neck.obstacle(disc.name)
     reach = disc.height / 2 + 1.5
-    above, below = (references[body.name] for body in neck.around(disc))
-    beside = [
-        Canal(max(a.tube_ap, b.tube_ap), max(a.cord_ap, b.cord_ap)) for a, b in zip(above, below, strict=True)
-    ]
-    here = ruler.canal_at(obstacle.sample, reach)
+    above, below = (references[body.name].lines for body in neck.around(disc))
+    beside = [_wider(a, b) for a, b in zip(above, below, strict=True)]
+    stretch = ruler.stretch(obstacle.sample, reach)
+    here = stretch.lines
     return _Level(
         height=ruler.disc_height(disc),
         canal=here[1],
@@ -115,11 +112,15 @@ def _measure_level(
         cord_ratio=min(canal.cord_ap / reference.cord_ap for canal, reference in zip(here, beside, strict=True)),
         space_share=here[1].space / beside[1].space,
         areas=ruler.areas(disc),
-        signal=ruler.raised_signal(obstacle.sample, reach + 2.0),
+        signal=stretch.signal,
         slip=ruler.listhesis(disc),
         foramina=(ruler.foramen(disc, -1.0), ruler.foramen(disc, 1.0)),
         outline=ruler.outline(disc, neck.tables.rules["outline"]),
     )
+
+
+def _wider(one: Canal, other: Canal) -> Canal:
+    return Canal(*(max(getattr(one, key), getattr(other, key)) for key in ("tube_ap", "cord_ap", "space")))
 
 
 def _measurements(neck: Neck, disc: NeckDisc, found: _Level) -> list[TruthMeasurement]:
@@ -129,7 +130,7 @@ def _measurements(neck: Neck, disc: NeckDisc, found: _Level) -> list[TruthMeasur
         ("disc_height", None, found.height, "mm", "mean of the middle third, mid-sagittal"),
         ("canal_ap_diameter", None, canal.tube_ap, "mm", "dural tube, least across the disc, mid-sagittal"),
         ("cord_ap_diameter", None, canal.cord_ap, "mm", "least across the disc, mid-sagittal"),
-        ("subarachnoid_space", None, canal.space, "mm", "dural tube less cord, mid-sagittal"),
+        ("subarachnoid_space", None, canal.space, "mm", "dural tube less cord, least across the disc"),
         ("subarachnoid_share", None, found.space_share, "1", "space over that at the middle of the bodies beside"),
         ("cord_compression_ratio", None, found.cord_ratio, "1", "cord AP over that at bodies, least of 3 lines"),
         ("maximum_cord_compression", None, 1.0 - canal.cord_ap / found.reference.cord_ap, "1", "mid-sagittal"),
