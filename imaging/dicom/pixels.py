@@ -115,8 +115,8 @@ def _decoded(member: Member, decode: Callable[[], Image]) -> Image:
         raise
     except (*BROKEN, StopIteration) as error:
         raise StudyError(
-            f"{member.name}: expected whole pixel data, found none that can be decoded ({_short(error)}); the file is "
-            "damaged, cut short or compressed in an unknown way: send it again, uncompressed if need be"
+            f"{member.name}: expected whole pixel data, found none that can be decoded ({_short(error)}); the "
+            "file is damaged, cut short or compressed in an unknown way: send it again, uncompressed if need be"
         ) from error
 
 
