@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def hospital_image() -> Dataset:
-    """Return an MR image with secrets where hospitals have names: descriptions, private, nested, graphics, codes."""
+    """Return an MR image with secrets where hospitals have them: texts, private, nested, graphics, codes."""
     ds = mr_image()
     for keyword in _TEXTS:
         setattr(ds, keyword, CANARY)

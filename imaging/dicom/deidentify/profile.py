@@ -89,7 +89,7 @@ def policy() -> Policy:
         bulk=frozenset(raw["bulk"]),
         words=frozenset(raw["words"].split()),
         stems=dict(raw["stems"]),
-        codes=frozenset(raw["codes"].split()),
+        codes=frozenset(code.replace("~", " ") for code in raw["codes"].split()),
     )
 
 
