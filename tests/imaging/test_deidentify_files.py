@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -18,15 +19,18 @@ from pydicom.uid import RLELossless
 from imaging import load_study
 from imaging.dicom.deidentify import DeidentifyOptions, deidentify_path
 from runtime.errors import ConfigError, NotEligibleError, StudyError
+from tests.imaging.conftest import SeriesWriter
 from tests.imaging.deidentify_cases import (
     BIRTH,
     CANARY_UID,
+    STUDY,
     all_bytes,
     mr_image,
     outputs,
     write_study,
     written,
 )
+from tests.imaging.test_dicom_enhanced import plain_frames, write_enhanced
 
 SECRET = b"0123456789abcdef-secret"
 
@@ -242,7 +246,7 @@ class TestRefusals:
 
 # Images that pydicom carries, from several makers, modalities and compressions.
 CARRIED = [
-    "MR_small.dcm", "emri_small.dcm", "CT_small.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm",
+    "MR_small.dcm", "CT_small.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm",
     "MR_small_implicit.dcm", "JPEG2000.dcm", "examples_palette.dcm", "examples_rgb_color.dcm",
 ]  # fmt: skip
 
@@ -264,3 +268,34 @@ def test_files_of_other_makers(name: str, tmp_path: Path) -> None:
         (written_file,) = (tmp_path / "out").rglob("*.dcm")
         new = _complaints("dciodvfy", written_file) - _complaints("dciodvfy", Path(file))
         assert not new
+
+
+def test_an_enhanced_object_reads_the_same(
+    series_writer: SeriesWriter, smooth_volume: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    def plant(dataset: Dataset) -> None:
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            frame.FrameContentSequence[0].FrameComments = "Canary"
+            frame.FrameContentSequence[0].FrameAcquisitionDateTime = f"{STUDY}101112.5"
+        dataset.SoftwareVersions = "Canary"
+
+    file = write_enhanced(series_writer, plain_frames(smooth_volume, [3, 0, 4, 1, 2]), change=plant)
+    (cleaned,) = run(file, tmp_path / "out")
+    before, after = load_study(file).series[0], load_study(tmp_path / "out").series[0]
+    assert np.array_equal(before.volume.array, after.volume.array)
+    assert np.array_equal(before.volume.affine, after.volume.affine)  # type: ignore[arg-type]
+    assert (before.role, before.sequence, before.frame_numbers) == (
+        after.role,
+        after.sequence,
+        after.frame_numbers,
+    )
+    content = all_bytes(tmp_path / "out")
+    assert b"canary" not in content
+    assert b"secret-1" not in content  # the writer's patient number and name
+    assert b"secret^name" not in content
+    moved = {
+        item.FrameContentSequence[0].FrameAcquisitionDateTime for item in cleaned.PerFrameFunctionalGroupsSequence
+    }
+    assert len(moved) == 1
+    assert STUDY not in moved.pop()
+    assert cleaned.SoftwareVersions == "REMOVED"  # type 1 in enhanced objects
