@@ -18,6 +18,7 @@ def body_leans(plan: SpinePlan, tables: Tables) -> list[tuple[float, float]]:
     away = np.arange(len(plan.bodies)) - plan.apex
     inside = np.sin(np.pi * np.clip(away, -_HALF_SPAN, _HALF_SPAN) / (2 * _HALF_SPAN))
     fade = np.clip(1.0 - (np.abs(away) - _HALF_SPAN) / _FADE, 0.0, 1.0)
-    roll = -0.5 * plan.cobb * inside * np.where(np.abs(away) > _HALF_SPAN, fade, 1.0)
+    shape = inside * np.where(np.abs(away) > _HALF_SPAN, fade, 1.0)
+    roll = -plan.cobb * shape / np.ptp(shape)
     yaw = tables.posture["scoliosis"]["yaw"] * plan.cobb * np.exp(-((away / 2.2) ** 2))
     return [(float(a), float(b)) for a, b in zip(roll, yaw, strict=True)]

@@ -10,14 +10,40 @@ from imaging.phantom.types import Phantom, TruthGrade
 
 
 def report_parts(phantom: Phantom) -> ReportParts:
-    """Return technique, findings level by level, and impression."""
-    findings = tuple(_level_text(phantom, level.name) for level in phantom.levels)
-    return ReportParts(_words()["technique"], findings, tuple(_impression(phantom)))
+    """Return technique, findings of the whole spine and level by level, and impression."""
+    whole = _whole_spine(phantom)
+    levels = tuple(_level_text(phantom, level.name) for level in phantom.levels)
+    return ReportParts(
+        _words()["technique"], (*([" ".join(whole)] if whole else []), *levels), tuple(_impression(phantom))
+    )
 
 
 @cache
 def _words() -> dict[str, Any]:
     return read_yaml(phantom_file("report_lumbar"))
+
+
+def _whole_spine(phantom: Phantom) -> list[str]:
+    """Return sentences about posture, numbering and vertebrae; none where all is usual."""
+    words, details = _words()["spine"], phantom.details
+    sentences = []
+    curve = next(item for item in phantom.measurements if item.name == "cobb_angle")
+    if abs(curve.value) >= words["scoliosis_from"]:
+        upper, lower = curve.level.split("-")
+        side = "right" if curve.value > 0 else "left"
+        sentences.append(
+            words["scoliosis"].format(cobb=f"{abs(curve.value):.0f}", upper=upper, lower=lower, side=side)
+        )
+    if details["numbering"]["is_transitional"]:
+        sentences.append(words[details["numbering"]["junction"]])
+    for row in details["fractures"]:
+        percent = f"{100 * row['height_ratio']:.0f}"
+        sentences.append(words["fracture"].format(vertebra=row["vertebra"], percent=percent))
+    for row in details["haemangiomas"]:
+        sentences.append(
+            words["haemangioma"].format(vertebra=row["vertebra"], diameter=f"{row['diameter_mm']:.0f}")
+        )
+    return sentences
 
 
 def _level_text(phantom: Phantom, level: str) -> str:
@@ -27,27 +53,46 @@ def _level_text(phantom: Phantom, level: str) -> str:
         for grade in phantom.grades
         if grade.level == level and grade.grade in words["findings"].get(grade.condition.value, {})
     ]
-    return f"{level}: {' '.join(sentences)}" if sentences else str(words["normal"].format(level=level))
+    if sentences:
+        return f"{level}: {' '.join(sentences)}"
+    # Foramina and recesses of the thoracic levels are not graded: nothing is said of them.
+    return str(words["normal_thoracic" if level.startswith("T") else "normal"].format(level=level))
 
 
 def _values(phantom: Phantom, grade: TruthGrade) -> dict[str, str]:
     """Return what the sentences may fill in; a position starts with a capital, as sentences do."""
     words = _words()
     slip = phantom.measurement("listhesis", grade.level)
-    return {
+    values = {
         "level": grade.level,
         "side": "" if grade.side is None else grade.side.value,
         "grade": grade.grade.capitalize(),
-        "position": words["position"]["none" if grade.side is None else grade.side.value],
         "direction": words["direction"]["forward" if slip >= 0 else "backward"],
         "listhesis": f"{abs(slip):.1f}",
         "disc_height": f"{phantom.measurement('disc_height', grade.level):.1f}",
         "canal_ap_diameter": f"{phantom.measurement('canal_ap_diameter', grade.level):.1f}",
     }
+    if grade.condition is Condition.SUBARTICULAR_STENOSIS:
+        values["recess"] = f"{phantom.measurement('lateral_recess_height', grade.level, grade.side):.1f}"
+    return values | _herniation_values(phantom, grade.level)
+
+
+def _herniation_values(phantom: Phantom, level: str) -> dict[str, str]:
+    """Return kind, position and migration of a level's herniation; nothing where there is none."""
+    words = _words()
+    for row in phantom.details["herniations"]:
+        if row["level"] == level:
+            move = "" if row["migration"] is None else words["migration"][row["migration"]]
+            return {
+                "kind": row["kind"],
+                "position": words["position"][row["place"]].format(side=(row["side"] or "").capitalize()),
+                "migration": move.format(mm=f"{row['migration_mm']:.0f}"),
+            }
+    return {}
 
 
 def _impression(phantom: Phantom) -> list[str]:
-    """Return numbered lines: stenoses, worst first, then herniations, slips and severe foramina."""
+    """Return numbered lines: stenoses, worst first, then herniations, slips, severe foramina and recesses."""
     table = _words()["impression"]
     asked = (
         ("stenosis", Condition.SPINAL_CANAL_STENOSIS, "severe"),
@@ -55,6 +100,7 @@ def _impression(phantom: Phantom) -> list[str]:
         ("herniation", Condition.DISC_HERNIATION, "present"),
         ("slip", Condition.SPONDYLOLISTHESIS, "present"),
         ("foramen", Condition.NEURAL_FORAMINAL_NARROWING, "severe"),
+        ("subarticular", Condition.SUBARTICULAR_STENOSIS, "severe"),
     )
     lines = [
         table[key].format(**_values(phantom, grade))
@@ -62,4 +108,5 @@ def _impression(phantom: Phantom) -> list[str]:
         for grade in phantom.grades
         if grade.condition is condition and grade.grade == step
     ]
-    return [f"{number}. {line}" for number, line in enumerate(lines or [table["none"]], start=1)]
+    whole = [line for line in _whole_spine(phantom) if "haemangioma" not in line]
+    return [f"{number}. {line}" for number, line in enumerate([*lines, *whole] or [table["none"]], start=1)]

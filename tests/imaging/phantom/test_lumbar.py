@@ -1,7 +1,5 @@
 """The phantom against its own geometry: determinism, frames, sides, sizes, grades."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -14,68 +12,19 @@ from imaging.phantom import (
     phantom_picture,
     random_phantoms,
 )
-from imaging.phantom.build import phantom_of
 from imaging.phantom.lumbar.discs import add_disc_tissues
 from imaging.phantom.lumbar.draw import draw_plan
 from imaging.phantom.lumbar.place import place_spine
-from imaging.phantom.lumbar.plan import USUAL, SpinePlan
 from imaging.phantom.lumbar.rules import grade_modic
-from imaging.phantom.lumbar.scene import scene_from_plan
 from imaging.phantom.lumbar.tables import load_tables
-from imaging.phantom.setup import load_setup
 from imaging.phantom.tissues import Palette
 from runtime.errors import ConfigError
-
-LEVELS = ("T11-T12", "T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+from tests.imaging.phantom.lumbar_plans import LEVELS, from_plan, quiet_plan, with_disc
 
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
     return build_phantom("lumbar", seed=7)
-
-
-def quiet_plan(seed: int = 3) -> SpinePlan:
-    """Return a straight, unworn spine: every finding of the draw taken back."""
-    plan = draw_plan(load_tables(), seed=seed)
-    discs = tuple(
-        replace(
-            disc,
-            height=disc.healthy_height,
-            pfirrmann="I",
-            nucleus_t2=210.0,
-            bulge=0.0,
-            focal=0.0,
-            slip=0.0,
-            canal_ap=plan.sac_ap,
-            foramen_width=(6.0, 6.0),
-            modic=0,
-            pit_above=0.0,
-            pit_below=0.0,
-            is_extruded=False,
-            migration=0.0,
-            recess=(6.0, 6.0),
-            facet_size=1.0,
-            facet_fluid=(False, False),
-            facet_turn=(0.0, 0.0),
-            lip=0.0,
-            has_vacuum=False,
-            has_fissure=False,
-            is_rudimentary=False,
-        )
-        for disc in plan.discs
-    )
-    bodies = tuple(replace(body, collapse=0.0, haemangioma=0.0) for body in plan.bodies)
-    return replace(plan, bodies=bodies, discs=discs, cobb=0.0, numbering=USUAL)
-
-
-def from_plan(plan: SpinePlan) -> Phantom:
-    setup, palette = load_setup("setup_lumbar"), Palette()
-    return phantom_of(scene_from_plan(plan, setup, palette=palette), palette, setup, seed=plan.seed)
-
-
-def with_disc(plan: SpinePlan, level: str, **changes: object) -> SpinePlan:
-    discs = tuple(replace(disc, **changes) if disc.name == level else disc for disc in plan.discs)
-    return replace(plan, discs=discs)
 
 
 @pytest.fixture(scope="module")
