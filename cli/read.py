@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from anatomy import protocol_names
 from cli import faults
 from cli.progress import ProgressDisplay
 from runtime.errors import ConfigError, SpineScribeError
+from runtime.names import shown_name
 
 if TYPE_CHECKING:
     from imaging.types import Spacing
@@ -81,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = plan_jobs(arguments.paths, arguments.out)
     codes = []
     for number, job in enumerate(jobs, start=1):
-        title = job.path.name if len(jobs) == 1 else f"[{number}/{len(jobs)}] {job.path.name}"
+        name = shown_name(job.path.name)
+        title = name if len(jobs) == 1 else f"[{number}/{len(jobs)}] {name}"
         spacing = _spacing_of(job.path, spacings) or options.spacing
         codes.append(read_one(reader, job, replace(options, spacing=spacing), title=title, debug=arguments.debug))
     return worst_code(codes)
@@ -117,7 +120,7 @@ def study_stem(path: Path) -> str:
     UID) is no extension.
     """
     name = path.name or path.resolve().name
-    if path.is_dir():
+    if os.path.isdir(path):  # of a name too long for any file it says no; Path raises
         return name or "study"
     return _LAST_SUFFIX.sub("", name) or name or "study"
 
@@ -141,14 +144,14 @@ def read_one(reader: Reader, job: Job, options: ReadOptions, *, title: str, debu
                 else:
                     display.show(event)
     except SpineScribeError as error:
-        write_error(error, job.path.name, job.folder)
+        write_error(error, shown_name(job.path.name), job.folder)
         faults.say(str(error))
         return error.exit_code
     except Exception as error:
-        write_error(error, job.path.name, job.folder)
+        write_error(error, shown_name(job.path.name), job.folder)
         faults.report_fault(error, job.folder, debug=debug)
         return 1
-    print(f"{job.path.name}: {summary}, written to {job.folder}", flush=True)
+    print(f"{shown_name(job.path.name)}: {summary}, written to {job.folder}", flush=True)
     return 0
 
 
