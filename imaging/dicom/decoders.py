@@ -15,6 +15,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels
 
+from imaging.dicom.codestreams import check_sizes
 from imaging.dicom.values import BROKEN
 from runtime.errors import StudyError
 
@@ -54,6 +55,8 @@ def decode_frames(dataset: Dataset, frames: list[int], name: str) -> Iterator[ND
         StudyError: If the compression is unknown, its decoder is not installed, or the data are damaged.
     """
     syntax = uid.UID(dataset.file_meta.TransferSyntaxUID)
+    if syntax.is_encapsulated:
+        check_sizes(dataset, frames, name)
     if syntax == uid.JPEGExtended12Bit and dataset.BitsStored > 8:
         yield from _twelve_bit_jpeg(dataset, frames, name)
         return

@@ -8,7 +8,7 @@ __all__ = ["CORPUS_LIMITS", "GROUPS", "SECRETS", "Case", "Group", "load_group"]
 CORPUS_LIMITS = Limits(entries=1000, elements=50_000, zip_ratio_from_bytes=32 * 1024**2)
 """A tenth of the defaults, so that the bombs are quick to make."""
 
-GROUPS = ("archives", "dicom", "folders", "nesting", "pictures", "volumes")
+GROUPS = ("archives", "dicom", "encapsulated", "folders", "nesting", "pictures", "volumes")
 
 
 def load_group(name: str) -> Group:
