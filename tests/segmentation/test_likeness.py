@@ -385,6 +385,15 @@ def test_a_turned_or_mirrored_spine_is_refused(turn: str, role: str) -> None:
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize(("protocol", "role"), [("cervical", "sagittal_t2"), ("sacroiliac", "coronal_stir")])
+def test_another_region_of_the_body_is_refused(protocol: str, role: str) -> None:
+    image = phantom_picture(build_phantom(protocol, seed=31), role=role)
+    with pytest.raises(NotEligibleError) as caught:
+        shipped().segment_study(study_of(image), load_protocol("lumbar"))
+    assert caught.value.code == "no_spine_found"
+
+
+@pytest.mark.weights
 def test_real_slices_of_held_out_patients_pass_and_mirrored_ones_do_not(data_dir: Path) -> None:
     """One slice each of six patients of fold 0, which neither network nor gate was trained on."""
     gate, folds = shipped().likeness, spider_folds()
