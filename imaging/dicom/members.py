@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from imaging import limits
-from imaging.dicom.directory import file_id, find_file, is_directory, read_directory
+from imaging.dicom.directory import file_id, find_files, is_directory, read_directory
 from imaging.dicom.zips import base_name, check_directory_size, plain_entries
 from imaging.sniff import HEAD_BYTES, FileKind, kind_of, sniff
 from runtime.errors import StudyError
@@ -92,7 +92,7 @@ def _folder_members(folder: Path) -> list[Member]:
 
 def _referenced_members(folder: Path, directory: Member) -> list[Member]:
     """Return the files beside a DICOMDIR that it names and that are there."""
-    files = dict.fromkeys(file for entry in read_directory(directory) if (file := find_file(folder, entry.place)))
+    files = find_files(folder, (entry.place for entry in read_directory(directory)))
     limits.check_study_size(directory.name, entries=len(files), size=sum(file.stat().st_size for file in files))
     return [_file_member(file, file.relative_to(folder)) for file in files]
 
@@ -119,7 +119,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except _BROKEN_ZIP as error:
-        raise StudyError(f"{name}: the zip archive is damaged or cut short ({error})") from error
+        raise StudyError(f"{name}: the zip archive is damaged or cut short ({type(error).__name__})") from error
 
 
 def _zip_members(archive: zipfile.ZipFile, zip_name: str) -> list[Member]:
@@ -150,5 +150,6 @@ def _named_zip_errors(name: str, zip_name: str) -> Iterator[None]:
         yield
     except _BROKEN_ZIP as error:
         raise StudyError(
-            f"{zip_name}: {name} inside it is damaged or packed in an unknown way ({error})"
+            # zipfile's own words may quote the bytes it stumbled over.
+            f"{zip_name}: {name} inside it is damaged or packed in an unknown way ({type(error).__name__})"
         ) from error
