@@ -6,13 +6,13 @@ discs of Pfirrmann III and IV; V is collapsed anyway), bulging (always where a c
 signal of the cord (only where the cord is pressed).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
 
 from imaging.phantom.cervical.arch import FORAMEN_MM
-from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, Plaque, narrowing_by_slip
+from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, Plaque, lobe, narrowing_by_slip
 from imaging.phantom.cervical.tables import PrevalenceRow, Tables
 from imaging.phantom.tissues import load_tissues
 
@@ -22,6 +22,10 @@ _LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.3
 # AP diameter that a moderate and a severe stenosis leave, mm, inside the limits of the rule by 0.2 mm and more.
 _CANAL_MM = ((6.1, 7.4), (4.2, 5.6))
 _OPEN_MM = 8.1  # what a canal without drawn stenosis keeps at least
+_PARACENTRAL_MM = 4.5  # where a herniation goes that an open canal has no room for in the midline; own choice
+_NEAR_MM = 1.9  # where it goes in a narrow canal: still beside the midline; own choice
+_LEAST_CANAL_MM = 3.0  # what a herniation leaves of a narrow canal beside the midline; own choice
+_LEAST_FOCAL_MM = 2.3  # a herniation of less is none
 _LOWER_THORACIC = "T1-T2"
 
 
@@ -175,14 +179,9 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
     slip = _slip(tables, rng) if liability.happens(rates.slip, rates.n) else 0.0
     open_ap = patient.ap[name] - narrowing_by_slip(slip)
     bulge, focal, flavum = _draw_canal(tables, open_ap, rates, liability, rng)
-    canal = open_ap - max(bulge - tables.canal["anterior_gap"], 0.0) - flavum
-    if focal.height and abs(focal.t) < 2.0:
-        canal -= focal.height
-    is_pressed = canal - 0.5 < 0.82 * patient.cord[name]
-    has_signal = is_pressed and rng.random() < tables.myelopathy_share
     spurs = liability.happens(rates.osteophyte, rates.n)
     left, right = (_draw_foramen(patient.root, rates, liability, rng) for _ in range(2))
-    return DiscPlan(
+    disc = DiscPlan(
         name=name,
         healthy_height=healthy,
         height=height,
@@ -200,8 +199,12 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
         slip=slip,
         uncus=(left[0], right[0]),
         facet=(left[1], right[1]),
-        myelopathy=float(rng.uniform(5.0, 14.0)) if has_signal else 0.0,
+        myelopathy=0.0,
     )
+    canal = patient.ap[name] - disc.midline_push(tables.canal["anterior_gap"])
+    is_pressed = canal - 0.5 < 0.82 * patient.cord[name]
+    has_signal = is_pressed and rng.random() < tables.myelopathy_share
+    return replace(disc, myelopathy=float(rng.uniform(5.0, 14.0))) if has_signal else disc
 
 
 def _draw_foramen(
@@ -240,24 +243,30 @@ def _draw_canal(
     step = liability.step(rates.canal)
     bulges = liability.happens(rates.bulging, rates.n)
     focal = _draw_focal(rng) if liability.happens(rates.herniation, rates.n) else _Focal()
-    is_central = focal.height > 0 and abs(focal.t) < 2.0
     if step == 0:
         room = max(open_ap - _OPEN_MM, 0.0)
-        bulge = float(rng.uniform(1.2, 2.4)) if bulges else float(rng.uniform(0.0, 0.5))
+        bulge = float(rng.uniform(1.2, 3.0)) if bulges else float(rng.uniform(0.0, 0.5))
         bulge = min(bulge, gap + room)
-        if is_central and focal.height > room - max(bulge - gap, 0.0):
-            focal = _Focal(
-                focal.height, float(rng.choice([-1.0, 1.0]) * 4.5), focal.spread, focal.reach, focal.shift
-            )
+        if focal.height and max(bulge + focal.height * lobe(focal.t, focal.spread) - gap, 0.0) > room:
+            focal = replace(focal, t=float(rng.choice([-1.0, 1.0]) * _PARACENTRAL_MM))
         return bulge, focal, 0.0
-    push = open_ap - float(rng.uniform(*_CANAL_MM[step - 1]))
+    left = float(rng.uniform(*_CANAL_MM[step - 1]))
+    push = open_ap - left
     from_behind = float(np.clip(rng.uniform(0.1, 0.45) * push, 0.0, 3.2))
     from_front = push - from_behind
-    if is_central:
-        height = min(focal.height, max(from_front, 2.2))
-        focal = _Focal(height, focal.t, focal.spread, focal.reach, focal.shift)
-        from_front = max(from_front - height, 0.0)
+    if focal.height:
+        focal = _fit_focal(focal, from_front, left)
+        from_front = max(from_front - focal.height * lobe(focal.t, focal.spread), 0.0)
     return gap + from_front, focal, from_behind
+
+
+def _fit_focal(focal: _Focal, from_front: float, left: float) -> _Focal:
+    """Let a herniation take its part of a stenosis, and leave a cord beside the midline where it stands there."""
+    beside = 1.0 - lobe(focal.t, focal.spread)
+    if focal.height * beside > left - _LEAST_CANAL_MM:
+        focal = replace(focal, t=float(np.sign(focal.t)) * _NEAR_MM)
+    share = lobe(focal.t, focal.spread)
+    return replace(focal, height=min(focal.height, max(from_front / max(share, 0.1), _LEAST_FOCAL_MM)))
 
 
 def _draw_focal(rng: np.random.Generator) -> _Focal:

@@ -19,6 +19,7 @@ from imaging.phantom.tissues import Palette
 
 FINE_MM = 0.1
 _ALONG_MM = 0.25
+_LEAST_SPACE_MM = 2.0  # a collapsed disc counts as this high when a herniation is compared with it; own choice
 _TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
 
 Labels = NDArray[np.uint8]
@@ -145,7 +146,7 @@ class Ruler:
     def _height_ratio(self, disc: NeckDisc, t: float, p: float, up: tuple[float, float, float]) -> float:
         origin = disc.frame.world(p, -15.0, t)
         column = self._plane(origin, ((1.0, 0.0, 0.0), 0.2, 1), (up, FINE_MM, 301))[0][0]
-        return float((column == disc.label).sum() * FINE_MM / max(disc.height, FINE_MM))
+        return float((column == disc.label).sum() * FINE_MM / max(disc.height, _LEAST_SPACE_MM))
 
     def _canal_stack(self, sample: int, half_length: float) -> tuple[Labels, Labels]:
         """Paint three planes along the canal, the rule's distance apart (steps across the canal, along it, 3)."""

@@ -5,6 +5,8 @@ What the phantom then shows is measured on the geometry (``truth.py``), never co
 
 from dataclasses import dataclass
 
+import numpy as np
+
 _SLACK_MM = 1.2  # between dural tube and laminae
 
 
@@ -63,10 +65,24 @@ class DiscPlan:
     facet: tuple[float, float]
     myelopathy: float
 
+    def midline_push(self, gap: float) -> float:
+        """Return by how much everything narrows the dural tube in the midline, mm.
+
+        Args:
+            gap: Between the back of the discs and the dural tube, mm.
+        """
+        front = self.bulge + self.focal * lobe(self.focal_t, self.focal_spread)
+        return max(front - gap, 0.0) + self.flavum + self.slip_narrowing
+
     @property
     def slip_narrowing(self) -> float:
         """Return by how much the slip narrows the dural tube, mm."""
         return narrowing_by_slip(self.slip)
+
+
+def lobe(t: float, spread: float) -> float:
+    """Return what of a herniation's height stands ``t`` mm beside its middle, a share."""
+    return float(np.exp(-((t / spread) ** 4)))
 
 
 def narrowing_by_slip(slip: float) -> float:
