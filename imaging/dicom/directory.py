@@ -77,18 +77,26 @@ def read_directory(member: _File) -> tuple[DirectoryEntry, ...]:
     return tuple(DirectoryEntry(file_id(path.split("\\")), instance) for path, instance in found if path)
 
 
-def find_file(folder: Path, place: tuple[str, ...]) -> Path | None:
-    """Return the plain file at a place inside a folder; None when it is not there, or leads out of it.
+def find_files(folder: Path, places: Iterable[tuple[str, ...]]) -> list[Path]:
+    """Return the plain files at places inside a folder, without those that are not there or lead out of it.
 
     Args:
         folder: Folder of the DICOMDIR.
-        place: From ``file_id``. Each part must be the plain name of an entry; links are not followed.
+        places: From ``file_id``. Each part must be the plain name of an entry; links are not followed.
     """
+    listings: dict[Path, dict[str, str]] = {}
+    found = (_find_file(folder, place, listings) for place in places)
+    return list(dict.fromkeys(file for file in found if file is not None))
+
+
+def _find_file(folder: Path, place: tuple[str, ...], listings: dict[Path, dict[str, str]]) -> Path | None:
     current = folder
     for depth, part in enumerate(place, start=1):
         if part in _FORBIDDEN or set(part) & set("/\\\0"):
             return None
-        name = _listing(current).get(part)
+        if current not in listings:
+            listings[current] = _listing(current)
+        name = listings[current].get(part)
         if name is None:
             return None
         current = current / name

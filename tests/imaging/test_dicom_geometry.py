@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import nibabel as nib
 import numpy as np
@@ -22,7 +24,13 @@ from scipy.spatial.transform import Rotation
 
 from imaging import load_study, write_label_map
 from imaging.dicom import read_dicom
+from imaging.dicom.headers import InstanceHeader
+from imaging.dicom.members import Member
+from imaging.dicom.runs import JITTER_MM, deviation_mm
+from imaging.dicom.slices import SliceHeader
+from imaging.dicom.stacks import SAME_PLACE_MM, build_stacks
 from imaging.geometry import source_affine
+from imaging.sniff import FileKind
 from imaging.types import Series
 from tests.imaging.conftest import SeriesWriter
 
@@ -213,3 +221,79 @@ def test_headers_of_few_digits_are_read_as_written(
     for voxel in corners(series.volume.source_shape):
         theirs = _TO_RAS @ image.TransformIndexToPhysicalPoint([int(x) for x in voxel[:3]])
         assert np.abs((affine @ voxel)[:3] - theirs).max() < 1e-3 * (10 if digits < 4 else 1)
+
+
+# Sorting alone, without files
+
+
+def sliced(
+    offset_mm: float, *, turn_deg: float = 0.0, station_mm: float = 0.0, echo: float = 100.0, rank: int = 0
+) -> SliceHeader:
+    """Return an axial slice at a place along its normal."""
+    axes = Rotation.from_euler("x", turn_deg, degrees=True).apply(np.array([[1.0, 0, 0], [0, 1.0, 0]]))
+    normal = np.cross(axes[0], axes[1])
+    return SliceHeader(
+        instance=_INSTANCE,
+        frame=rank,
+        position_lps=offset_mm * normal + station_mm * axes[0],
+        row_lps=axes[0],
+        column_lps=axes[1],
+        spacing=(0.7, 0.6),
+        slope=1.0,
+        intercept=0.0,
+        facts={"echo_time_ms": echo},
+        marks=(("echo time", echo),),
+        rank=(float(rank),),
+    )
+
+
+_INSTANCE = InstanceHeader(
+    member=Member("a", 1, FileKind.DICOM, lambda: BytesIO()), study_uid="1", study_time="", series_uid="1",
+    instance_uid="1", series_number=1, modality="MR", image_type=(), patient_hash="", sex=None, age_years=None,
+    rows=256, columns=256, frames=1, photometric="MONOCHROME2", left_out=None, region_text="", words="",
+    scanning=frozenset(), variant=frozenset(), options=frozenset(), contrast_code="", has_contrast_agent=False,
+)  # fmt: skip
+
+_PLACES = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.0, 0.0, 12.0, -20.0]),  # tilt of a block
+        st.integers(0, 14),  # slot of 4 mm; missing ones are gaps
+        st.floats(-0.04, 0.04),  # jitter
+        st.sampled_from([20.0, 100.0]),  # echo
+        st.sampled_from([0.0, 0.0, 200.0]),  # station
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_PLACES, st.randoms())
+def test_every_slice_is_in_one_stack_and_where_it_says(places: list[tuple[float, ...]], order: Random) -> None:
+    slices = [
+        sliced(slot * 4.0 + jitter, turn_deg=tilt, echo=echo, station_mm=station, rank=n)
+        for n, (tilt, slot, jitter, echo, station) in enumerate(places)
+    ]
+    stacks, _ = build_stacks(slices)
+    assert sorted(item.frame for stack in stacks for item in stack.slices) == list(range(len(slices)))
+    for stack in stacks:
+        assert deviation_mm(list(stack.slices), stack.affine) <= JITTER_MM
+        steps = np.diff([float(item.position_lps @ stack.slices[0].normal_lps) for item in stack.slices])
+        assert (steps >= SAME_PLACE_MM).all()
+    shuffled = order.sample(slices, len(slices))
+    again, _ = build_stacks(shuffled)
+    assert [[item.frame for item in stack.slices] for stack in again] == [
+        [item.frame for item in stack.slices] for stack in stacks
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(3, 30), st.lists(st.integers(1, 28), max_size=4), st.randoms())
+def test_missing_slices_leave_runs_between_them(count: int, gone: list[int], order: Random) -> None:
+    left = [n for n in range(count) if n not in gone]
+    stacks, _ = build_stacks(order.sample([sliced(4.4 * n, rank=n) for n in left], len(left)))
+    for stack in stacks:
+        numbers = [item.frame for item in stack.slices]
+        assert len(set(np.diff(numbers))) <= 1  # evenly spaced, whatever the distance
+    longest = max(len(run) for run in "".join("x" if n in left else " " for n in range(count)).split())
+    assert len(stacks[0].slices) >= longest
