@@ -124,8 +124,11 @@ def _pixel_hash(series: Series) -> str:
 
 
 def _load_single(stream: BinaryIO, name: str, kind: FileKind, asked: str, spacing: Spacing | None) -> Study:
-    """Read a study of one series whose file has no header words."""
-    chosen, region_notices = choose_protocol(asked, plain_text(name.split(".")[0]), is_file_name=True)
+    """Read a study of one series whose file has no header words; its content tells what the name does not."""
+    from imaging.content import decide_by_content, open_classifier
+
+    words = plain_text(name.split(".")[0])
+    chosen, region_notices = choose_protocol(asked, words, is_file_name=True)
     protocol = load_protocol(chosen)
     if kind is FileKind.NIFTI:
         # nibabel pulls in pydicom; neither is loaded for a picture.
@@ -135,8 +138,15 @@ def _load_single(stream: BinaryIO, name: str, kind: FileKind, asked: str, spacin
     else:
         plane = Plane(protocol.roles[0].plane)
         candidate, source = read_picture(stream, name, plane=plane, spacing=spacing), SourceKind.PICTURE
+    candidate, content_notices = decide_by_content(
+        candidate,
+        open_classifier(),
+        protocol=chosen,
+        words=words,
+        is_plane_told=source is SourceKind.NIFTI,
+    )
     series, role_notices = assign_roles((candidate,), protocol)
-    notices = (*region_notices, *role_notices)
+    notices = (*region_notices, *content_notices, *role_notices)
     study = Study(key=study_key(series), source=source, protocol=chosen, series=series, notices=notices)
     return study if source is SourceKind.PICTURE else _without_given_spacing(study, spacing)
 
