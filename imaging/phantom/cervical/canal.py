@@ -148,7 +148,7 @@ def _paint_tube(box: _Box, neck: Neck, palette: Palette) -> NDArray[np.bool_]:
     across = across * (1.0 + 0.18 * np.clip(-box.d / curve.half_ap[index], 0.0, 1.0))
     tube = (np.abs(box.d) / curve.half_ap[index]) ** _TUBE_POWER + across**_TUBE_POWER <= 1.0
     pressed = tube & (box.d < box.back)
-    tube &= (box.d <= box.front) & (box.d >= box.back) & (index <= neck.foramen_magnum)
+    tube &= (box.d <= box.front) & (box.d >= box.back) & (index > 0) & (index <= neck.foramen_magnum)
     box.view.paint(pressed, palette.number("ligament"))
     box.view.paint(tube, palette.number("csf"), CANAL_LABEL)
     return np.asarray(tube)
