@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.imaging.corpus import GROUPS, SECRETS, Case, load_group
+from imaging import load_study_isolated
+from runtime.errors import SpineScribeError
+from tests.imaging.corpus import CORPUS_LIMITS, GROUPS, SECRETS, Case, load_group
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_SECONDS = 10.0
 MAX_GROWN_BYTES = 1024**3
-EXIT_CODES = {"StudyError": 2, "LimitError": 2, "NotEligibleError": 3}
 
 
 def write_group(folder: Path, name: str) -> list[Case]:
@@ -94,3 +95,25 @@ def test_every_case_ends_as_it_must(tmp_path: Path, name: str) -> None:
     report = "\n".join(f"{case}: {'; '.join(items)}" for case, items in faults.items() if items)
     assert not report, f"{sum(map(bool, faults.values()))} of {len(cases)} cases:\n{report}"
     assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_case_ends_the_same_in_a_process_of_its_own(tmp_path: Path, name: str) -> None:
+    """As above, one process a case: the way the command line and the web page read."""
+    cases = write_group(tmp_path, name)
+    faults = []
+    for number, case in enumerate(cases):
+        text = (tmp_path / f"{number}.path").read_text("ascii")
+        path = Path(text.encode().decode("unicode_escape"))
+        try:
+            study = load_study_isolated(path, limits=CORPUS_LIMITS)
+            found, spoken = "", repr(study.to_dict())
+        except SpineScribeError as error:
+            found, spoken = type(error).__name__, str(error)
+        expected = case.kind if case.refused else ""
+        is_as_said = found == expected and (not case.refused or re.search(case.refused, spoken))
+        is_silent = not any(secret in spoken for secret in SECRETS)
+        faults += [] if is_as_said and is_silent else [f"{case.name}: {found}: {spoken[:200]}"]
+    assert not faults, "\n".join(faults)
