@@ -1,7 +1,8 @@
 """Many pictures of one painted patient, for training: painting is dear, contrast is cheap.
 
 ``paint_patient`` paints one grid; the patient it returns gives volumes of random contrast (SynthSeg-like) and of
-random scanners (signal equations with drawn timing, field, noise and faults), as many as wanted, on one label map.
+random scanners (signal equations with drawn timing, field, noise and faults) on one label map, as many as wanted,
+most of them with clutter in the soft tissue (``scan.clutter``).
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.build import paint_grid
+from imaging.phantom.scan.clutter import with_clutter
 from imaging.phantom.scan.contrast import random_contrast
 from imaging.phantom.scan.image import take_image
 from imaging.phantom.scan.scanners import draw_scanner
@@ -54,7 +56,9 @@ class PaintedPatient:
     def random_contrasts(self, count: int) -> Iterator[FloatVolume]:
         """Yield volumes (I, J, K) of any contrast, whole numbers from 0; draw n is always the same."""
         for draw in range(count):
-            yield random_contrast(self.painted, self.palette, seed=(self.seed, draw))
+            rng = np.random.default_rng((self.seed, draw, 79))
+            painted = with_clutter(self.painted, self.palette, rng)
+            yield random_contrast(painted, self.palette, seed=(self.seed, draw))
 
     def random_scanners(self, count: int) -> Iterator[FloatVolume]:
         """Yield volumes (I, J, K) of any scanner, whole numbers from 0; draw n is always the same."""
@@ -67,8 +71,8 @@ class PaintedPatient:
                 spread=setup.tissue_spread,
                 seed=int(rng.integers(2**31)),
             )
-            coil = self.scene.coil()
-            yield take_image(self.painted, self.palette, values, row, coil, setup, seed=(self.seed, 1000 + draw))
+            coil, painted = self.scene.coil(), with_clutter(self.painted, self.palette, rng)
+            yield take_image(painted, self.palette, values, row, coil, setup, seed=(self.seed, 1000 + draw))
 
 
 def paint_patient(protocol: str, *, seed: int, row: SeriesRow, setup: str | None = None) -> PaintedPatient:

@@ -19,6 +19,7 @@ from anatomy import STRUCTURES, VERTEBRAE, Structure
 from imaging.phantom.draws import PaintedPatient, paint_patient
 from imaging.phantom.picture import to_grey
 from imaging.phantom.setup import SeriesRow, load_setup
+from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.types import TruthLevel
 from segmentation.training.config import PhantomConfig
 from segmentation.training.data import LEVELS, TrainingSlice, no_points, read_cache, write_cache
@@ -38,10 +39,11 @@ _POINTS_WITHIN_MM = 6.0  # of the middle of the level, as a reader marks points 
 def load_phantom_slices(config: PhantomConfig, cache_dir: Path, long_side_px: int) -> list[TrainingSlice]:
     """Return all slices of the configured phantoms, from the cache when it is there, else built and cached.
 
-    The cache is told apart by the configuration and the version of the phantom's tables.
+    The cache is told apart by the configuration and the versions of the phantom's tables.
     """
     version = paint_patient("lumbar", seed=config.first_seed, row=_tiny_row()).scene.version
-    key = json.dumps([asdict(config), long_side_px, version])
+    drawn = [read_yaml(phantom_file(name))["version"] for name in ("tissues", "contrast", "scanners")]
+    key = json.dumps([asdict(config), long_side_px, version, *drawn])
     cache = cache_dir / f"phantom_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if cache.is_file():
         return read_cache(cache)

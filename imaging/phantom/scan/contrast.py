@@ -59,6 +59,7 @@ def load_contrast_table() -> ContrastTable:
     """
     rows = read_yaml(phantom_file("contrast"))
     try:
+        rows.pop("clutter")  # of imaging.phantom.scan.clutter
         dark, bias, coarse = (rows.pop(key) for key in ("dark", "bias", "coarse"))
         flat: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in rows.items()

@@ -8,6 +8,7 @@ import pytest
 
 from imaging.phantom.build import build_phantom, paint_grid
 from imaging.phantom.draws import paint_patient
+from imaging.phantom.scan.clutter import with_clutter
 from imaging.phantom.scan.contrast import draw_signals, family_of, load_contrast_table, random_contrast
 from imaging.phantom.scan.scanners import draw_scanner
 from imaging.phantom.scan.texture import prepare
@@ -93,3 +94,18 @@ def test_a_slice_is_drawn_in_less_than_a_sixth_of_a_second() -> None:
     for draw in range(6):
         random_contrast(painted, palette, seed=(1, draw))
     assert (time.process_time() - start) / 6 < 0.15
+
+
+def test_clutter_changes_soft_tissue_only_and_in_most_draws() -> None:
+    patient = paint_patient("lumbar", seed=3, row=ROW)
+    before, labels = patient.painted.numbers, patient.labels().transpose(2, 0, 1)
+    changed = []
+    for seed in range(12):
+        after = with_clutter(patient.painted, patient.palette, np.random.default_rng(seed)).numbers
+        differs = (after != before).any(axis=1)
+        changed.append(float(differs.mean()))
+        assert not differs[labels > 0].any()
+        for name in ("air", "csf", "cord", "skin"):
+            assert not differs[(before == patient.palette.number(name)).any(axis=1)].any()
+    assert 4 <= sum(share > 0 for share in changed) <= 12  # seven in ten
+    assert max(changed) > 0.02
