@@ -1,13 +1,18 @@
 """Random contrast: the same anatomy, any signal."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from anatomy import disc_label
 from imaging.phantom.build import build_phantom, paint_grid
 from imaging.phantom.draws import paint_patient
+from imaging.phantom.picture import phantom_picture, slice_through, to_grey
+from imaging.phantom.scan import clutter, contrast
 from imaging.phantom.scan.clutter import with_clutter
 from imaging.phantom.scan.contrast import draw_signals, family_of, load_contrast_table, random_contrast
 from imaging.phantom.scan.scanners import draw_scanner
@@ -15,8 +20,15 @@ from imaging.phantom.scan.texture import prepare
 from imaging.phantom.scene import build_scene
 from imaging.phantom.setup import load_setup
 from imaging.phantom.tissues import Palette, Tissue
+from imaging.phantom.types import Phantom
+from runtime.errors import ConfigError
 
 ROW = replace(load_setup("setup_lumbar").series[0], slices=1, thickness=3.0)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Phantom:
+    return build_phantom("lumbar", seed=3)
 
 
 def test_families_leave_the_level_away() -> None:
@@ -40,7 +52,7 @@ def test_members_of_a_family_are_alike_and_families_are_not() -> None:
     assert np.mean(air <= 0.08) == pytest.approx(0.75 + 0.25 * 0.06 / 0.98, abs=0.08)
 
 
-def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again() -> None:
+def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again(whole: Phantom) -> None:
     patient = paint_patient("lumbar", seed=3, row=ROW)
     labels, images = patient.labels(), list(patient.random_contrasts(4))
     assert labels.shape == images[0].shape == (ROW.cols, ROW.rows, 1)
@@ -49,9 +61,8 @@ def test_draws_share_the_anatomy_and_differ_in_contrast_and_come_again() -> None
     canal, body = labels == 100, labels == 3  # the canal, L3
     ratios = [float(image[canal].mean() / image[body].mean()) for image in images]
     assert max(ratios) > 1.5 * min(ratios)
-    phantom = build_phantom("lumbar", seed=3)
-    whole = phantom.series_by_role("sagittal_t2").label_array
-    assert np.array_equal(labels[:, :, 0], whole[:, :, whole.shape[2] // 2])
+    label_array = whole.series_by_role("sagittal_t2").label_array
+    assert np.array_equal(labels[:, :, 0], label_array[:, :, label_array.shape[2] // 2])
 
 
 def test_random_scanners_differ_and_come_again() -> None:
@@ -76,10 +87,10 @@ def test_drawn_scanners_stay_within_their_table_and_keep_grid_and_anatomy() -> N
         assert scanner.anatomy == setup.anatomy
 
 
-def test_a_setup_of_random_contrast_makes_whole_studies() -> None:
-    plain, drawn = build_phantom("lumbar", seed=3), build_phantom("lumbar", seed=3, setup="setup_lumbar_random")
-    assert drawn.truth() == plain.truth()
-    for one, two in zip(plain.series, drawn.series, strict=True):
+def test_a_setup_of_random_contrast_makes_whole_studies(whole: Phantom) -> None:
+    drawn = build_phantom("lumbar", seed=3, setup="setup_lumbar_random")
+    assert drawn.truth() == whole.truth()
+    for one, two in zip(whole.series, drawn.series, strict=True):
         assert np.array_equal(one.label_array, two.label_array)
         assert not np.array_equal(one.array, two.array)
     t1, t2 = (drawn.series_by_role(role).array for role in ("sagittal_t1", "sagittal_t2"))
@@ -109,3 +120,36 @@ def test_clutter_changes_soft_tissue_only_and_in_most_draws() -> None:
             assert not differs[(before == patient.palette.number(name)).any(axis=1)].any()
     assert 4 <= sum(share > 0 for share in changed) <= 12  # seven in ten
     assert max(changed) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "load", "words"),
+    [
+        ("version: x\nsignal: [0, 1]\n", contrast.load_contrast_table, "contrast.yaml: unknown or missing keys"),
+        ("clutter: {speed: 1}\n", clutter.load_clutter_table, "contrast.yaml: clutter: unknown or missing keys"),
+    ],
+)
+def test_a_wrong_table_is_refused(
+    text: str,
+    load: Callable[[], object],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "contrast.yaml"
+    file.write_text(text, encoding="utf-8")
+    for module in (contrast, clutter):
+        monkeypatch.setattr(module, "phantom_file", lambda name: file)
+    with pytest.raises(ConfigError, match=words):
+        load.__wrapped__()  # type: ignore[attr-defined]  # past the cache
+
+
+def test_a_picture_shows_the_slice_through_a_level(whole: Phantom) -> None:
+    series = whole.series_by_role("axial_t2")
+    k = slice_through(series, whole.level("L4-L5").centre_ras_mm)
+    assert disc_label("L4-L5") in series.label_array[:, :, k]
+    picture = phantom_picture(whole, role="axial_t2", level="L4-L5")
+    assert np.array_equal(picture, to_grey(series.array[:, :, k].T))
+    assert picture.max() == 255
+    with pytest.raises(KeyError, match="C5-C6"):
+        phantom_picture(whole, role="axial_t2", level="C5-C6")
