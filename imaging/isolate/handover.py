@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imaging.isolate.records import MisfitError, from_plain, to_plain
 from imaging.limits import Limits
 from imaging.types import Spacing, Study
-from runtime.errors import ConfigError, LimitError, NotEligibleError, SpineScribeError, StudyError
+from runtime.errors import ConfigError, LimitError, NotEligibleError, SpineScribeError, StudyError, WeightsError
 
 MAX_JSON_BYTES = 64 * 1024**2
 """Far above the text of a study of 20,000 slices."""
@@ -25,6 +25,7 @@ _MAGIC = b"SPINEHO1"
 _DTYPES = {"<f4", "<f8"}
 _R = TypeVar("_R")
 _CODED: dict[str, type[StudyError]] = {"StudyError": StudyError, "LimitError": LimitError}
+_PLAIN: dict[str, type[SpineScribeError]] = {"ConfigError": ConfigError, "WeightsError": WeightsError}
 _MAX_MESSAGE = 20_000
 
 
@@ -111,8 +112,8 @@ def error_of(failure: Failure, name: str) -> SpineScribeError:
         return NotEligibleError(failure.message, code=failure.code or "not_eligible")
     if failure.kind in _CODED:
         return _CODED[failure.kind](failure.message, code=failure.code)
-    if failure.kind == "ConfigError":
-        return ConfigError(failure.message)
+    if failure.kind in _PLAIN:
+        return _PLAIN[failure.kind](failure.message)
     return SpineScribeError(f"{name}: an unexpected error of ours while reading it ({failure.message[:500]})")
 
 

@@ -26,7 +26,9 @@ START_SECONDS = 10.0
 """Given on top of the time limit for the process to start; usually it takes 0.3 s."""
 
 _ROOT = Path(__file__).resolve().parents[2]
-_KEPT_ENVIRONMENT = ("PATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
+_KEPT_ENVIRONMENT = (
+    "PATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "SPINESCRIBE_WEIGHTS",
+)  # fmt: skip
 
 
 def load_study_isolated(
