@@ -9,6 +9,7 @@ from imaging.phantom.lumbar.plan import LUMBARISED, SACRALISED, USUAL, BodyPlan,
 from imaging.phantom.lumbar.tables import Tables
 
 _PAIR = (0, 1)  # left, right
+_MOST_BEND = 1.4  # of a disc's usual wedge; own choice
 
 
 class Wear(Protocol):
@@ -91,7 +92,7 @@ def add_posture(plan: SpinePlan, tables: Tables, rng: np.random.Generator) -> Sp
     mean, sd = fat["old"] if plan.age_years > fat["border_years"] else fat["young"]
     return replace(
         plan,
-        discs=_bent(plan, lordosis, float(lean["least_back_height"])),
+        discs=_bent(plan, lordosis, float(lean["least_back"])),
         cobb=side * float(np.radians(cobb_deg)),
         apex=apex,
         back_fat=float(rng.uniform(*tables.people["back_fat"][plan.sex])),
@@ -105,7 +106,8 @@ def _bent(plan: SpinePlan, lordosis: float, least_back: float) -> tuple[DiscPlan
     usual = np.array([disc.wedge for disc in lumbar])
     depths = np.array([plan.body(disc.name.split("-")[0]).depth for disc in lumbar])
     rims = np.maximum([disc.height - 2.0 * np.clip(0.16 * disc.height - 0.3, 0.0, 1.6) for disc in lumbar], 1.0)
-    most = 2.0 * np.arctan(np.maximum(rims - least_back, 0.2) / depths)
+    most = 2.0 * np.arctan(np.maximum(rims * (1.0 - least_back), 0.2) / depths)
+    most = np.minimum(most, _MOST_BEND * usual)
     asked = lordosis - sum(body.wedge for body in plan.bodies if body.name.startswith("L"))
     wedges = np.minimum(usual, most)
     for _ in range(6):  # what a flat disc cannot give the others take

@@ -20,7 +20,7 @@ _FINE_MM = 0.1
 _AXIAL_MM = 0.2
 _SIDE_MM = 0.15
 _RECESS_BAND_MM = 1.0  # to both sides of the middle of the recess
-_FORAMEN_BAND_MM = 1.0  # to both sides of the disc's plane, and no more than a quarter of its height
+_FORAMEN_BAND_MM = 1.0  # to both sides of the disc's plane, and no more than half its half height at the back
 _OPEN_MM = 12.0  # a recess without a roof counts as so high
 _TOP_VERTEBRA = 24  # labels 1 to 24 are vertebrae (anatomy/codes.csv)
 _SACRUM = 50
@@ -170,7 +170,7 @@ def measure_foramen(spine: Spine, disc: Disc, palette: Palette, side: Side) -> F
     patch = paint_patch(spine, palette, origin, *plane, with_canal=False)
     taken = patch.label > 0
     start = int((edge + 2.0 - back) / step)
-    reach = min(_FORAMEN_BAND_MM, 0.25 * disc.height)
+    reach = min(_FORAMEN_BAND_MM, 0.5 * joint.half_disc)
     level = [int((q - foot) / step) for q in (-reach, reach)]
     width = min(_free_run(taken[start::-1, row]) for row in range(level[0], level[1] + 1)) * step
     column = is_bone(patch.label[int((edge - width / 2 - back) / step)])
