@@ -22,9 +22,8 @@ def configure_logging(*, debug: bool) -> None:
     if not debug:
         handler.addFilter(_drop_traceback)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    if debug:
-        for room in ("cli", "pipeline", "vlm", "reporting", "grading", "segmentation", "imaging", "runtime"):
-            logging.getLogger(room).setLevel(logging.DEBUG)
+    for room in ("cli", "pipeline", "vlm", "reporting", "grading", "segmentation", "imaging", "runtime"):
+        logging.getLogger(room).setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 
 def report_fault(error: Exception, folder: Path, *, debug: bool) -> Path | None:

@@ -123,12 +123,14 @@ class TestOthers:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         written: list[tuple[object, Path]] = []
-        monkeypatch.setattr("imaging.phantom.build_phantom", lambda protocol, *, seed: (protocol, seed))
+        monkeypatch.setattr(
+            "imaging.phantom.build_phantom", lambda protocol, *, seed, setup: (protocol, seed, setup)
+        )
         monkeypatch.setattr(
             "imaging.phantom.write_phantom_study", lambda phantom, folder: written.append((phantom, folder))
         )
         assert main(["phantom", "--count", "3", "--seed", "9", "--out", str(tmp_path)]) == 0
-        assert written == [(("lumbar", seed), tmp_path / f"phantom_{seed:04d}") for seed in (9, 10, 11)]
+        assert written == [(("lumbar", seed, None), tmp_path / f"phantom_{seed:04d}") for seed in (9, 10, 11)]
         assert capsys.readouterr().out.splitlines() == [str(folder) for _, folder in written]
 
     def test_demo_makes_reads_and_prints(

@@ -24,7 +24,7 @@ from imaging.dicom.deidentify.clean import Cleaner
 from imaging.dicom.deidentify.instances import cleaned_file
 from imaging.dicom.deidentify.keys import Keys
 from imaging.dicom.deidentify.profile import policy
-from imaging.dicom.deidentify.types import Log
+from imaging.dicom.deidentify.types import IdentityLeftError, Log
 from tests.imaging.deidentify_cases import (
     BIRTH,
     CANARY,
@@ -155,12 +155,23 @@ def elements(draw: st.DrawFn, depth: int = 0) -> DataElement | None:
         items = draw(st.lists(st.lists(elements(depth + 1), max_size=3), max_size=2))
         return DataElement(tag, "SQ", Sequence([_dataset(item) for item in items]))
     kind, text = draw(KINDS), draw(TEXTS)
+    if kind == "UN" and _holds_numbers(tag):
+        return (
+            None  # pydicom cannot write them, or the check stops the file: a test of its own
+        )
     if kind in ("DS", "IS", "AS", "UN", "OB"):
         # Raw bytes that are no value of their kind, as a careless writer leaves them.
         return pydicom.dataelem.RawDataElement(  # type: ignore[return-value]
             pydicom.tag.Tag(tag), kind, 12, b"CANARY 4711 ", 0, False, True
         )
     return DataElement(tag, kind, text)
+
+
+def _holds_numbers(tag: int) -> bool:
+    """Say whether the dictionary gives a tag binary numbers."""
+    known = pydicom.datadict.dictionary_has_tag(tag) or pydicom.datadict.repeater_has_tag(tag)
+    kinds = set(pydicom.datadict.dictionary_VR(tag).split(" or ")) if known else set()
+    return bool(kinds & {"FL", "FD", "SL", "SS", "SV", "UL", "US", "UV", "AT"})
 
 
 def _dataset(drawn: list[DataElement | None]) -> Dataset:
@@ -191,6 +202,19 @@ class TestProperty:
         assert CANARY_UID.encode() not in content
         again = pydicom.dcmread(io.BytesIO(content))
         assert np.array_equal(again.pixel_array, mr_image_pixels())
+
+
+def test_words_hidden_in_binary_numbers_stop_the_file() -> None:
+    keys = Keys(b"0123456789abcdef")
+    ds = mr_image()
+    # Length to End (retired, UL): three numbers whose bytes spell the patient's name.
+    hidden = pydicom.dataelem.RawDataElement(
+        pydicom.tag.Tag(0x00080001), "UN", 12, b"CANARY 4711 ", 0, False, True
+    )
+    ds[hidden.tag] = hidden  # type: ignore[assignment]
+    source = pydicom.dcmread(io.BytesIO(written(ds)))
+    with pytest.raises(IdentityLeftError, match="left in the bytes outside any text element"):
+        cleaned_file(source, Cleaner(keys, keys.subject("p"), True, Log()), lambda _: ())
 
 
 def mr_image_pixels() -> np.ndarray:
