@@ -156,9 +156,7 @@ def elements(draw: st.DrawFn, depth: int = 0) -> DataElement | None:
         return DataElement(tag, "SQ", Sequence([_dataset(item) for item in items]))
     kind, text = draw(KINDS), draw(TEXTS)
     if kind == "UN" and _holds_numbers(tag):
-        return (
-            None  # pydicom cannot write them, or the check stops the file: a test of its own
-        )
+        return None  # pydicom cannot write them, or the check stops the file: a test of its own
     if kind in ("DS", "IS", "AS", "UN", "OB"):
         # Raw bytes that are no value of their kind, as a careless writer leaves them.
         return pydicom.dataelem.RawDataElement(  # type: ignore[return-value]
