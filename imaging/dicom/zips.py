@@ -109,7 +109,8 @@ def _is_plain_file(info: zipfile.ZipInfo) -> bool:
     mode = info.external_attr >> 16
     is_special = stat.S_IFMT(mode) not in (0, stat.S_IFREG)
     is_hidden = base_name(info).startswith(".") or info.filename.startswith("__MACOSX/")
-    return not (info.is_dir() or is_special or is_hidden)
+    # ZipInfo.is_dir fails on an entry without a name, which is read like any other.
+    return not (info.filename.endswith("/") or is_special or is_hidden)
 
 
 def _directory_bytes(stream: BinaryIO) -> int:

@@ -158,6 +158,12 @@ def names_that_are_no_utf_8(folder: Path) -> Path:
     return save(folder, raw)
 
 
+@GROUP.reads(SHAPE)
+def entries_without_a_name(folder: Path) -> Path:
+    raw = archive([f"nameless{k}.dcm" for k in range(SLICES)])
+    return save(folder, raw.replace(b"nameless", b"\0ameless"))
+
+
 @GROUP.refused(r"study\.zip: the zip archive is damaged")
 def names_that_say_utf_8_and_are_none(folder: Path) -> Path:
     raw = bytearray(archive(["\u00e9\u00e9.dcm"]))
