@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.segmentation import Row, score_points, score_space, score_vertebrae, summarise
+from benchmarks.segmentation import Row, figure_record, score_points, score_space, score_vertebrae, summarise
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from runtime.device import use_threads
 from runtime.folds import FOLD_COUNT
@@ -67,12 +67,7 @@ def figure(task: str, item: dict[str, object], rows: list[Row], real: list[Row])
     known = {row.patient: row.value for row in real if row.task == task and np.isfinite(row.value)}
     own = [row for row in rows if row.task == task and row.patient in known and np.isfinite(row.value)]
     found: dict[str, object] = {
-        "value": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "patients": interval.patients,
-        "worst_patient": item["worst_patient"],
-        "worst": item["worst"],
+        **figure_record(item, interval),
         "text": str(interval),
         "real": None,
         "difference": None,

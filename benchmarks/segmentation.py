@@ -159,14 +159,7 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "figures": {
-            task: {
-                "value": interval.value,
-                "low": interval.low,
-                "high": interval.high,
-                "patients": interval.patients,
-                "worst_patient": item["worst_patient"],
-                "worst": item["worst"],
-            }
+            task: figure_record(item, interval)
             for task, item in tasks.items()
             if isinstance(interval := item["interval"], Interval)
         },
@@ -174,6 +167,18 @@ def main() -> None:
         "checksums": {fold: model.checksum for fold, model in models.items()},
     }
     options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def figure_record(item: dict[str, object], interval: Interval) -> dict[str, object]:
+    """Return a task's figure as it is kept in the JSON record."""
+    return {
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "patients": interval.patients,
+        "worst_patient": item["worst_patient"],
+        "worst": item["worst"],
+    }
 
 
 def markdown_table(tasks: dict[str, dict[str, object]]) -> str:

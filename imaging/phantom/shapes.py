@@ -7,6 +7,7 @@ right, yaw when its front is turned to the patient's right.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +130,45 @@ def outline_excess(p: Values, t: Values, *, half_depth: float, half_width: float
     return excess + np.float32(hollow) * back * np.exp(-((t / np.float32(0.45 * half_width)) ** 2))
 
 
+class Sized(Protocol):
+    """What has the outline of a body: AP length, width and the hollow of its back, mm."""
+
+    @property
+    def depth(self) -> float:
+        """AP length."""
+
+    @property
+    def width(self) -> float:
+        """Left to right."""
+
+    @property
+    def hollow(self) -> float:
+        """How much the back is drawn in at the midline."""
+
+
+class Slipped(Sized, Protocol):
+    """A disc, whose outline leans forward where the body above has slipped."""
+
+    @property
+    def height(self) -> float:
+        """Rim to rim at the centre, mm."""
+
+    @property
+    def slip(self) -> float:
+        """Forward offset of the body above, mm."""
+
+
+def bowl(shape: Sized, p: Values, t: Values) -> Values:
+    """Return the hollow of an endplate, 1 in its middle and 0 at its rim."""
+    return np.clip(1.0 - (2 * p / shape.depth) ** 2 - (2 * t / shape.width) ** 2, 0.0, 1.0)
+
+
+def slipped_excess(disc: Slipped, p: Values, q: Values, t: Values) -> Values:
+    """Return mm beyond a disc's undisturbed outline, which leans forward with a slip; negative inside."""
+    lean = np.float32(disc.slip) * np.clip(q / max(disc.height, 1.0), -0.5, 0.5)
+    return outline_excess(p - lean, t, half_depth=disc.depth / 2, half_width=disc.width / 2, hollow=disc.hollow)
+
+
 @dataclass(frozen=True)
 class Body:
     """A vertebral body, or one segment of the sacrum.
@@ -164,15 +204,12 @@ class Body:
     def top(self, p: Values, t: Values) -> Values:
         """Return q of the upper endplate."""
         slope = np.float32(np.tan(self.wedge / 2))
-        return np.float32(self.height / 2) + slope * p - np.float32(self.concavity_top) * self._bowl(p, t)
+        return np.float32(self.height / 2) + slope * p - np.float32(self.concavity_top) * bowl(self, p, t)
 
     def bottom(self, p: Values, t: Values) -> Values:
         """Return q of the lower endplate."""
         slope = np.float32(np.tan(self.wedge / 2))
-        return -np.float32(self.height / 2) - slope * p + np.float32(self.concavity_bottom) * self._bowl(p, t)
-
-    def _bowl(self, p: Values, t: Values) -> Values:
-        return np.clip(1.0 - (2 * p / self.depth) ** 2 - (2 * t / self.width) ** 2, 0.0, 1.0)
+        return -np.float32(self.height / 2) - slope * p + np.float32(self.concavity_bottom) * bowl(self, p, t)
 
     def excess(self, p: Values, q: Values, t: Values) -> Values:
         """Return mm beyond the outline, the waist included; negative inside."""
@@ -256,10 +293,7 @@ class Disc:
 
     def excess(self, p: Values, q: Values, t: Values) -> Values:
         """Return mm beyond the undisturbed outline, which leans forward with a slip; negative inside."""
-        lean = np.float32(self.slip) * np.clip(q / max(self.height, 1.0), -0.5, 0.5)
-        return outline_excess(
-            p - lean, t, half_depth=self.depth / 2, half_width=self.width / 2, hollow=self.hollow
-        )
+        return slipped_excess(self, p, q, t)
 
     def extension(self, p: Values, t: Values) -> Values:
         """Return by how many mm the disc passes its outline in the direction of a point."""
@@ -283,10 +317,10 @@ class Disc:
         half = self.height / 2 + np.float32(np.tan(self.wedge / 2)) * p
         if self.side_wedge:
             half = np.maximum(half + np.float32(np.tan(self.side_wedge / 2)) * t, np.float32(0.3))
-        bowl = 3.0 * np.clip(-excess / 4.0, 0.0, 1.0)
+        deeper = 3.0 * np.clip(-excess / 4.0, 0.0, 1.0)
         rounding = np.sqrt(np.clip(1.0 - 0.8 * np.clip(excess / (extent + 1e-3), 0.0, 1.0) ** 2, 0.0, 1.0))
         dome = 1.0 + 0.15 * np.clip(extent - 2.0, 0.0, 3.0)
-        inside: NDArray[np.bool_] = (excess <= extent) & (np.abs(q) <= half * rounding * dome + bowl)
+        inside: NDArray[np.bool_] = (excess <= extent) & (np.abs(q) <= half * rounding * dome + deeper)
         return inside
 
     def margin(self, t: float) -> float:

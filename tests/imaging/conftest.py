@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from imaging.types import Study
+
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -96,3 +98,7 @@ def smooth_volume() -> NDArray[np.uint16]:
     """Return (5, 120, 100) = (slices, rows, columns), every pixel its own value, smooth within a slice."""
     k, j, i = np.meshgrid(np.arange(5), np.arange(120), np.arange(100), indexing="ij")
     return (k * 700 + j * 5 + i % 7).astype(np.uint16)
+
+
+def same_voxels(study: Study, volume: NDArray[np.uint16]) -> bool:
+    return np.array_equal(study.series[0].volume.array, volume.transpose(2, 1, 0))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import DISC_LEVELS
-from imaging.types import Spacing
+from imaging.types import Plane, Sequence, Series, SourceKind, Spacing, Study, Volume
 from segmentation.evidence import usual_lengths, usual_step
 from segmentation.types import SliceMaps
 
@@ -231,3 +231,9 @@ def picture_of(classes: NDArray[np.uint8]) -> NDArray[np.float32]:
     picture = classes.astype(np.float32) * 100 + 1
     picture[0, 0] = 0.9  # the corner differs, so that the background does not count as padding
     return picture
+
+
+def study_of(image: np.ndarray) -> Study:
+    array = np.ascontiguousarray(image.astype(np.float32).T[:, :, None])
+    volume = Volume(array, None, None, array.shape)
+    return Study("key", SourceKind.PICTURE, "lumbar", (Series("S1", None, Plane.SAGITTAL, Sequence.T2, volume),))

@@ -264,8 +264,6 @@ def test_two_processes_write_the_same_bytes(tiny_folder: Path, lumbar: Protocol)
 
 @pytest.fixture(scope="module")
 def shipped() -> Drafter:
-    if not (load_settings().weights_dir / SHIPPED / "checksums.json").is_file():
-        pytest.skip(f"no weights/{SHIPPED} here")
     return Drafter.load(device="cpu")
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas, View
 from imaging.phantom.cervical.arch import FORAMEN_T_MM
-from imaging.phantom.cervical.curve import STEP_MM
 from imaging.phantom.cervical.obstacle import Obstacle
 from imaging.phantom.cervical.place import Neck
+from imaging.phantom.curve import STEP_MM
 from imaging.phantom.tissues import Palette
 
 CANAL_LABEL = 100

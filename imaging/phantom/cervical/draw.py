@@ -9,14 +9,12 @@ signal of the cord (only where the cord is pressed).
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
 
 from imaging.phantom.cervical.arch import FORAMEN_MM
 from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan, Plaque, lobe, narrowing_by_slip
 from imaging.phantom.cervical.tables import PrevalenceRow, Tables
-from imaging.phantom.tissues import load_tissues
+from imaging.phantom.draw import PFIRRMANN, Liability, clipped, nucleus_t2
 
-_GRADES = ("I", "II", "III", "IV", "V")
 # Share of the healthy height that is gone, by grade (low, high): own choice inside the words of the grades.
 _LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.35), "V": (0.64, 0.70)}
 # AP diameter that a moderate and a severe stenosis leave, mm, inside the limits of the rule by 0.2 mm and more.
@@ -108,18 +106,14 @@ def _within(row: dict[str, float], rng: np.random.Generator) -> float:
     return float(np.clip(rng.normal(row["mean"], row["sd"]), row["low"], row["high"]))
 
 
-def _clipped(rng: np.random.Generator, sd: float) -> float:
-    return float(np.clip(rng.normal(0.0, sd), -2 * sd, 2 * sd))
-
-
 def _draw_body(tables: Tables, name: str, scale: float, rng: np.random.Generator) -> BodyPlan:
     row = tables.vertebrae[name]
     return BodyPlan(
         name=name,
-        height=scale * row.height + _clipped(rng, tables.height_sd),
-        depth=scale * row.depth + _clipped(rng, tables.depth_sd),
-        width=scale * row.width + _clipped(rng, tables.depth_sd),
-        wedge=float(np.radians(row.wedge + _clipped(rng, 0.6))),
+        height=scale * row.height + clipped(rng, tables.height_sd),
+        depth=scale * row.depth + clipped(rng, tables.depth_sd),
+        width=scale * row.width + clipped(rng, tables.depth_sd),
+        wedge=float(np.radians(row.wedge + clipped(rng, 0.6))),
     )
 
 
@@ -143,35 +137,12 @@ def _disc_wedges(
     return wedges | {name: float(part) for name, part in zip(moving, parts, strict=True)}
 
 
-class _Liability:
-    """Correlated uniform numbers of one level: high means worn."""
-
-    def __init__(self, tables: Tables, patient: float, rng: np.random.Generator) -> None:
-        share = tables.copula
-        self._shared = np.sqrt(share["patient"]) * patient + np.sqrt(share["level"]) * rng.normal()
-        self._own = np.sqrt(1.0 - share["patient"] - share["level"])
-        self._rng = rng
-
-    def quantile(self) -> float:
-        """Return a number from 0 to 1, uniform over patients and levels."""
-        return float(norm.cdf(self._shared + self._own * self._rng.normal()))
-
-    def step(self, counts: list[int]) -> int:
-        """Return a step of an ordered scale with these counts, best step first."""
-        borders = np.cumsum(counts) / np.sum(counts)
-        return int(np.searchsorted(borders, self.quantile(), side="right").clip(0, len(counts) - 1))
-
-    def happens(self, count: int, n: int) -> bool:
-        """Return whether something with rate count / n is there."""
-        return self.quantile() > 1.0 - count / n
-
-
 def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: np.random.Generator) -> DiscPlan:
     rates = tables.prevalence.get(name, tables.prevalence[_LOWER_THORACIC])
-    liability = _Liability(tables, patient.liability, rng)
-    grade = _GRADES[liability.step(rates.pfirrmann)]
+    liability = Liability(tables.copula, patient.liability, rng)
+    grade = PFIRRMANN[liability.step(rates.pfirrmann)]
     row = tables.discs[name]
-    healthy = patient.scale * row.height + _clipped(rng, row.sd)
+    healthy = patient.scale * row.height + clipped(rng, row.sd)
     healthy = max(healthy, 1.1 * (row.lower or 3.5))  # an unworn disc is never narrowed
     height = healthy * (1.0 - float(rng.uniform(*_LOSS[grade])))
     if grade in ("III", "IV") and liability.happens(rates.narrowing, rates.n):
@@ -187,7 +158,7 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
         height=height,
         wedge=wedge * min(1.0, 0.35 + 0.65 * height / healthy),
         pfirrmann=grade,
-        nucleus_t2=_nucleus_t2(grade, rng),
+        nucleus_t2=nucleus_t2(grade, rng),
         bulge=bulge,
         focal=focal.height,
         focal_t=focal.t,
@@ -208,7 +179,7 @@ def _draw_disc(tables: Tables, name: str, patient: _Patient, wedge: float, rng: 
 
 
 def _draw_foramen(
-    root: float, rates: PrevalenceRow, liability: _Liability, rng: np.random.Generator
+    root: float, rates: PrevalenceRow, liability: Liability, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Return how far uncus and facet close one foramen so that it keeps the drawn share of its root's width."""
     step = liability.step(rates.foramen)
@@ -235,7 +206,7 @@ def _draw_canal(
     tables: Tables,
     open_ap: float,
     rates: PrevalenceRow,
-    liability: _Liability,
+    liability: Liability,
     rng: np.random.Generator,
 ) -> tuple[float, _Focal, float]:
     """Return bulge, herniation and flavum that leave the drawn AP diameter in the midline of an open canal."""
@@ -285,8 +256,3 @@ def _slip(tables: Tables, rng: np.random.Generator) -> float:
     """Draw a slip in mm: 2 to 3 in four of five (16.4 against 3.4 % of patients; Suzuki), else up to 5."""
     size = rng.uniform(2.4, 3.0) if rng.random() < 0.83 else rng.uniform(3.0, 5.0)
     return float(size if rng.random() < tables.forward_slip_share else -size)
-
-
-def _nucleus_t2(grade: str, rng: np.random.Generator) -> float:
-    _, discs = load_tissues()
-    return float(discs[grade].nucleus_t2 * np.exp(np.clip(rng.normal(0.0, 0.08), -0.15, 0.15)))

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from anatomy import disc_label, vertebra_label
-from imaging.phantom.cervical.curve import STEP_MM, CanalCurve, Node, Samples, build_curve
+from imaging.phantom.cervical.curve import CanalCurve, Node, build_curve
 from imaging.phantom.cervical.obstacle import Obstacle
 from imaging.phantom.cervical.plan import BodyPlan, DiscPlan, NeckPlan
 from imaging.phantom.cervical.shapes import NeckBody, NeckDisc
 from imaging.phantom.cervical.tables import Tables
+from imaging.phantom.curve import STEP_MM, Samples
 from imaging.phantom.shapes import Frame
 
 _MEAN_BOWL = 0.96  # mean depth of a bowl over its middle third, a share of its deepest

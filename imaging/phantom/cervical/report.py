@@ -1,11 +1,11 @@
 """The words of a cervical phantom's reference report (``configs/phantom/report_cervical.yaml``)."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from anatomy import Condition
 from imaging.phantom.cervical.tables import load_tables
-from imaging.phantom.report import ReportParts
+from imaging.phantom.report import ReportParts, asked_lines, level_sentences, numbered
 from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.types import Phantom, TruthGrade
 
@@ -15,7 +15,7 @@ _STRAIGHT_DEG = 4.0  # either way; own choice
 def report_parts(phantom: Phantom) -> ReportParts:
     """Return technique, alignment and findings level by level, and impression."""
     levels = (_level_text(phantom, level.name) for level in phantom.levels)
-    return ReportParts(_words()["technique"], (_alignment(phantom), *levels), tuple(_impression(phantom)))
+    return ReportParts(_words()["technique"], (_alignment(phantom), *levels), _impression(phantom))
 
 
 @cache
@@ -31,11 +31,7 @@ def _alignment(phantom: Phantom) -> str:
 
 def _level_text(phantom: Phantom, level: str) -> str:
     words = _words()
-    sentences = [
-        words["findings"][grade.condition.value][grade.grade].format(**_values(phantom, grade))
-        for grade in phantom.grades
-        if grade.level == level and grade.grade in words["findings"].get(grade.condition.value, {})
-    ]
+    sentences = level_sentences(phantom, level, words["findings"], partial(_values, phantom))
     return f"{level}: {' '.join(sentences)}" if sentences else str(words["normal"].format(level=level))
 
 
@@ -58,7 +54,7 @@ def _values(phantom: Phantom, grade: TruthGrade) -> dict[str, str]:
     }
 
 
-def _impression(phantom: Phantom) -> list[str]:
+def _impression(phantom: Phantom) -> tuple[str, ...]:
     """Return numbered lines: compression and stenosis, worst first, then herniations, slips, severe foramina."""
     table = _words()["impression"]
     asked = (
@@ -70,10 +66,5 @@ def _impression(phantom: Phantom) -> list[str]:
         ("slip", Condition.SPONDYLOLISTHESIS, "present"),
         ("foramen", Condition.NEURAL_FORAMINAL_NARROWING, "severe"),
     )
-    lines = [
-        table[key].format(**_values(phantom, grade))
-        for key, condition, step in asked
-        for grade in phantom.grades
-        if grade.condition is condition and grade.grade == step
-    ]
-    return [f"{number}. {line}" for number, line in enumerate(lines or [table["none"]], start=1)]
+    lines = asked_lines(phantom, table, asked, partial(_values, phantom))
+    return numbered(lines or [table["none"]])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.phantom.shapes import Frame, Values, outline_excess
+from imaging.phantom.shapes import Frame, Values, bowl, outline_excess, slipped_excess
 
 _WAIST_MM = 0.9
 _LIP_MM = 0.8  # the front of the lower endplate hangs down; own choice
@@ -60,7 +60,7 @@ class NeckBody:
         slope = np.float32(np.tan(self.wedge / 2))
         backward = np.clip(0.75 - p / self.depth, 0.0, 1.0)  # the processes are lower in front
         rise = np.float32(self.uncus) * self._side(t, 1.0 / (1.0 - _TAPER)) * backward
-        return np.float32(self.height / 2) + slope * p - np.float32(self.bowl_top) * self._bowl(p, t) + rise
+        return np.float32(self.height / 2) + slope * p - np.float32(self.bowl_top) * bowl(self, p, t) + rise
 
     def bottom(self, p: Values, t: Values) -> Values:
         """Return q of the lower endplate."""
@@ -68,16 +68,13 @@ class NeckBody:
         lip = np.float32(_LIP_MM) * np.clip(4 * p / self.depth - 1.0, 0.0, 1.0) ** 2
         rise = np.float32(self.bevel) * self._side(t, 1.0)
         return (
-            -np.float32(self.height / 2) - slope * p + np.float32(self.bowl_bottom) * self._bowl(p, t) + rise - lip
+            -np.float32(self.height / 2) - slope * p + np.float32(self.bowl_bottom) * bowl(self, p, t) + rise - lip
         )
 
     def _side(self, t: Values, widen: float) -> Values:
         reach = np.abs(t) / np.float32(widen * self.width / 2)
         rise = np.clip((reach - _UNCUS_FROM) / (1.0 - _UNCUS_FROM), 0.0, 1.0)
         return np.asarray(rise * np.sqrt(rise))
-
-    def _bowl(self, p: Values, t: Values) -> Values:
-        return np.clip(1.0 - (2 * p / self.depth) ** 2 - (2 * t / self.width) ** 2, 0.0, 1.0)
 
     def excess(self, p: Values, q: Values, t: Values) -> Values:
         """Return mm beyond the outline, waist and spurs included; negative inside."""
@@ -142,10 +139,7 @@ class NeckDisc:
 
     def excess(self, p: Values, q: Values, t: Values) -> Values:
         """Return mm beyond the outline, which leans forward with a slip; negative inside."""
-        lean = np.float32(self.slip) * np.clip(q / max(self.height, 1.0), -0.5, 0.5)
-        return outline_excess(
-            p - lean, t, half_depth=self.depth / 2, half_width=self.width / 2, hollow=self.hollow
-        )
+        return slipped_excess(self, p, q, t)
 
     def half(self, p: Values) -> Values:
         """Return half the height at p."""
@@ -154,8 +148,8 @@ class NeckDisc:
     def inside(self, p: Values, q: Values, t: Values) -> NDArray[np.bool_]:
         """Return where a point lies in the disc; endplates' bowls count, bodies are painted over it."""
         excess = self.excess(p, q, t)
-        bowl = 2.5 * np.clip(-excess / 3.0, 0.0, 1.0)
+        deeper = 2.5 * np.clip(-excess / 3.0, 0.0, 1.0)
         side = np.clip((np.abs(t) / np.float32(self.width / 2) - 0.6) / 0.4, 0.0, 1.0)
         half = np.maximum(self.half(p), 0.3)
-        inside: NDArray[np.bool_] = (excess <= 0) & (q <= half + bowl + self.rise * side) & (q >= -half - bowl)
+        inside: NDArray[np.bool_] = (excess <= 0) & (q <= half + deeper + self.rise * side) & (q >= -half - deeper)
         return inside

@@ -2,24 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.phantom.tables import changed, phantom_file, read_yaml
-from runtime.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class BodyRow:
-    """Norm of a vertebral body in mm; ``wedge`` in degrees, positive when taller in front."""
-
-    height: float
-    depth: float
-    width: float
-    wedge: float
+from imaging.phantom.tables import BodyRow, by_level, load_region
 
 
 @dataclass(frozen=True)
@@ -68,9 +56,7 @@ class Tables:
 
     def by_level(self, name: str) -> NDArray[np.float64]:
         """Spread a table of ``canal`` over all discs, head to foot: linear between rows, constant past them."""
-        names, table = list(self.discs), self.canal[name]
-        known = [names.index(level) for level in table]
-        return np.asarray(np.interp(np.arange(len(names)), known, list(table.values())))
+        return by_level(self.canal[name], list(self.discs))
 
 
 def load_tables(changes: Mapping[str, Any] | None = None) -> Tables:
@@ -82,17 +68,6 @@ def load_tables(changes: Mapping[str, Any] | None = None) -> Tables:
     Raises:
         ConfigError: If file or changes have unknown or missing keys.
     """
-    file = phantom_file("cervical")
-    rows = changed(_table(), changes or {}, name=file.name)
-    try:
-        rows["vertebrae"] = {name: BodyRow(**row) for name, row in rows["vertebrae"].items()}
-        rows["discs"] = {name: DiscRow(**row) for name, row in rows["discs"].items()}
-        rows["prevalence"] = {name: PrevalenceRow(**row) for name, row in rows["prevalence"].items()}
-        return Tables(**rows)
-    except (TypeError, KeyError) as error:
-        raise ConfigError(f"{file.name}: unknown or missing keys: {error}") from error
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return read_yaml(phantom_file("cervical"))
+    return load_region(
+        "cervical", Tables, changes, rows={"vertebrae": BodyRow, "discs": DiscRow, "prevalence": PrevalenceRow}
+    )

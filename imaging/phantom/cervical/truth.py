@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from anatomy import Condition, Side, load_protocol
 from imaging.phantom.cervical.canal import behind_body
-from imaging.phantom.cervical.curve import STEP_MM
 from imaging.phantom.cervical.measure import Canal, Outline, Ruler, Stretch
 from imaging.phantom.cervical.place import Neck
 from imaging.phantom.cervical.rules import (
@@ -23,6 +22,7 @@ from imaging.phantom.cervical.rules import (
     grade_pfirrmann,
 )
 from imaging.phantom.cervical.shapes import NeckDisc
+from imaging.phantom.curve import STEP_MM
 from imaging.phantom.scene import Truth
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import TruthBox, TruthGrade, TruthLevel, TruthMeasurement

@@ -4,31 +4,21 @@ Canal coordinates of a point: the index of the sample of the curve that is neare
 the sacrum first), d, the distance from the curve in that view, positive to the front, and t, to the right.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from imaging.phantom.shapes import Values
-
-_STEP_MM = 0.5
-
-Samples = NDArray[np.float64]
-"""One value for each sample of the curve."""
+from imaging.phantom.curve import STEP_MM, Samples, SideCurve
 
 
 @dataclass(frozen=True)
-class CanalCurve:
+class CanalCurve(SideCurve):
     """The middle of the thecal sac, sacrum first, and what surrounds it.
 
     Attributes:
-        x: Samples, RAS+ mm.
-        y: Samples, RAS+ mm.
-        z: Samples, RAS+ mm.
-        normal_y: Forward unit normal of the curve.
-        normal_z: Forward unit normal of the curve.
         node: Position among the nodes of the curve (0 = first), for tables by level.
         sac_half_ap: Half the AP diameter of the sac, mm; 0 below its end.
         sac_half_width: Half its width, mm.
@@ -36,34 +26,11 @@ class CanalCurve:
         back_gap: From the sac to the laminae, mm.
     """
 
-    x: Samples
-    y: Samples
-    z: Samples
-    normal_y: Samples
-    normal_z: Samples
     node: Samples
     sac_half_ap: Samples
     sac_half_width: Samples
     bony_half_width: Samples
     back_gap: Samples
-    _tree: cKDTree = field(repr=False)
-
-    def coordinates(self, y: Values, z: Values) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return the nearest sample and the signed distance d (mm, positive to the front) of world points."""
-        yy, zz = np.broadcast_arrays(y, z)
-        points = np.column_stack([yy.ravel(), zz.ravel()])
-        _, index = self._tree.query(points)
-        index = np.asarray(index).reshape(yy.shape)
-        d = (yy - self.y[index]) * self.normal_y[index] + (zz - self.z[index]) * self.normal_z[index]
-        return index, d.astype(np.float32)
-
-    def at_height(self, z: Values) -> NDArray[np.float32]:
-        """Return y of the curve at a height z; past its ends the end's y."""
-        return np.interp(z, self.z, self.y).astype(np.float32)
-
-    def nearest(self, y: float, z: float) -> int:
-        """Return the sample nearest to a point."""
-        return int(self._tree.query([y, z])[1])
 
 
 def build_curve(
@@ -80,7 +47,7 @@ def build_curve(
     """
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(nodes, axis=0), axis=1))])
     spline = CubicSpline(length, nodes)
-    along = np.arange(0.0, length[-1], _STEP_MM)
+    along = np.arange(0.0, length[-1], STEP_MM)
     position, tangent = spline(along), spline(along, 1)
     tangent = tangent[:, 1:] / np.hypot(*tangent[:, 1:].T)[:, None]
     node = np.interp(along, length, np.arange(len(nodes)))
@@ -98,5 +65,5 @@ def build_curve(
         sac_half_width=0.5 * np.interp(node, np.arange(len(nodes)), sac_width) * taper,
         bony_half_width=0.5 * np.interp(node, np.arange(len(nodes)), bony_width),
         back_gap=1.0 + 2.6 * np.clip(pad, 0.0, 1.0),
-        _tree=cKDTree(position[:, 1:]),
+        tree=cKDTree(position[:, 1:]),
     )

@@ -7,45 +7,15 @@ drawn for these. Posture, shape of a herniation and distractors are drawn in ``d
 """
 
 import numpy as np
-from scipy.stats import norm
 
+from imaging.phantom.draw import PFIRRMANN, Liability, clipped, nucleus_t2
 from imaging.phantom.lumbar.draw_more import add_fracture, add_haemangioma, add_posture, add_transition, wear_more
 from imaging.phantom.lumbar.plan import BodyPlan, DiscPlan, SpinePlan
 from imaging.phantom.lumbar.tables import DiscRow, Tables
-from imaging.phantom.tissues import load_tissues
 
-_GRADES = ("I", "II", "III", "IV", "V")
 # Share of the healthy height that is gone, by grade (low, high). Grade V is collapsed: above the 60 % of the
 # modified Pfirrmann scale's last step; grade IV normal to moderately low; own choice inside these words.
 _LOSS = {"I": (0.0, 0.0), "II": (0.0, 0.05), "III": (0.0, 0.15), "IV": (0.1, 0.4), "V": (0.66, 0.75)}
-
-
-class Liability:
-    """Correlated uniform numbers of one level: high means worn."""
-
-    def __init__(self, tables: Tables, patient: float, rng: np.random.Generator) -> None:
-        share = tables.copula
-        self._shared = np.sqrt(share["patient"]) * patient + np.sqrt(share["level"]) * rng.normal()
-        self._own = np.sqrt(1.0 - share["patient"] - share["level"])
-        self._rng = rng
-
-    @property
-    def wear(self) -> float:
-        """Return the level's wear, 0 to 1."""
-        return float(norm.cdf(self._shared / np.sqrt(1.0 - self._own**2)))
-
-    def quantile(self) -> float:
-        """Return a number from 0 to 1, uniform over patients and levels."""
-        return float(norm.cdf(self._shared + self._own * self._rng.normal()))
-
-    def step(self, counts: list[int]) -> int:
-        """Return a step of an ordered scale with these counts, best step first."""
-        borders = np.cumsum(counts) / np.sum(counts)
-        return int(np.searchsorted(borders, self.quantile(), side="right").clip(0, len(counts) - 1))
-
-    def happens(self, count: float, n: float) -> bool:
-        """Return whether something with rate count / n is there."""
-        return self.quantile() > 1.0 - count / n
 
 
 def draw_plan(tables: Tables, *, seed: int) -> SpinePlan:
@@ -71,7 +41,7 @@ def draw_plan(tables: Tables, *, seed: int) -> SpinePlan:
     more = np.random.default_rng((seed, 6))
     discs = []
     for name in reversed(tables.discs):
-        liability = Liability(tables, patient, rng)
+        liability = Liability(tables.copula, patient, rng)
         disc = _draw_disc(tables, name, scale * grown, sac_ap, liability, rng)
         discs.append(wear_more(disc, tables, age=age, liability=liability, rng=more))
     slope = tables.sacrum["slope"]
@@ -103,15 +73,11 @@ def _draw_body(tables: Tables, name: str, scale: float, rng: np.random.Generator
     row = tables.vertebrae[name]
     return BodyPlan(
         name=name,
-        height=scale * row.height + _clipped(rng, tables.height_sd),
-        depth=scale * row.depth + _clipped(rng, tables.depth_sd),
-        width=scale * row.width + _clipped(rng, tables.depth_sd),
-        wedge=float(np.radians(row.wedge + _clipped(rng, 0.8))),
+        height=scale * row.height + clipped(rng, tables.height_sd),
+        depth=scale * row.depth + clipped(rng, tables.depth_sd),
+        width=scale * row.width + clipped(rng, tables.depth_sd),
+        wedge=float(np.radians(row.wedge + clipped(rng, 0.8))),
     )
-
-
-def _clipped(rng: np.random.Generator, sd: float) -> float:
-    return float(np.clip(rng.normal(0.0, sd), -2 * sd, 2 * sd))
 
 
 def _draw_disc(
@@ -119,7 +85,7 @@ def _draw_disc(
 ) -> DiscPlan:
     row = tables.discs[name]
     rates = tables.prevalence.get(name, tables.prevalence["T11-T12"])
-    grade = _GRADES[liability.step(rates.pfirrmann)]
+    grade = PFIRRMANN[liability.step(rates.pfirrmann)]
     healthy = _healthy_height(row, scale, rng)
     height = healthy * (1.0 - float(rng.uniform(*_LOSS[grade])))
     if grade in ("III", "IV") and liability.happens(rates.narrowing, rates.n):
@@ -133,7 +99,7 @@ def _draw_disc(
         height=height,
         wedge=float(np.radians(row.wedge)) * height / healthy,
         pfirrmann=grade,
-        nucleus_t2=_nucleus_t2(grade, rng),
+        nucleus_t2=nucleus_t2(grade, rng),
         bulge=float(rng.uniform(1.8, 3.4)) if bulges else float(rng.uniform(0.0, 0.4)),
         focal=float(rng.uniform(3.5, 6.0)) if herniates else 0.0,
         focal_t=float(rng.choice([-1.0, 0.0, 1.0]) * rng.uniform(4.0, 7.0)) if herniates else 0.0,
@@ -151,15 +117,10 @@ def _draw_disc(
 
 def _healthy_height(row: DiscRow, scale: float, rng: np.random.Generator) -> float:
     """Draw a height inside the published range, so that an unworn disc is never narrowed."""
-    height = scale * row.height + _clipped(rng, row.sd)
+    height = scale * row.height + clipped(rng, row.sd)
     if row.lower is None or row.upper is None:
         return height
     return float(np.clip(height, row.lower * 1.12, row.upper))
-
-
-def _nucleus_t2(grade: str, rng: np.random.Generator) -> float:
-    _, discs = load_tissues()
-    return float(discs[grade].nucleus_t2 * np.exp(np.clip(rng.normal(0.0, 0.08), -0.15, 0.15)))
 
 
 def _canal_target(

@@ -13,7 +13,7 @@ _MOST_BEND = 1.4  # of a disc's usual wedge; own choice
 
 
 class Wear(Protocol):
-    """Correlated draws of one level (``draw.Liability``)."""
+    """Correlated draws of one level (``imaging.phantom.draw.Liability``)."""
 
     @property
     def wear(self) -> float:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.lumbar.plan import DiscPlan
-from imaging.phantom.lumbar.tables import Tables, by_level
+from imaging.phantom.lumbar.tables import Tables
 from imaging.phantom.shapes import Disc, Values
+from imaging.phantom.tables import by_level
 
 RECESS_INWARD_MM = 5.5  # from the plane of the foramen to the middle of the lateral recess
 _SUPERIOR_MM = (3.4, 7.2)  # half thickness, half length of its section

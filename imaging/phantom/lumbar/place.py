@@ -13,8 +13,9 @@ from imaging.phantom.lumbar.facets import Joint, build_joints, foramen_w
 from imaging.phantom.lumbar.plan import BodyPlan, DiscPlan, SpinePlan
 from imaging.phantom.lumbar.posture import body_leans
 from imaging.phantom.lumbar.sacrum import SACRUM_LABEL, place_sacrum
-from imaging.phantom.lumbar.tables import Tables, by_level
+from imaging.phantom.lumbar.tables import Tables
 from imaging.phantom.shapes import Body, Bulges, Disc, Frame
+from imaging.phantom.tables import by_level
 
 _MEAN_BOWL = 0.96  # mean depth of a bowl over its middle third, a share of its deepest
 

@@ -1,10 +1,10 @@
 """The words of a lumbar phantom's reference report (``configs/phantom/report_lumbar.yaml``)."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from anatomy import Condition
-from imaging.phantom.report import ReportParts
+from imaging.phantom.report import ReportParts, asked_lines, level_sentences, numbered
 from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.types import Phantom, TruthGrade
 
@@ -14,7 +14,7 @@ def report_parts(phantom: Phantom) -> ReportParts:
     whole = _whole_spine(phantom)
     levels = tuple(_level_text(phantom, level.name) for level in phantom.levels)
     return ReportParts(
-        _words()["technique"], (*([" ".join(whole)] if whole else []), *levels), tuple(_impression(phantom))
+        _words()["technique"], (*([" ".join(whole)] if whole else []), *levels), _impression(phantom)
     )
 
 
@@ -48,11 +48,7 @@ def _whole_spine(phantom: Phantom) -> list[str]:
 
 def _level_text(phantom: Phantom, level: str) -> str:
     words = _words()
-    sentences = [
-        words["findings"][grade.condition.value][grade.grade].format(**_values(phantom, grade))
-        for grade in phantom.grades
-        if grade.level == level and grade.grade in words["findings"].get(grade.condition.value, {})
-    ]
+    sentences = level_sentences(phantom, level, words["findings"], partial(_values, phantom))
     if sentences:
         return f"{level}: {' '.join(sentences)}"
     # Foramina and recesses of the thoracic levels are not graded: nothing is said of them.
@@ -91,7 +87,7 @@ def _herniation_values(phantom: Phantom, level: str) -> dict[str, str]:
     return {}
 
 
-def _impression(phantom: Phantom) -> list[str]:
+def _impression(phantom: Phantom) -> tuple[str, ...]:
     """Return numbered lines: stenoses, worst first, then herniations, slips, severe foramina and recesses."""
     table = _words()["impression"]
     asked = (
@@ -102,11 +98,6 @@ def _impression(phantom: Phantom) -> list[str]:
         ("foramen", Condition.NEURAL_FORAMINAL_NARROWING, "severe"),
         ("subarticular", Condition.SUBARTICULAR_STENOSIS, "severe"),
     )
-    lines = [
-        table[key].format(**_values(phantom, grade))
-        for key, condition, step in asked
-        for grade in phantom.grades
-        if grade.condition is condition and grade.grade == step
-    ]
+    lines = asked_lines(phantom, table, asked, partial(_values, phantom))
     whole = [line for line in _whole_spine(phantom) if "haemangioma" not in line]
-    return [f"{number}. {line}" for number, line in enumerate([*lines, *whole] or [table["none"]], start=1)]
+    return numbered([*lines, *whole] or [table["none"]])

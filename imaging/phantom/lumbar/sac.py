@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.phantom.canvas import Canvas, View
+from imaging.phantom.curve import STEP_MM
 from imaging.phantom.lumbar.place import Spine
 from imaging.phantom.shapes import Disc, Values
 from imaging.phantom.tissues import Palette
@@ -18,7 +19,6 @@ from imaging.phantom.tissues import Palette
 CANAL_LABEL = 100
 _FLAVUM_HALF_LENGTH_MM = 9.0
 _DURA_MM = 0.6  # the dark line around the sac; the dura itself is thinner, its chemical shift is not modelled here
-_STEP_MM = 0.5  # between the samples of the curve
 _LEAN_MM = 3.0  # how far a leaning disc's plane strays along the canal, at the sides of the sac
 _PRESS_MM = 7.0  # along the canal, over which a thick ligament fades; own choice
 
@@ -34,7 +34,7 @@ class CanalView:
 
     def near(self, sample: int, reach_mm: float) -> "CanalView | None":
         """Return the part within some mm along the canal of a sample; None when there is none."""
-        close = np.abs(self.index - sample) * _STEP_MM <= reach_mm
+        close = np.abs(self.index - sample) * STEP_MM <= reach_mm
         if not close.any():
             return None
         window = tuple(_span(close, axis) for axis in range(3))
@@ -120,7 +120,7 @@ def _along(inside: CanalView, spine: Spine, disc: Disc) -> NDArray[np.float32]:
     """Return mm along the canal from a disc's plane, positive to the head."""
     at = disc_sample(spine, disc)
     lean = np.float32(np.tan(disc.frame.roll))
-    along = ((inside.index - at) * np.float32(_STEP_MM)).astype(np.float32)
+    along = ((inside.index - at) * np.float32(STEP_MM)).astype(np.float32)
     return np.asarray(along + inside.t * lean if lean else along, dtype=np.float32)
 
 

@@ -1,25 +1,10 @@
 """Norms of the lumbar phantom (``configs/phantom/lumbar.yaml``) as typed rows; unknown keys are refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imaging.phantom.tables import changed, phantom_file, read_yaml
-from runtime.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class BodyRow:
-    """Norm of a vertebral body in mm; ``wedge`` in degrees, positive when taller in front."""
-
-    height: float
-    depth: float
-    width: float
-    wedge: float
+from imaging.phantom.tables import BodyRow, load_region
 
 
 @dataclass(frozen=True)
@@ -85,24 +70,6 @@ def load_tables(changes: Mapping[str, Any] | None = None) -> Tables:
     Raises:
         ConfigError: If file or changes have unknown or missing keys.
     """
-    file = phantom_file("lumbar")
-    rows = changed(_table(), changes or {}, name=file.name)
-    try:
-        rows["vertebrae"] = {name: BodyRow(**row) for name, row in rows["vertebrae"].items()}
-        rows["discs"] = {name: DiscRow(**row) for name, row in rows["discs"].items()}
-        rows["prevalence"] = {name: PrevalenceRow(**row) for name, row in rows["prevalence"].items()}
-        return Tables(**rows)
-    except (TypeError, KeyError) as error:
-        raise ConfigError(f"{file.name}: unknown or missing keys: {error}") from error
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return read_yaml(phantom_file("lumbar"))
-
-
-def by_level(table: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:
-    """Spread a table by level over names, cranial to caudal; between rows linear, past the ends constant."""
-    known = [(names.index(name), value) for name, value in table.items() if name in names]
-    index, values = zip(*sorted(known), strict=True)
-    return np.asarray(np.interp(np.arange(len(names)), index, values))
+    return load_region(
+        "lumbar", Tables, changes, rows={"vertebrae": BodyRow, "discs": DiscRow, "prevalence": PrevalenceRow}
+    )

@@ -4,12 +4,13 @@ from functools import cache
 from typing import Any
 
 from anatomy import Condition, Side
-from imaging.phantom.report import ReportParts
+from imaging.phantom.report import ReportParts, numbered
 from imaging.phantom.sacroiliac.truth import LEVEL, LEVEL_SCORE
 from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.types import Phantom
 
 _TOTAL_SHARE = 0.9  # bridged from here on is called complete; own choice
+_HALVES = ("upper", "lower")
 
 
 def report_parts(phantom: Phantom) -> ReportParts:
@@ -48,9 +49,6 @@ def _oedema(phantom: Phantom, side: Side) -> str:
     return str(words["there"].format(where=where, depth=f"{depth:.0f}"))
 
 
-_HALVES = ("upper", "lower")
-
-
 def _structure(phantom: Phantom, side: Side) -> list[str]:
     """Return sentences on erosion, sclerosis, fat, ankylosis and width, as far as there is something to say."""
     words = _words()
@@ -83,4 +81,4 @@ def _impression(phantom: Phantom) -> tuple[str, ...]:
         stage = grades["as_stage", side]
         if stage != "normal":
             lines.append(words["stage"][stage].format(side=side.value.capitalize()))
-    return tuple(f"{number}. {line}" for number, line in enumerate(lines, start=1))
+    return numbered(lines)

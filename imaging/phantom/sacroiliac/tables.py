@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from imaging.phantom.tables import changed, phantom_file, read_yaml
-from runtime.errors import ConfigError
+from imaging.phantom.tables import load_region
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,4 @@ def load_tables(changes: Mapping[str, Any] | None = None) -> Tables:
     Raises:
         ConfigError: If file or changes have unknown or missing keys.
     """
-    file = phantom_file("sacroiliac")
-    try:
-        return Tables(**changed(_table(), changes or {}, name=file.name))
-    except TypeError as error:
-        raise ConfigError(f"{file.name}: unknown or missing keys: {error}") from error
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return read_yaml(phantom_file("sacroiliac"))
+    return load_region("sacroiliac", Tables, changes)

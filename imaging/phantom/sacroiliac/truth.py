@@ -27,6 +27,7 @@ from imaging.phantom.tissues import Palette
 from imaging.phantom.types import TruthBox, TruthGrade, TruthLevel, TruthMeasurement
 
 LEVEL = "SIJ"
+LEVEL_SCORE = "sparcc_inflammation"
 _FINE_MM = 0.5
 _WIDE_MM, _HIGH_MM = 176.0, 100.0  # of the patch around both joints
 _OEDEMA = ("oedema_mild", "oedema", "oedema_intense")
@@ -106,9 +107,6 @@ def measure_truth(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Truth:
         boxes=tuple(box for joint in joints for box in _boxes(joint, canvas)),
         details={"sparcc": table},
     )
-
-
-LEVEL_SCORE = "sparcc_inflammation"
 
 
 def _fine_canvas(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Canvas:
