@@ -19,6 +19,10 @@ class Structure(StrEnum):
     JOINT_SPACE_LEFT = "joint_space_left"
     JOINT_SPACE_RIGHT = "joint_space_right"
     SPINAL_CORD = "spinal_cord"
+    ILIUM = "ilium"
+    """Of either side, as the segmentation network sees it; geometry tells the side."""
+    JOINT_SPACE = "joint_space"
+    """Of either sacroiliac joint, as the segmentation network sees it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class StructureInfo:
     Attributes:
         structure: Which.
         phrase: Words that prompt the segmentation network, such as ``spinal canal``.
-        label: Number in a label map; None for vertebra and disc, whose instances are numbered by level.
+        label: Number in a label map; None where instances have numbers of their own: vertebra and disc by level,
+            ilium and joint space by side.
     """
 
     structure: Structure
@@ -48,6 +53,8 @@ STRUCTURES: dict[Structure, StructureInfo] = {
         StructureInfo(Structure.JOINT_SPACE_LEFT, "left sacroiliac joint space", 53),
         StructureInfo(Structure.JOINT_SPACE_RIGHT, "right sacroiliac joint space", 54),
         StructureInfo(Structure.SPINAL_CORD, "spinal cord", 101),
+        StructureInfo(Structure.ILIUM, "ilium", None),
+        StructureInfo(Structure.JOINT_SPACE, "sacroiliac joint space", None),
     )
 }
 

@@ -23,8 +23,16 @@ from segmentation.preprocess import canonical_size, resize
 
 UNKNOWN = 255
 """Label of a pixel about which nothing is known."""
-LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
-"""Levels that points exist for, cranial to caudal."""
+CLASSES = ("disc", "vertebra", "spinal_canal", "sacrum", "spinal_cord", "ilium", "joint_space")
+"""Structures of a training slice; the label of each is its place here plus 1, the cord's pixels being canal too."""
+LUMBAR_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+"""Levels that SPIDER has points for, cranial to caudal."""
+LEVELS = (*LUMBAR_LEVELS, "C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7", "C7-T1")
+"""Levels that a training slice may have points of."""
+DRAWN = (True, True, True, False, False, False, False)
+"""What SPIDER's masks label: disc, vertebra and canal (its cord not told apart)."""
+NOTHING = (False,) * len(CLASSES)
+"""What a slice without masks labels."""
 _MIN_VERTEBRA_PIXELS = 500  # data/README.md: slices with fewer are far lateral
 
 
@@ -35,12 +43,15 @@ class TrainingSlice:
     Attributes:
         name: File it came from, relative to the spider folder.
         patient: SPIDER's patient number, or a phantom's seed.
-        kind: ``space``, ``t2``, ``t1``, ``vertebrae`` or ``phantom``.
+        kind: ``space``, ``t2``, ``t1``, ``vertebrae``, or a kind of phantom or cord (``phantoms``, ``cords``).
         image: (H, W) uint8.
-        labels: (H, W) uint8: 0 background, 1 disc, 2 vertebra, 3 canal, 255 unknown.
-        known: Whether disc, vertebra and canal are labelled.
-        points: (5, 2) float32 (x, y) of ``LEVELS`` in canonical pixels; nan throughout when unknown.
+        labels: (H, W) uint8: 0 background, 1 to 7 ``CLASSES``, 255 unknown.
+        known: Whether each of ``CLASSES`` is labelled wherever it is seen.
+        points: (11, 2) float32 (x, y) of ``LEVELS`` in canonical pixels, nan for a level that is not in view; nan
+            throughout when none is known.
         weight: Of its pixels against drawn masks.
+        group: Series of one geometry that it belongs to; empty when it stands alone.
+        position: Place within the group: the slices at the places beside it are its neighbours.
     """
 
     name: str
@@ -48,19 +59,21 @@ class TrainingSlice:
     kind: str
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
-    known: tuple[bool, bool, bool]
+    known: tuple[bool, ...]
     points: NDArray[np.float32]
     weight: float = 1.0
+    group: str = ""
+    position: int = 0
 
     @property
     def has_points(self) -> bool:
-        """Whether the five points are known."""
-        return bool(np.isfinite(self.points).all())
+        """Whether the points of the levels in view are known."""
+        return bool(np.isfinite(self.points).any())
 
 
 def load_slices(data_dir: Path, cache_dir: Path, long_side_px: int) -> list[TrainingSlice]:
     """Return all slices, from the cache when it is there, else decoded and cached."""
-    cache = cache_dir / f"spider_{long_side_px}.npz"
+    cache = cache_dir / f"spider2_{long_side_px}.npz"
     if cache.is_file():
         return read_cache(cache)
     spider = data_dir / "spider"
@@ -81,7 +94,15 @@ def _space(spider: Path, side: int) -> Iterable[TrainingSlice]:
         image = _to_grid(spider / "space" / "images" / row["file"], spacing, side)
         labels = _to_grid(spider / "space" / "masks" / row["file"], spacing, side, is_label=True)
         item = TrainingSlice(
-            f"space/images/{row['file']}", int(row["patient"]), "space", image, labels, (True,) * 3, no_points()
+            f"space/images/{row['file']}",
+            int(row["patient"]),
+            "space",
+            image,
+            labels,
+            DRAWN,
+            no_points(),
+            group=f"space/{row['patient']}",
+            position=int(row["slice"]) // 2,  # every second slice of the volume is there
         )
         by_patient.setdefault(item.patient, []).append(item)
     for items in by_patient.values():
@@ -104,13 +125,13 @@ def _midsagittal(spider: Path, side: int) -> Iterable[TrainingSlice]:
         partner = f"{row['patient']}_t2.png"
         if kind == "t1" and not (partner in rows and _same_grid(row, rows[partner])):
             continue
-        if len(points.get(partner, {})) != len(LEVELS):
+        if len(points.get(partner, {})) != len(LUMBAR_LEVELS):
             continue
         spacing = (float(row["row_spacing_mm"]), float(row["col_spacing_mm"]))
         is_trusted = row["spacing_trusted"] == "yes"
         image = _to_grid(spider / "midsagittal" / name, spacing if is_trusted else None, side)
         size = np.array([image.shape[1], image.shape[0]])
-        places = np.array([points[partner][level] for level in LEVELS]) * size - 0.5
+        places = np.array([points[partner][level] for level in LUMBAR_LEVELS]) * size - 0.5
         labels = np.full(image.shape, UNKNOWN, dtype=np.uint8)
         yield TrainingSlice(
             f"midsagittal/{name}",
@@ -118,8 +139,8 @@ def _midsagittal(spider: Path, side: int) -> Iterable[TrainingSlice]:
             kind,
             image,
             labels,
-            (False,) * 3,
-            places.astype(np.float32),
+            NOTHING,
+            lumbar_points(places),
         )
 
 
@@ -130,7 +151,7 @@ def _vertebrae(spider: Path, side: int) -> Iterable[TrainingSlice]:
         image = _to_grid(spider / "vertebrae" / "images" / row["file"], None, side)
         mask = _to_grid(spider / "vertebrae" / "masks" / row["file"], None, side, is_label=True)
         labels = np.where(mask > 0, 2, 0).astype(np.uint8)
-        known = (False, True, False)
+        known = (False, True, *NOTHING[2:])
         yield TrainingSlice(
             f"vertebrae/images/{row['file']}", int(row["patient"]), "vertebrae", image, labels, known, no_points()
         )
@@ -146,7 +167,7 @@ def points_from_labels(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
         labels: (H, W), 1 disc, 3 canal.
 
     Returns:
-        (5, 2) float32 (x, y), cranial to caudal.
+        As ``TrainingSlice.points``.
     """
     canal, components = labels == 3, ndimage.label(labels == 1)[0]
     if not canal.any():
@@ -163,7 +184,14 @@ def points_from_labels(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     gaps = np.diff([y for _, y, _ in lowest])
     if len(lowest) < 5 or gaps.max() > 1.7 * gaps.min() or max(d for *_, d in lowest) > 12:
         return no_points()
-    return np.array([[x, y] for x, y, _ in lowest], dtype=np.float32)
+    return lumbar_points(np.array([[x, y] for x, y, _ in lowest]))
+
+
+def lumbar_points(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return ``TrainingSlice.points`` of a slice with the five (x, y) of ``LUMBAR_LEVELS`` and no other level."""
+    placed = no_points()
+    placed[: len(LUMBAR_LEVELS)] = points
+    return placed
 
 
 def no_points() -> NDArray[np.float32]:
@@ -199,7 +227,7 @@ def write_cache(cache: Path, slices: list[TrainingSlice]) -> None:
     for index, item in enumerate(slices):
         arrays[f"image_{index}"], arrays[f"labels_{index}"] = item.image, item.labels
         arrays[f"points_{index}"] = item.points
-    listing = [[item.name, item.patient, item.kind, item.known] for item in slices]
+    listing = [[item.name, item.patient, item.kind, item.known, item.group, item.position] for item in slices]
     arrays["listing"] = np.array(json.dumps(listing))
     part = cache.with_name(cache.stem + ".part.npz")
     np.savez(part, **arrays)  # type: ignore[arg-type]
@@ -217,8 +245,10 @@ def read_cache(cache: Path) -> list[TrainingSlice]:
                 kind,
                 arrays[f"image_{index}"],
                 arrays[f"labels_{index}"],
-                (known[0], known[1], known[2]),
+                tuple(known),
                 arrays[f"points_{index}"],
+                group=group,
+                position=position,
             )
-            for index, (name, patient, kind, known) in enumerate(listing)
+            for index, (name, patient, kind, known, group, position) in enumerate(listing)
         ]
