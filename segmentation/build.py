@@ -11,7 +11,7 @@ from segmentation.text_tower import build_text_tower, tokenize
 def build_network(config: NetworkConfig) -> PromptSegmenter:
     """Build the network with random weights."""
     return PromptSegmenter(
-        Encoder(config.widths),
+        Encoder(config.widths, config.slices),
         Decoder(config.widths),
         widths=config.widths,
         structures=len(config.structures),

@@ -11,16 +11,21 @@ from anatomy.structures import STRUCTURES, Structure
 from runtime.errors import ConfigError
 
 LEVEL_PHRASE = "posterior margin of the {level} disc"
+ARCHITECTURES = ("prompted", "unet", "attention_unet")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Shape of the network and of what enters it."""
 
+    architecture: str = "prompted"
+    """``prompted`` (Spatial Patch Cross-Attention), or a baseline: ``unet``, ``attention_unet``."""
     structures: tuple[str, ...] = ("disc", "vertebra", "spinal_canal")
     """Structures that get a mask, by ``anatomy.Structure`` value."""
     levels: tuple[str, ...] = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
     """Disc levels that get a heat map of their posterior margin."""
+    context_slices: int = 0
+    """Neighbouring slices on each side that enter with a slice (2.5-D); 0 reads every slice alone."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Channels at strides 2, 4, 8 and 16; the last is the patch grid."""
     token_dim: int = 128
@@ -43,11 +48,14 @@ class NetworkConfig:
     """Words of the longest phrase, start and end included."""
     long_side_px: int = 512
     """Training slices are scaled, isotropic where the spacing is known, to this many pixels of long side."""
-    view_sides_px: tuple[int, ...] = (448, 360)
+    view_sides_px: tuple[int, ...] = (416, 352)
     """Prediction looks at each slice once per number, scaled to it, and averages: training crops show most
     slices smaller than ``long_side_px``, and that is what the network knows best."""
-    view_gammas: tuple[float, ...] = (1.0, 0.6)
+    view_gammas: tuple[float, ...] = (1.0, 0.7)
     """Exponent on the grey values (0 to 1) of each of these views; below 1 lifts the dark half."""
+    view_flips: tuple[bool, ...] = (False, False)
+    """Whether a view is mirrored, left and right columns exchanged: for planes where both are alike, never for
+    sagittal slices."""
     low_percentile: float = 1.0
     """Grey value at this percentile becomes 0 ..."""
     high_percentile: float = 99.0
@@ -59,15 +67,24 @@ class NetworkConfig:
             raise ConfigError(f"structures: expected names of anatomy.Structure, got {unknown!r}")
         if len(self.widths) != 4:
             raise ConfigError(f"widths: expected 4 numbers (strides 2, 4, 8, 16), got {self.widths!r}")
-        if not self.view_sides_px or len(self.view_sides_px) != len(self.view_gammas):
+        views = (self.view_sides_px, self.view_gammas, self.view_flips)
+        if not self.view_sides_px or len({len(values) for values in views}) != 1:
             raise ConfigError(
-                f"view_sides_px and view_gammas: expected as many of one as of the other, "
-                f"got {self.view_sides_px!r} and {self.view_gammas!r}"
+                f"view_sides_px, view_gammas and view_flips: expected as many of each, got {views!r}"
             )
+        if self.architecture not in ARCHITECTURES:
+            raise ConfigError(f"architecture: expected one of {ARCHITECTURES!r}, got {self.architecture!r}")
+        if self.context_slices not in (0, 1):
+            raise ConfigError(f"context_slices: expected 0 or 1, got {self.context_slices}")
         if self.token_dim % self.heads or self.token_dim % 4:
             raise ConfigError(
                 f"token_dim: expected a multiple of heads ({self.heads}) and of 4, got {self.token_dim}"
             )
+
+    @property
+    def slices(self) -> int:
+        """Return how many slices enter with each: its own and its neighbours."""
+        return 1 + 2 * self.context_slices
 
     @property
     def phrases(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The segmentation network: tensors only; files, spacing and grey values are ``predict.py``'s.
 
-Shapes: B images, C channels, H x W network input pixels (multiples of 16), P prompts = S structures + L levels,
-T patches at stride 16, D token width. The input enters through a space-to-depth stem at half size, and pixel
+Shapes: B images, N slices of an image (its own and its neighbours), C channels, H x W network input pixels
+(multiples of 16), P prompts = S structures + L levels, T patches at stride 16, D token width. The input enters through a space-to-depth stem at half size, and pixel
 embeddings leave through a pixel shuffle at full size: a 512-pixel slice costs what a 256-pixel U-Net costs.
 """
 
@@ -58,12 +58,13 @@ class Encoder(nn.Module):
 
     Args:
         widths: Channels at those strides.
+        slices: N, 1 for a slice alone, 3 with its neighbours.
         blocks: Residual blocks at those strides.
     """
 
-    def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...] = (1, 2, 2, 2)) -> None:
+    def __init__(self, widths: tuple[int, ...], slices: int = 1, blocks: tuple[int, ...] = (1, 2, 2, 2)) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(4 * slices, widths[0], 3, padding=1)
         self.downs = nn.ModuleList(nn.Conv2d(before, after, 2, stride=2) for before, after in pairwise(widths))
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Encode (B, 1, H, W) images, finest features first."""
+        """Encode (B, N, H, W) images, finest features first."""
         x = self.stages[0](self.stem(functional.pixel_unshuffle(images, 2)))
         features = [x]
         for down, stage in zip(self.downs, list(self.stages)[1:], strict=True):
@@ -148,7 +149,7 @@ class PromptSegmenter(nn.Module):
         """Segment images.
 
         Args:
-            images: (B, 1, H, W) float32, grey values scaled to -1 to 1, H and W multiples of 16.
+            images: (B, N, H, W) float32, grey values scaled to -1 to 1, H and W multiples of 16.
             prompts: (P, D) prompt embeddings: structures first, then levels.
             structures: How many of the prompts are structures; None takes the network's own number.
         """
@@ -160,13 +161,27 @@ class PromptSegmenter(nn.Module):
         grid = self.from_tokens(tokens).transpose(1, 2).reshape(features[-1].shape)
         fine, middle, *_ = self.decoder([*features[:-1], features[-1] + grid])
         attended, maps = self._attend(prompts.expand(len(images), -1, -1), tokens, code)
-        pixels = functional.pixel_shuffle(self.pixel_embedding(fine), 2)
         return NetworkOutput(
-            mask_logits=_dot(self.mask_query(attended[:, :split]), pixels),
+            mask_logits=self._masks(self.mask_query(attended[:, :split]), fine),
             level_logits=_dot(self.level_query(attended[:, split:]), self.level_embedding(middle)),
             prompt_tokens=attended,
             attention=maps.reshape(*maps.shape[:2], rows, columns),
         )
+
+    def _masks(self, queries: Tensor, fine: Tensor) -> Tensor:
+        """Dot (B, S, E + 1) queries with the pixel embeddings of (B, C, h, w) features: (B, S, 2h, 2w) logits.
+
+        Each query is taken through the embedding's weights first: the embeddings, many more numbers than the
+        logits, are never written out.
+        """
+        size = queries.shape[-1] - 1
+        weight = self.pixel_embedding.weight.reshape(size, 4, -1)  # E, the 4 pixels of a feature pixel, C
+        assert self.pixel_embedding.bias is not None
+        bias = self.pixel_embedding.bias.reshape(size, 4)
+        kernel = torch.einsum("bse,eqc->bsqc", queries[..., :-1], weight).flatten(1, 2)
+        offset = (queries[..., :-1] @ bias + queries[..., -1:]).flatten(1, 2)
+        logits = torch.baddbmm(offset[..., None], kernel, fine.flatten(2))
+        return functional.pixel_shuffle(logits.reshape(*logits.shape[:2], *fine.shape[-2:]), 2)
 
     def _attend(self, prompts: Tensor, tokens: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         if self.cross_attention is None:

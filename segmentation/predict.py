@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from runtime.weights import open_weights
 from segmentation.build import TextPrompts, build_network, build_prompts
 from segmentation.config import NetworkConfig, network_config
 from segmentation.model import LEVEL_STRIDE, STRIDE, NetworkOutput, PromptSegmenter
-from segmentation.preprocess import as_batch, canonical_size, pad_to_multiple, resize, scale_grey, to_network_range
+from segmentation.preprocess import canonical_size, pad_to_multiple, resize, scale_grey, to_network_range
 from segmentation.text_tower import tokenize
 from segmentation.types import SliceMaps
 
@@ -111,21 +111,24 @@ class SliceSegmenter:
         """Names of the prompts: structures, then levels."""
         return (*self.config.structures, *self.config.levels)
 
-    def segment_slices(self, images: NDArray[np.floating], spacing: Spacing | None) -> SliceMaps:
+    def segment_slices(
+        self,
+        images: NDArray[np.floating],
+        spacing: Spacing | None,
+        neighbours: NDArray[np.floating] | None = None,
+    ) -> SliceMaps:
         """Segment slices of one series.
 
         Args:
             images: (N, H, W) grey values of any range, rows from head to feet, columns from front to back.
             spacing: Of the pixels; None (or untrusted) takes them as square.
+            neighbours: (N, 2, H, W) the slice before and the slice after each; an end of the series repeats the
+                slice itself. None: every slice stands alone.
 
         Raises:
-            ValueError: If ``images`` is not (N, H, W) with N at least 1.
+            ValueError: If ``images`` is not (N, H, W) with N at least 1, or ``neighbours`` does not fit.
         """
-        if images.ndim != 3 or not len(images):
-            raise ValueError(f"images: expected (N, H, W) with N of at least 1, got shape {images.shape!r}")
-        groups = [
-            self._look(group, spacing, self.embeddings, len(self.config.structures)) for group in _groups(images)
-        ]
+        groups = self._look_at_all(images, spacing, self.embeddings, len(self.config.structures), neighbours)
         rows, columns = images.shape[1:]
         grid = self._grid((rows, columns), spacing, self.config.view_sides_px[0])
         return SliceMaps(
@@ -138,11 +141,14 @@ class SliceSegmenter:
             prompt_tokens=_join([looks.tokens for looks in groups]),
         )
 
-    def attention_maps(self, images: NDArray[np.floating], spacing: Spacing | None) -> NDArray[np.float32]:
+    def attention_maps(
+        self,
+        images: NDArray[np.floating],
+        spacing: Spacing | None,
+        neighbours: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.float32]:
         """Return where each prompt looked, (N, P, H, W) on the original grid; each map's largest value is 1."""
-        groups = [
-            self._look(group, spacing, self.embeddings, len(self.config.structures)) for group in _groups(images)
-        ]
+        groups = self._look_at_all(images, spacing, self.embeddings, len(self.config.structures), neighbours)
         maps = _join([looks.attention for looks in groups])
         return np.asarray(maps / np.maximum(maps.max((2, 3), keepdims=True), 1e-12), dtype=np.float32)
 
@@ -158,7 +164,7 @@ class SliceSegmenter:
         """
         with torch.inference_mode():
             prompts = self.text_prompts.tower(tokenize(phrases, self.config.context_length).to(self.device))
-        return _join([self._look(group, spacing, prompts, len(phrases)).masks for group in _groups(images)])
+        return _join([looks.masks for looks in self._look_at_all(images, spacing, prompts, len(phrases), None)])
 
     @cached_property
     def text_prompts(self) -> TextPrompts:
@@ -175,21 +181,60 @@ class SliceSegmenter:
         _load_strictly(prompts, load_file(self._weights_file), _PROMPTS, "segmentation")
         return prompts.eval().to(self.device)
 
+    def _look_at_all(
+        self,
+        images: NDArray[np.floating],
+        spacing: Spacing | None,
+        prompts: Tensor,
+        structures: int,
+        neighbours: NDArray[np.floating] | None,
+    ) -> list[_Looks]:
+        """Look at all slices, a few at a time: memory does not grow with their number."""
+        if images.ndim != 3 or not len(images):
+            raise ValueError(f"images: expected (N, H, W) with N of at least 1, got shape {images.shape!r}")
+        if neighbours is not None and neighbours.shape != (len(images), 2, *images.shape[1:]):
+            raise ValueError(
+                f"neighbours: expected {(len(images), 2, *images.shape[1:])!r}, got {neighbours.shape!r}"
+            )
+        return [
+            self._look(
+                self._with_neighbours(images[part], None if neighbours is None else neighbours[part]),
+                spacing,
+                prompts,
+                structures,
+            )
+            for part in (slice(start, start + _GROUP) for start in range(0, len(images), _GROUP))
+        ]
+
+    def _with_neighbours(
+        self, images: NDArray[np.floating], neighbours: NDArray[np.floating] | None
+    ) -> NDArray[np.floating]:
+        """Return (N, slices, H, W) as the network takes them; a missing neighbour is the slice itself."""
+        if not self.config.context_slices:
+            return images[:, None]
+        if neighbours is None:
+            return np.repeat(images[:, None], 3, axis=1)
+        return np.stack([neighbours[:, 0], images, neighbours[:, 1]], axis=1)
+
     @torch.inference_mode()
     def _look(
         self, images: NDArray[np.floating], spacing: Spacing | None, prompts: Tensor, structures: int
     ) -> _Looks:
-        """Average the logits of all views of a few slices; tokens and attention are the first view's."""
-        size = (images.shape[1], images.shape[2])
+        """Average the logits of all views of a few (N, slices, H, W); tokens and attention are the first view's."""
+        size = (images.shape[2], images.shape[3])
+        grey = self._to_grey(images)
         mask_logits: list[Tensor] = []
         level_logits: list[Tensor] = []
         first: NetworkOutput | None = None
         first_grid = (0, 0)
-        for side, gamma in zip(self.config.view_sides_px, self.config.view_gammas, strict=True):
+        views = zip(self.config.view_sides_px, self.config.view_gammas, self.config.view_flips, strict=True)
+        for side, gamma, is_flipped in views:
             grid = self._grid(size, spacing, side)
             output: NetworkOutput = self.network(
-                self._prepare(images, grid, gamma), prompts, structures=structures
+                _flipped(self._prepare(grey, grid, gamma), grid[1], is_flipped), prompts, structures=structures
             )
+            if is_flipped:
+                output = _flipped_back(output, grid[1])
             if first is None:
                 first, first_grid = output, grid
             mask_logits.append(_to_size(output.mask_logits, grid, 1, size))
@@ -211,12 +256,33 @@ class SliceSegmenter:
         row_column = None if spacing is None else (spacing.row_mm, spacing.col_mm)
         return canonical_size(*size, row_column, side, multiple=LEVEL_STRIDE)
 
-    def _prepare(self, images: NDArray[np.floating], grid: tuple[int, int], gamma: float) -> Tensor:
-        """Return network input: grey values scaled, resized to ``grid``, padded at the bottom and the right."""
+    def _to_grey(self, images: NDArray[np.floating]) -> Tensor:
+        """Scale the grey values of each slice of (N, slices, H, W) to 0 to 1."""
         low, high = self.config.low_percentile, self.config.high_percentile
-        grey = np.stack([scale_grey(image, low, high) ** np.float32(gamma) for image in images])
-        batch = resize(as_batch(grey), grid).clamp(0, 1)
-        return to_network_range(pad_to_multiple(batch, STRIDE)).to(self.device)
+        flat = images.reshape(-1, *images.shape[2:])
+        scaled = np.stack([scale_grey(image, low, high) for image in flat])
+        return torch.from_numpy(scaled.reshape(images.shape))
+
+    def _prepare(self, grey: Tensor, grid: tuple[int, int], gamma: float) -> Tensor:
+        """Return network input: resized to ``grid``, padded at the bottom and the right."""
+        curved = grey if gamma == 1.0 else grey**gamma
+        return to_network_range(pad_to_multiple(resize(curved, grid).clamp(0, 1), STRIDE)).to(self.device)
+
+
+def _flipped(images: Tensor, columns: int, is_flipped: bool) -> Tensor:
+    """Mirror the first ``columns`` columns (the rest is padding), or not."""
+    if not is_flipped:
+        return images
+    return torch.cat([images[..., :columns].flip(-1), images[..., columns:]], dim=-1)
+
+
+def _flipped_back(output: NetworkOutput, columns: int) -> NetworkOutput:
+    """Mirror the maps of a mirrored view back; attention and tokens stay as they are."""
+    return replace(
+        output,
+        mask_logits=_flipped(output.mask_logits, columns, True),
+        level_logits=_flipped(output.level_logits, columns // LEVEL_STRIDE, True),
+    )
 
 
 def save_model(folder: Path, network: dict[str, Tensor], prompts: dict[str, Tensor], embeddings: Tensor) -> None:
@@ -236,10 +302,6 @@ def _load_strictly(module: nn.Module, state: dict[str, Tensor], prefix: str, nam
         module.load_state_dict(own, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"weights {name!r}: model.safetensors does not fit config.json: {error}") from error
-
-
-def _groups(images: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
-    return (images[start : start + _GROUP] for start in range(0, len(images), _GROUP))
 
 
 def _join(tensors: list[Tensor]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ All random numbers come from one ``numpy`` generator, so that a resumed run draw
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from segmentation.config import NetworkConfig
 from segmentation.model import LEVEL_STRIDE
-from segmentation.training.data import UNKNOWN, TrainingSlice
+from segmentation.training.config import ViewConfig
+from segmentation.training.data import CLASSES, LEVELS, UNKNOWN, TrainingSlice
 
 POINT_SIGMA = 1.5
 """Standard deviation of a point's Gaussian, in pixels of the level map."""
@@ -28,11 +31,11 @@ class Batch:
     """B crops.
 
     Attributes:
-        images: (B, 1, H, W), 0 to 1.
-        masks: (B, 3, H, W), 0 or 1: disc, vertebra, canal.
-        mask_weight: (B, 3, H, W), 0 where nothing is known.
-        levels: (B, 5, H / 4, W / 4) Gaussians at the points.
-        level_weight: (B,), 1 where the points are known.
+        images: (B, N, H, W), 0 to 1; N is 1, or 3 with the neighbours of each slice.
+        masks: (B, S, H, W), 0 or 1.
+        mask_weight: (B, S, H, W), 0 where nothing is known.
+        levels: (B, L, H / 4, W / 4) Gaussians at the points.
+        level_weight: (B, L), 1 where it is known whether and where the level is in view.
     """
 
     images: Tensor
@@ -42,43 +45,118 @@ class Batch:
     level_weight: Tensor
 
 
-def make_batch(
-    slices: list[TrainingSlice], crop_px: tuple[int, int], rng: np.random.Generator, *, contrast: float = 1.0
-) -> Batch:
-    """Draw one random view of each slice; ``contrast`` (0 to 1) scales how often grey values are varied."""
-    views = [_view(item, crop_px, rng, contrast) for item in slices]
-    columns = [torch.stack(column) for column in zip(*views, strict=True)]
-    return Batch(*columns)
+@dataclass(frozen=True)
+class Sample:
+    """A training slice and its neighbours.
+
+    Attributes:
+        item: The slice.
+        before: The slice before it; None at an end, or when it is to be seen alone.
+        after: The slice after it, likewise.
+    """
+
+    item: TrainingSlice
+    before: TrainingSlice | None = None
+    after: TrainingSlice | None = None
 
 
-def _view(
-    item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator, contrast: float
-) -> tuple[Tensor, ...]:
-    """Return image, masks, mask weight, levels and level weight of one crop."""
-    to_source = _draw_affine(item, crop_px, rng)
-    image = _sample(torch.from_numpy(item.image).float()[None] / 255, to_source, crop_px, "bilinear")
-    labels = _sample(torch.from_numpy(item.labels).float()[None], to_source, crop_px, "nearest")[0].round()
-    masks = torch.stack([labels == value for value in (1, 2, 3)]).float()
-    weight = (labels != UNKNOWN).float() * torch.tensor(item.known).float()[:, None, None] * item.weight
-    if all(item.known) and item.weight == 1.0 and rng.random() < 0.4 * contrast:
-        image = recolour_structures(image, masks, rng)
-    if rng.random() < 0.8 * contrast:
-        image = vary_contrast(image, rng)
-    levels = _draw_points(item.points, to_source, crop_px)
-    return image, masks, weight, levels, torch.tensor(float(item.has_points))
+class ViewMaker:
+    """Draws views for one network.
+
+    Args:
+        config: Which structures and levels it has, and how many slices enter.
+        crop_px: (rows, columns) of a crop.
+    """
+
+    def __init__(self, config: NetworkConfig, crop_px: tuple[int, int]) -> None:
+        self.crop_px, self.context = crop_px, config.context_slices
+        self.values = [_values_of(name) for name in config.structures]
+        self.classes = [CLASSES.index(name) for name in config.structures]
+        self.levels = [LEVELS.index(name) for name in config.levels]
+
+    def make_batch(self, samples: Sequence[Sample], view: ViewConfig, rng: np.random.Generator) -> Batch:
+        """Draw one random view of each slice."""
+        views = [self._view(sample, view, rng) for sample in samples]
+        columns = [torch.stack(column) for column in zip(*views, strict=True)]
+        return Batch(*columns)
+
+    def _view(self, sample: Sample, view: ViewConfig, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Return image, masks, mask weight, levels and level weight of one crop."""
+        item = sample.item
+        to_source = _draw_affine(item, self.crop_px, view, rng)
+        labels = self._labels(item, to_source)
+        masks = self._masks(labels)
+        image = self._images(sample, to_source)
+        if item.weight == 1.0 and item.known[0] and rng.random() < 0.4 * view.contrast:
+            others = [masks if other is None else self._masks(self._labels(other, to_source)) for other in
+                      (sample.before, sample.after)] if self.context else []
+            stack = [others[0], masks, others[1]] if self.context else [masks]
+            image = recolour_structures(image, torch.stack(stack), rng)
+        if rng.random() < 0.8 * view.contrast:
+            image = vary_contrast(image, rng)
+        points = item.points[self.levels]
+        known_levels = torch.full((len(self.levels),), float(item.has_points))
+        return (
+            image,
+            masks,
+            self._weight(item, labels),
+            _draw_points(points, to_source, self.crop_px),
+            known_levels,
+        )
+
+    def _images(self, sample: Sample, to_source: Tensor) -> Tensor:
+        """Return (N, H, W) of 0 to 1."""
+        slices = [sample.before, sample.item, sample.after] if self.context else [sample.item]
+        planes = np.stack([(item or sample.item).image for item in slices])
+        return _sample(torch.from_numpy(planes).float() / 255, to_source, self.crop_px, "bilinear")
+
+    def _labels(self, item: TrainingSlice, to_source: Tensor) -> Tensor:
+        """Return (H, W) labels; outside the slice 0."""
+        source = torch.from_numpy(item.labels).float()[None]
+        return _sample(source, to_source, self.crop_px, "nearest")[0].round()
+
+    def _masks(self, labels: Tensor) -> Tensor:
+        """Return (S, H, W) of 0 and 1."""
+        masks = [torch.stack([labels == value for value in values]).any(0) for values in self.values]
+        return torch.stack(masks).float()
+
+    def _weight(self, item: TrainingSlice, labels: Tensor) -> Tensor:
+        """Return (S, H, W): 1 where it is known whether a pixel belongs to the structure.
+
+        Where a structure is not labelled, the pixels of others that are labelled are known not to be its own;
+        only canal pixels may still be cord.
+        """
+        is_labelled = (labels != UNKNOWN).float()
+        others = ((labels == 1) | (labels == 2)).float()
+        canal = (labels == 3).float()
+        weights = []
+        for index in self.classes:
+            if item.known[index]:
+                weights.append(is_labelled)
+            else:
+                weights.append(others if CLASSES[index] == "spinal_cord" else others + canal)
+        return torch.stack(weights) * item.weight
 
 
-def _draw_affine(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.Generator) -> Tensor:
+def _values_of(structure: str) -> tuple[int, ...]:
+    """Return the labels whose pixels belong to a structure: the cord lies in the canal."""
+    own = CLASSES.index(structure) + 1
+    return (own, CLASSES.index("spinal_cord") + 1) if structure == "spinal_canal" else (own,)
+
+
+def _draw_affine(
+    item: TrainingSlice, crop_px: tuple[int, int], view: ViewConfig, rng: np.random.Generator
+) -> Tensor:
     """Draw the (2, 3) matrix from crop pixel (x, y, 1) to source pixel (x, y)."""
     rows, columns = item.image.shape
     out_rows, out_columns = crop_px
-    angle = math.radians(rng.uniform(-15, 15))
-    if rng.random() < 0.35:  # the whole slice in view: what prediction sees, smaller
+    angle = math.radians(rng.uniform(-view.angle_deg, view.angle_deg))
+    if rng.random() < view.whole_share:  # the whole slice in view: what prediction sees, smaller
         scale = min(out_rows / rows, out_columns / columns) * rng.uniform(0.95, 1.1)
         centre = np.array([columns / 2, rows / 2]) + rng.uniform(-0.04, 0.04, 2) * (columns, rows)
     else:
-        scale = math.exp(rng.uniform(math.log(0.65), math.log(1.4)))
-        centre = _focus(item) + rng.uniform(-0.25, 0.25, 2) * (out_columns, out_rows) / scale
+        scale = math.exp(rng.uniform(math.log(view.scale_low), math.log(view.scale_high)))
+        centre = _focus(item) + rng.uniform(-view.shift, view.shift, 2) * (out_columns, out_rows) / scale
     stretch = np.exp(rng.uniform(-0.08, 0.08, 2))
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = turn @ np.diag(stretch) / scale
@@ -89,7 +167,7 @@ def _draw_affine(item: TrainingSlice, crop_px: tuple[int, int], rng: np.random.G
 def _focus(item: TrainingSlice) -> NDArray[np.float64]:
     """Return where the spine is: the middle of the points, of the mask, or of the slice."""
     if item.has_points:
-        middle: NDArray[np.float64] = item.points.astype(np.float64).mean(axis=0)
+        middle: NDArray[np.float64] = np.nanmean(item.points.astype(np.float64), axis=0)
         return middle
     y, x = np.nonzero((item.labels > 0) & (item.labels != UNKNOWN))
     if len(x):
@@ -113,7 +191,7 @@ def _draw_points(points: NDArray[np.float32], to_source: Tensor, crop_px: tuple[
     rows, columns = crop_px[0] // LEVEL_STRIDE, crop_px[1] // LEVEL_STRIDE
     source = torch.from_numpy(points)
     crop = (source - to_source[:, 2]) @ torch.linalg.inv(to_source[:, :2]).T
-    place = (crop + 0.5) / LEVEL_STRIDE - 0.5  # (5, 2) x, y on the level map
+    place = (crop + 0.5) / LEVEL_STRIDE - 0.5  # (L, 2) x, y on the level map
     y, x = torch.arange(rows)[None, :, None], torch.arange(columns)[None, None, :]
     squared = (x - place[:, 0, None, None]) ** 2 + (y - place[:, 1, None, None]) ** 2
     maps = torch.exp(-squared / (2 * POINT_SIGMA**2))
@@ -121,27 +199,28 @@ def _draw_points(points: NDArray[np.float32], to_source: Tensor, crop_px: tuple[
     return torch.where(inside[:, None, None], maps, torch.zeros(()))
 
 
-def recolour_structures(image: Tensor, masks: Tensor, rng: np.random.Generator) -> Tensor:
-    """Give disc, vertebra and canal a grey level of their own, keeping (or inverting) their texture.
+def recolour_structures(images: Tensor, masks: Tensor, rng: np.random.Generator) -> Tensor:
+    """Give each structure a grey level of its own, keeping (or inverting) its texture, alike in all slices.
 
     Args:
-        image: (1, H, W), 0 to 1.
-        masks: (3, H, W), 0 or 1.
+        images: (N, H, W), 0 to 1.
+        masks: (N, S, H, W), 0 or 1.
         rng: Draws.
     """
-    soft = functional.avg_pool2d(masks[None], 3, stride=1, padding=1)[0]
-    for index in range(len(masks)):
-        if masks[index].sum() < 1 or rng.random() < 0.25:
+    soft = functional.avg_pool2d(masks, 3, stride=1, padding=1)
+    for index in range(masks.shape[1]):
+        size = masks[:, index].sum()
+        if size < 1 or rng.random() < 0.25:
             continue
-        mean = (image[0] * masks[index]).sum() / masks[index].sum()
+        mean = (images * masks[:, index]).sum() / size
         gain = rng.uniform(0.4, 1.4) * (-1 if rng.random() < 0.4 else 1)
-        painted = (float(rng.uniform(0.08, 0.9)) + gain * (image[0] - mean)).clamp(0, 1)
-        image = image * (1 - soft[index]) + painted * soft[index]
-    return image
+        painted = (float(rng.uniform(0.08, 0.9)) + gain * (images - mean)).clamp(0, 1)
+        images = images * (1 - soft[:, index]) + painted * soft[:, index]
+    return images
 
 
 def vary_contrast(image: Tensor, rng: np.random.Generator) -> Tensor:
-    """Vary curve, bias field, sharpness and noise of a (1, H, W) image of 0 to 1."""
+    """Vary curve, bias field, sharpness and noise of a (N, H, W) image of 0 to 1."""
     draw = rng.random(6)
     if draw[0] < 0.7:
         image = _curve(image, rng, is_monotone=bool(draw[1] < 0.75))

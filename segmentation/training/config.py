@@ -13,6 +13,23 @@ from segmentation.pid_tversky import ErrorKind
 
 T = TypeVar("T")
 
+KINDS = (
+    "space",
+    "t2",
+    "t1",
+    "vertebrae",
+    "cord",
+    "cord_axial",
+    "phantom",
+    "phantom_axial",
+    "phantom_cervical",
+    "phantom_cervical_axial",
+    "phantom_sacroiliac",
+)
+"""Kinds of training slices (``data``, ``cords``, ``phantoms``)."""
+REGION_LOSSES = ("pid_tversky", "tversky", "focal_tversky", "dice")
+"""Overlap losses (``losses``)."""
+
 
 @dataclass(frozen=True)
 class PidConfig:
@@ -51,6 +68,26 @@ class PseudoConfig:
 
 
 @dataclass(frozen=True)
+class ViewConfig:
+    """How freely a training slice is seen (``segmentation.training.augment``)."""
+
+    scale_low: float = 0.62
+    """Smallest magnification of the canonical grid ..."""
+    scale_high: float = 1.1
+    """... and the largest."""
+    whole_share: float = 0.35
+    """Chance that the whole slice is in view, as in prediction."""
+    angle_deg: float = 15.0
+    """Largest turn either way."""
+    shift: float = 0.25
+    """Largest shift of the focus, as a share of the crop."""
+    contrast: float = 1.0
+    """Share of the contrast augmentation, 0 to 1."""
+    alone_share: float = 0.3
+    """Chance that a slice with neighbours is seen without them."""
+
+
+@dataclass(frozen=True)
 class FinishConfig:
     """Last steps of a run: mostly drawn masks, milder contrast, a low rate, the loss balanced."""
 
@@ -58,8 +95,8 @@ class FinishConfig:
     """Steps after ``TrainingConfig.steps``; 0 leaves the phase out."""
     learning_rate: float = 0.001
     """Rate at its start; it falls by half a cosine to 1 %."""
-    contrast: float = 0.4
-    """Share of the contrast augmentation that is kept, 0 to 1."""
+    view: ViewConfig = ViewConfig(contrast=0.4)
+    """How freely slices are seen."""
     mix: Mapping[str, float] = field(
         default_factory=lambda: {"space": 0.7, "t2": 0.1, "t1": 0.1, "vertebrae": 0.1}
     )
@@ -70,12 +107,14 @@ class FinishConfig:
 class PhantomConfig:
     """Phantoms to train on in place of real slices (``segmentation.training.phantoms``)."""
 
+    kind: str = "phantom"
+    """Region and plane: one of ``KINDS`` that starts with phantom."""
     patients: int = 200
     """How many."""
     first_seed: int = 100000
     """Seeds count up from here; far from those of the named test sets."""
     slices: int = 4
-    """Sagittal slices of each."""
+    """Neighbouring slices of each."""
     contrasts: int = 1
     """Contrasts by chance of each slice."""
     scanners: int = 1
@@ -114,6 +153,14 @@ class TrainingConfig:
         default_factory=lambda: {"space": 0.5, "t2": 0.2, "t1": 0.2, "vertebrae": 0.1}
     )
     """Chance of each kind of slice in a batch."""
+    view: ViewConfig = ViewConfig()
+    """How freely slices are seen."""
+    region_loss: str = "pid_tversky"
+    """The overlap loss: ``pid_tversky``, ``tversky``, ``focal_tversky`` or ``dice``."""
+    start: str | None = None
+    """Model folder to start from; None starts from random weights."""
+    text_tower: str | None = None
+    """Weights file of a text tower that is then kept as it is; None trains the tower with the masks."""
     loss: Mapping[str, float] = field(default_factory=lambda: {"tversky": 1.0, "cross_entropy": 1.0, "level": 0.5})
     """Weights of the three terms."""
     pid: PidConfig = PidConfig()
@@ -122,8 +169,8 @@ class TrainingConfig:
     """Self-training."""
     finish: FinishConfig = field(default_factory=FinishConfig)
     """The last steps."""
-    phantoms: PhantomConfig | None = None
-    """Trains on phantoms alone; None trains on the real slices of the data folder."""
+    phantoms: tuple[PhantomConfig, ...] = ()
+    """Phantoms among the training slices."""
 
     @property
     def total_steps(self) -> int:
@@ -153,9 +200,15 @@ def load_run_config(path: Path) -> RunConfig:
     training = dict(values.get("training") or {})
     training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
     training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
-    training["finish"] = _record(FinishConfig, training.get("finish") or {}, f"{path.name}: training.finish")
-    if training.get("phantoms") is not None:
-        training["phantoms"] = _record(PhantomConfig, training["phantoms"], f"{path.name}: training.phantoms")
+    training["view"] = _record(ViewConfig, training.get("view") or {}, f"{path.name}: training.view")
+    finish = dict(training.get("finish") or {})
+    if "view" in finish:
+        finish["view"] = _record(ViewConfig, finish["view"], f"{path.name}: training.finish.view")
+    training["finish"] = _record(FinishConfig, finish, f"{path.name}: training.finish")
+    training["phantoms"] = [
+        _record(PhantomConfig, values, f"{path.name}: training.phantoms")
+        for values in training.get("phantoms") or []
+    ]
     run = RunConfig(
         network=network_config(values.get("network") or {}),
         training=_record(TrainingConfig, training, f"{path.name}: training"),
@@ -180,8 +233,10 @@ def _check(training: TrainingConfig, name: str) -> None:
     if len(training.crop_px) != 2 or any(side % 16 for side in training.crop_px):
         raise ConfigError(f"{name}: crop_px: expected two multiples of 16, got {training.crop_px!r}")
     for mix in (training.mix, training.finish.mix):
-        if set(mix) - {"space", "t2", "t1", "vertebrae", "phantom"}:
-            raise ConfigError(f"{name}: mix: expected space, t2, t1, vertebrae, phantom, got {sorted(mix)!r}")
+        if set(mix) - set(KINDS):
+            raise ConfigError(f"{name}: mix: expected some of {KINDS!r}, got {sorted(mix)!r}")
+    if training.region_loss not in REGION_LOSSES:
+        raise ConfigError(f"{name}: region_loss: expected one of {REGION_LOSSES!r}, got {training.region_loss!r}")
     if set(training.loss) != {"tversky", "cross_entropy", "level"}:
         raise ConfigError(f"{name}: loss: expected tversky, cross_entropy, level, got {sorted(training.loss)!r}")
     if min(training.steps, training.batch, training.cycles) < 1 or training.steps % training.cycles:
