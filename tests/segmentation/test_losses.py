@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from segmentation.pid_tversky import ErrorKind, PidGains, PIDTverskyLoss, level_loss
-from segmentation.training.losses import masked_cross_entropy
+from segmentation.pid_tversky import ErrorKind, PidGains, PIDTverskyLoss
+from segmentation.training.losses import level_loss, masked_cross_entropy
 
 
 def _example(seed: int = 0, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,14 +50,14 @@ def test_zero_gains_leave_beta_alone_over_epochs() -> None:
 def test_index_by_hand() -> None:
     target = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
     logits = torch.tensor([[[[40.0, -40.0, 40.0, -40.0]]]])  # one hit, one miss, one false alarm
-    loss = PIDTverskyLoss(1, beta=0.7, smooth=0.0)(logits, target)
+    loss = PIDTverskyLoss(1, beta=0.7, smooth_nr=0.0, smooth_dr=0.0)(logits, target)
     assert float(loss) == pytest.approx(1 - 1 / (1 + 0.3 * 1 + 0.7 * 1))
 
 
 def test_focal_exponent_by_hand() -> None:
     logits, target = _confident(0.5)
-    plain = float(PIDTverskyLoss(1, smooth=0.0)(logits, target))
-    assert float(PIDTverskyLoss(1, smooth=0.0, focal=0.75)(logits, target)) == pytest.approx(plain**0.75)
+    plain = float(PIDTverskyLoss(1, smooth_nr=0.0, smooth_dr=0.0)(logits, target))
+    assert float(PIDTverskyLoss(1, smooth_nr=0.0, smooth_dr=0.0, focal=0.75)(logits, target)) == pytest.approx(plain**0.75)
 
 
 def test_unknown_pixels_do_not_count() -> None:
