@@ -55,8 +55,3 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 def to_network_range(images: Tensor) -> Tensor:
     """Move grey values from 0..1 to -1..1."""
     return images * 2 - 1
-
-
-def as_batch(images: NDArray[np.float32]) -> Tensor:
-    """Turn (N, H, W) into a (N, 1, H, W) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(images))[:, None]

@@ -88,8 +88,14 @@ class ViewMaker:
         masks = self._masks(labels)
         image = self._images(sample, to_source)
         if item.weight == 1.0 and item.known[0] and rng.random() < 0.4 * view.contrast:
-            others = [masks if other is None else self._masks(self._labels(other, to_source)) for other in
-                      (sample.before, sample.after)] if self.context else []
+            others = (
+                [
+                    masks if other is None else self._masks(self._labels(other, to_source))
+                    for other in (sample.before, sample.after)
+                ]
+                if self.context
+                else []
+            )
             stack = [others[0], masks, others[1]] if self.context else [masks]
             image = recolour_structures(image, torch.stack(stack), rng)
         if rng.random() < 0.8 * view.contrast:

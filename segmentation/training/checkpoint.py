@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -25,11 +26,12 @@ class Average:
         """Take in the module's present weights."""
         self.updates += 1
         keep = min(self.share, (1 + self.updates) / (10 + self.updates))
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                self.values[name].mul_(keep).add_(value, alpha=1 - keep)
-            else:
-                self.values[name].copy_(value)
+        state = module.state_dict()
+        moving = [name for name, value in state.items() if value.is_floating_point()]
+        mix = get_ema_multi_avg_fn(keep)
+        mix([self.values[name] for name in moving], [state[name] for name in moving], None)
+        for name in state.keys() - moving:
+            self.values[name].copy_(state[name])
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], rng: np.random.Generator) -> None:

@@ -25,17 +25,23 @@ from segmentation.build import LearnedPrompts, TextPrompts, build_network, build
 from segmentation.model import PromptSegmenter
 from segmentation.predict import save_model
 from segmentation.preprocess import to_network_range
-from segmentation.training.augment import make_batch
+from segmentation.training.augment import ViewMaker
 from segmentation.training.checkpoint import Average, load_checkpoint, save_checkpoint
 from segmentation.training.config import RunConfig, TrainingConfig, load_run_config
+from segmentation.training.cords import cord_folds, load_cord_slices
+from segmentation.training.course import plot_course
 from segmentation.training.data import TrainingSlice, load_slices
+from segmentation.training.deck import Deck, stretched
 from segmentation.training.losses import Objective
 from segmentation.training.phantoms import load_phantom_slices
 from segmentation.training.pseudo import make_pseudo_labels, with_pseudo_labels
+from segmentation.training.start import begin_from
 
 logger = logging.getLogger(__name__)
 
 LOG = "log.csv"
+SPIDER_KINDS = {"space", "t2", "t1", "vertebrae"}
+CORD_KINDS = {"cord", "cord_axial"}
 _TERMS = ("tversky", "cross_entropy", "level")
 
 
@@ -79,23 +85,36 @@ def train(
         if end > trainer.step:
             trainer.run(end, on_progress)
             store_model(trainer, folder, fold)
+    plot_course(trainer.folder / LOG, trainer.folder / "course.png")
     return folder
 
 
 def _load_slices(run: RunConfig, fold: int | None) -> list[TrainingSlice]:
-    """Return the training slices: phantoms where the file says so, else real ones without the held-out fold.
+    """Return the training slices of the kinds that are drawn; real ones without the held-out fold.
 
     Raises:
-        ConfigError: If a fold is to be held out of phantoms.
+        ConfigError: If a kind is drawn of which there are no slices.
     """
-    cache = Path("runs/cache")
-    if run.training.phantoms is not None:
-        if fold is not None:
-            raise ConfigError(f"fold: expected None, as phantoms have no folds, got {fold!r}")
-        return load_phantom_slices(run.training.phantoms, cache, run.network.long_side_px)
-    everything = load_slices(load_settings().data_dir, cache, run.network.long_side_px)
-    folds = spider_folds()
-    return [item for item in everything if fold is None or folds[item.patient] != fold]
+    training, cache = run.training, Path("runs/cache")
+    kinds = {kind for mix in (training.mix, training.finish.mix) for kind, chance in mix.items() if chance}
+    slices: list[TrainingSlice] = []
+    for phantoms in training.phantoms:
+        if phantoms.kind in kinds:
+            slices += load_phantom_slices(phantoms, cache, run.network.long_side_px)
+    if kinds & SPIDER_KINDS:
+        folds = spider_folds()
+        everything = load_slices(load_settings().data_dir, cache, run.network.long_side_px)
+        slices += [item for item in everything if fold is None or folds[item.patient] != fold]
+    if kinds & CORD_KINDS:
+        held_out = cord_folds()
+        everything = load_cord_slices(load_settings().data_dir, run.network.long_side_px)
+        slices += [item for item in everything if fold is None or held_out[item.patient] != fold]
+    slices = [item for item in slices if item.kind in kinds]
+    if missing := sorted(kinds - {item.kind for item in slices}):
+        raise ConfigError(
+            f"mix: expected kinds of which there are slices, got {missing!r}, of which there are none"
+        )
+    return [stretched(item, run.network) for item in slices]
 
 
 def rate_at(step: int, training: TrainingConfig) -> float:
@@ -141,19 +160,31 @@ class Trainer:
         self.config, self.training, self.folder = run.network, run.training, folder
         use_threads(self.training.threads)
         torch.manual_seed(self.training.seed)
+        torch.set_flush_denormal(True)
         self.rng = np.random.default_rng(self.training.seed)
         self.modules = _Modules(
             build_network(self.config),
             build_prompts(self.config),
-            Objective(len(self.config.structures), self.training.pid, self.training.loss),
+            Objective(
+                len(self.config.structures),
+                self.training.pid,
+                self.training.loss,
+                region_loss=self.training.region_loss,
+            ),
         )
+        begin_from(self.modules.network, self.modules.prompts, self.training)
         self.model = self.modules.as_module()
         self.average = Average(self.model, self.training.ema)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.training.learning_rate, weight_decay=self.training.weight_decay
+            [parameter for parameter in self.model.parameters() if parameter.requires_grad],
+            lr=self.training.learning_rate,
+            weight_decay=self.training.weight_decay,
+            fused=True,
         )
         self.step = 0
         self.slices = slices
+        self.deck = Deck(slices)
+        self.views = ViewMaker(self.config, (self.training.crop_px[0], self.training.crop_px[1]))
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -183,9 +214,11 @@ class Trainer:
 
     def _take_step(self) -> dict[str, float]:
         training = self.training
-        crop = (training.crop_px[0], training.crop_px[1])
-        contrast = training.finish.contrast if self.is_finishing else 1.0
-        batch = make_batch(self._draw_slices(), crop, self.rng, contrast=contrast)
+        view, mix = (
+            (training.finish.view, training.finish.mix) if self.is_finishing else (training.view, training.mix)
+        )
+        samples = self.deck.draw(mix, training.batch, view.alone_share, self.rng)
+        batch = self.views.make_batch(samples, view, self.rng)
         output = self.modules.network(to_network_range(batch.images), self.modules.prompts())
         loss, terms = self.modules.objective.measure(output, batch)
         for group in self.optimizer.param_groups:
@@ -198,24 +231,15 @@ class Trainer:
         self.step += 1
         return terms
 
-    def _draw_slices(self) -> list[TrainingSlice]:
-        """Draw kinds by ``mix``, then a patient, then a slice: patients with many slices count no more."""
-        mix = self.training.finish.mix if self.is_finishing else self.training.mix
-        kinds = [kind for kind in mix if any(item.kind == kind for item in self.slices)]
-        chances = np.array([mix[kind] for kind in kinds])
-        chosen = []
-        for kind in self.rng.choice(kinds, self.training.batch, p=chances / chances.sum()):
-            items = [item for item in self.slices if item.kind == kind]
-            patient = self.rng.choice(sorted({item.patient for item in items}))
-            own = [item for item in items if item.patient == patient]
-            chosen.append(own[int(self.rng.integers(len(own)))])
-        return chosen
-
     def _begin_self_training(self) -> None:
         network, embeddings = self.averaged()
         make_pseudo_labels(network, embeddings, self.slices, self.config, self.training.pseudo, self.folder)
-        self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
+        self._take_pseudo_labels()
         logger.info("step %d: self-training begins", self.step)
+
+    def _take_pseudo_labels(self) -> None:
+        self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
+        self.deck = Deck(self.slices)
 
     def averaged(self) -> tuple[PromptSegmenter, Tensor]:
         """Return the network with averaged weights, and its prompt embeddings."""
@@ -246,7 +270,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.modules.objective.load_state_dict(state["objective"])
         if any(step < self.step for step in self.training.pseudo.at_steps):
-            self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
+            self._take_pseudo_labels()
         return True
 
     def _start_log(self) -> None:

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from segmentation.config import NetworkConfig
 from segmentation.model import STRIDE, NetworkOutput, PromptSegmenter
-from segmentation.preprocess import as_batch, pad_to_multiple, scale_grey, to_network_range
+from segmentation.preprocess import canonical_size, resize, to_network_range
 from segmentation.training.config import PseudoConfig
-from segmentation.training.data import UNKNOWN, TrainingSlice
+from segmentation.training.data import DRAWN, UNKNOWN, TrainingSlice
 
 LABELS_FILE = "pseudo_labels.npz"
+_DRAWN = sum(DRAWN)
+"""The first structures: those with real masks."""
 
 
 @torch.inference_mode()
@@ -36,12 +38,12 @@ def make_pseudo_labels(
     for item in slices:
         if item.kind != "t2":
             continue
-        grey = scale_grey(item.image.astype(np.float32), config.low_percentile, config.high_percentile)
-        output: NetworkOutput = network(to_network_range(pad_to_multiple(as_batch(grey[None]), STRIDE)), prompts)
+        grey = torch.from_numpy(item.image / np.float32(255))[None, None].expand(-1, config.slices, -1, -1)
         rows, columns = item.image.shape
-        drawn[str(item.patient)] = confident_labels(
-            output.mask_logits[0, :, :rows, :columns].sigmoid(), pseudo.confidence
-        )
+        size = canonical_size(rows, columns, None, config.view_sides_px[0], multiple=STRIDE)
+        output: NetworkOutput = network(to_network_range(resize(grey, size).clamp(0, 1)), prompts)
+        probability = resize(output.mask_logits[:, :_DRAWN], (rows, columns)).sigmoid()
+        drawn[str(item.patient)] = confident_labels(probability[0], pseudo.confidence)
     part = folder / ("part_" + LABELS_FILE)
     np.savez_compressed(part, **drawn)  # type: ignore[arg-type]
     part.replace(folder / LABELS_FILE)
@@ -60,9 +62,8 @@ def with_pseudo_labels(slices: list[TrainingSlice], folder: Path, weight: float)
     """Return the slices, those of kind t2 and t1 with the labels kept in ``folder`` where the grids agree."""
     with np.load(folder / LABELS_FILE) as arrays:
         drawn = {int(key): arrays[key] for key in arrays.files}
-    known = (True, True, True)
     return [
-        replace(item, labels=drawn[item.patient], known=known, weight=weight)
+        replace(item, labels=drawn[item.patient], known=DRAWN, weight=weight)
         if item.kind in {"t1", "t2"} and item.patient in drawn and drawn[item.patient].shape == item.image.shape
         else item
         for item in slices

@@ -13,12 +13,13 @@ from runtime.folds import spider_folds
 from segmentation.config import NetworkConfig
 from segmentation.pid_tversky import ErrorKind
 from segmentation.preprocess import to_network_range
-from segmentation.training.augment import _draw_points, make_batch, recolour_structures, vary_contrast
+from segmentation.training.augment import Sample, ViewMaker
 from segmentation.training.config import PseudoConfig, RunConfig, TrainingConfig, load_run_config
-from segmentation.training.data import UNKNOWN, TrainingSlice, load_slices, points_from_labels
+from segmentation.training.data import DRAWN, NOTHING, UNKNOWN, load_slices, points_from_labels
 from segmentation.training.loop import Trainer, rate_at, store_model, train
 from segmentation.training.losses import Objective
 from segmentation.training.pseudo import confident_labels, make_pseudo_labels, with_pseudo_labels
+from tests.segmentation.schematic import schematic_slice, schematic_slices, spine_labels
 
 NETWORK = NetworkConfig(
     widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, mask_dim=8, long_side_px=128
@@ -35,95 +36,18 @@ TRAINING = TrainingConfig(
 CONFIGS = Path(__file__).parents[2] / "configs" / "segmentation"
 
 
-def spine_labels() -> NDArray[np.uint8]:
-    """A schematic spine, 128 x 96: six discs between seven vertebrae, the canal behind (to the right)."""
-    labels = np.zeros((128, 96), dtype=np.uint8)
-    for index in range(7):
-        labels[2 + 18 * index : 14 + 18 * index, 30:56] = 2
-        if index < 6:
-            labels[14 + 18 * index : 20 + 18 * index, 30:56] = 1
-    labels[:, 58:64] = 3
-    return labels
-
-
-def schematic_slice(kind: str = "space", patient: int = 1) -> TrainingSlice:
-    labels = spine_labels()
-    image = np.array([20, 60, 140, 220], dtype=np.uint8)[labels]
-    points = np.array([[55, 34 + 18 * index] for index in range(5)], dtype=np.float32)
-    known = (True, True, True) if kind == "space" else (False, False, False)
-    if kind != "space":
-        labels = np.full_like(labels, UNKNOWN)
-    return TrainingSlice(f"{kind}/{patient}", patient, kind, image, labels, known, points)
-
-
-SLICES = [
-    schematic_slice("space", 1),
-    schematic_slice("space", 2),
-    schematic_slice("t2", 3),
-    schematic_slice("t1", 3),
-]
+SLICES = schematic_slices()
 
 
 def trainer(folder: Path) -> Trainer:
     return Trainer(RunConfig(NETWORK, TRAINING), SLICES, folder)
 
 
-def test_batch_shapes_and_what_is_known() -> None:
-    batch = make_batch(SLICES[:3], (64, 48), np.random.default_rng(0))
-    assert batch.images.shape == (3, 1, 64, 48)
-    assert batch.masks.shape == batch.mask_weight.shape == (3, 3, 64, 48)
-    assert batch.levels.shape == (3, 5, 16, 12)
-    assert 0 <= float(batch.images.min()) <= float(batch.images.max()) <= 1
-    assert float(batch.mask_weight[2].sum()) == 0  # a T2 slice has no masks
-    assert batch.level_weight.tolist() == [1.0, 1.0, 1.0]
-
-
-def test_masks_and_points_move_with_the_image() -> None:
-    rng = np.random.default_rng(1)
-    checked = 0
-    for _ in range(30):
-        batch = make_batch([schematic_slice()], (128, 96), rng)
-        for level in batch.levels[0]:
-            if float(level.max()) < 0.9:
-                continue
-            row, column = divmod(int(level.argmax()), level.shape[1])
-            top, left = max(0, row * 4 - 4), max(0, column * 4 - 4)
-            near = batch.masks[0, 0, top : top + 12, left : left + 12]
-            assert float(near.max()) == 1.0  # the point lies at a disc, whatever the view
-            checked += 1
-    assert checked > 40
-
-
-def test_level_map_peaks_where_the_point_is() -> None:
-    points = np.array([[50.0, 20.0]] * 4 + [[400.0, 20.0]], dtype=np.float32)
-    identity = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    maps = _draw_points(points, identity, (128, 96))
-    row, column = divmod(int(maps[0].argmax()), 24)
-    assert (column * 4 + 1.5, row * 4 + 1.5) == pytest.approx((50, 20), abs=2)
-    assert float(maps[4].max()) == 0.0  # out of view
-
-
-def test_recolouring_changes_structures_only() -> None:
-    masks = torch.stack([torch.from_numpy(spine_labels() == value).float() for value in (1, 2, 3)])
-    image = torch.from_numpy(schematic_slice().image).float()[None] / 255
-    changed = recolour_structures(image, masks, np.random.default_rng(3))
-    away = masks.sum(0)[None, :, 70:]
-    assert float(away.sum()) == 0
-    assert torch.equal(changed[:, :, 70:], image[:, :, 70:])
-    assert not torch.allclose(changed, image)
-
-
-def test_contrast_stays_in_range_and_is_repeatable() -> None:
-    image = torch.rand(1, 64, 48)
-    for seed in range(20):
-        once, again = (vary_contrast(image.clone(), np.random.default_rng(seed)) for _ in range(2))
-        assert torch.equal(once, again)
-        assert 0 <= float(once.min()) <= float(once.max()) <= 1
-
-
 def test_points_from_labels_count_from_the_lowest_disc() -> None:
     points = points_from_labels(spine_labels())
-    assert points.shape == (5, 2)
+    assert points.shape == (11, 2)
+    assert bool(np.isnan(points[5:]).all())  # no cervical level
+    points = points[:5]
     assert points[:, 1] == pytest.approx([34.5, 52.5, 70.5, 88.5, 106.5], abs=1.5)
     assert points[:, 0] == pytest.approx([54.5] * 5, abs=1.5)
 
@@ -152,16 +76,17 @@ def test_pseudo_labels_reach_t2_and_the_t1_of_equal_grid(tmp_path: Path) -> None
     make_pseudo_labels(network, embeddings, SLICES, NETWORK, TRAINING.pseudo, tmp_path)
     space, _, t2, t1, odd = with_pseudo_labels([*SLICES, other_grid], tmp_path, 0.5)
     assert space is SLICES[0]
-    assert t2.known == t1.known == (True, True, True)
+    assert t2.known == t1.known == DRAWN
     assert t2.weight == t1.weight == 0.5
     assert np.array_equal(t2.labels, t1.labels)
-    assert odd.known == (False, False, False)
+    assert odd.known == NOTHING
 
 
 def test_one_batch_can_be_learnt(tmp_path: Path) -> None:
     run = Trainer(RunConfig(replace(NETWORK, widths=(16, 16, 32, 32)), TRAINING), SLICES, tmp_path)
     optimizer = torch.optim.AdamW(run.model.parameters(), lr=3e-3)
-    batch = make_batch(SLICES[:2], (64, 64), np.random.default_rng(0))
+    views = ViewMaker(NETWORK, (64, 64))
+    batch = views.make_batch([Sample(item) for item in SLICES[:2]], TRAINING.view, np.random.default_rng(0))
     losses = []
     for _ in range(150):
         output = run.modules.network(to_network_range(batch.images), run.modules.prompts())
