@@ -1,8 +1,9 @@
 """The segmentation network: tensors only; files, spacing and grey values are ``predict.py``'s.
 
 Shapes: B images, N slices of an image (its own and its neighbours), C channels, H x W network input pixels
-(multiples of 16), P prompts = S structures + L levels, T patches at stride 16, D token width. The input enters through a space-to-depth stem at half size, and pixel
-embeddings leave through a pixel shuffle at full size: a 512-pixel slice costs what a 256-pixel U-Net costs.
+(multiples of 16), P prompts = S structures + L levels, T patches at stride 16, D token width. The input enters
+through a space-to-depth stem at half size, and mask logits leave through a pixel shuffle at full size: a
+512-pixel slice costs what a 256-pixel U-Net costs.
 """
 
 from dataclasses import dataclass

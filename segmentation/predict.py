@@ -220,7 +220,7 @@ class SliceSegmenter:
     def _look(
         self, images: NDArray[np.floating], spacing: Spacing | None, prompts: Tensor, structures: int
     ) -> _Looks:
-        """Average the logits of all views of a few (N, slices, H, W); tokens and attention are the first view's."""
+        """Average all views' logits of a few (N, slices, H, W); tokens and attention are the first view's."""
         size = (images.shape[2], images.shape[3])
         grey = self._to_grey(images)
         mask_logits: list[Tensor] = []
