@@ -3,13 +3,30 @@
 import torch
 from torch import Tensor, nn
 
+from segmentation.baselines import ClassicalUNet, GatedDecoder, UNet
 from segmentation.config import NetworkConfig
 from segmentation.model import Decoder, Encoder, PromptSegmenter
 from segmentation.text_tower import build_text_tower, tokenize
 
+Network = PromptSegmenter | UNet | ClassicalUNet
+"""What segments slices: all take (images, prompts, structures) and return ``NetworkOutput``."""
 
-def build_network(config: NetworkConfig) -> PromptSegmenter:
+
+def build_network(config: NetworkConfig) -> Network:
     """Build the network with random weights."""
+    return _build_prompted(config) if config.architecture == "prompted" else _build_baseline(config)
+
+
+def _build_baseline(config: NetworkConfig) -> UNet | ClassicalUNet:
+    structures, levels, widths = len(config.structures), len(config.levels), config.widths
+    if config.architecture == "classical_unet":
+        return ClassicalUNet(widths, config.slices, structures=structures, levels=levels)
+    decoder = GatedDecoder(widths) if config.architecture == "attention_unet" else Decoder(widths)
+    encoder = Encoder(widths, config.slices)
+    return UNet(encoder, decoder, widths=widths, structures=structures, levels=levels)
+
+
+def _build_prompted(config: NetworkConfig) -> PromptSegmenter:
     return PromptSegmenter(
         Encoder(config.widths, config.slices),
         Decoder(config.widths),
@@ -40,7 +57,7 @@ class TextPrompts(nn.Module):
 
 
 class LearnedPrompts(nn.Module):
-    """Prompt embeddings without words, for the baseline without cross-attention."""
+    """Prompt embeddings without words, for the baselines."""
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
@@ -52,7 +69,7 @@ class LearnedPrompts(nn.Module):
 
 
 def build_prompts(config: NetworkConfig) -> TextPrompts | LearnedPrompts:
-    """Build what makes the prompt embeddings: the text tower, or plain parameters for the baseline."""
-    if not config.use_cross_attention:
+    """Build what makes the prompt embeddings: the text tower, or plain parameters for the baselines."""
+    if config.architecture != "prompted" or not config.use_cross_attention:
         return LearnedPrompts(len(config.phrases), config.token_dim)
     return TextPrompts(build_text_tower(config), tokenize(config.phrases, config.context_length))

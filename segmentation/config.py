@@ -11,7 +11,7 @@ from anatomy.structures import STRUCTURES, Structure
 from runtime.errors import ConfigError
 
 LEVEL_PHRASE = "posterior margin of the {level} disc"
-ARCHITECTURES = ("prompted", "unet", "attention_unet")
+ARCHITECTURES = ("prompted", "unet", "attention_unet", "classical_unet")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class NetworkConfig:
     """Shape of the network and of what enters it."""
 
     architecture: str = "prompted"
-    """``prompted`` (Spatial Patch Cross-Attention), or a baseline: ``unet``, ``attention_unet``."""
+    """``prompted`` (Spatial Patch Cross-Attention), or a baseline (``baselines``): ``unet``,
+    ``attention_unet``, ``classical_unet``."""
     structures: tuple[str, ...] = ("disc", "vertebra", "spinal_canal")
     """Structures that get a mask, by ``anatomy.Structure`` value."""
     levels: tuple[str, ...] = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")

@@ -18,9 +18,9 @@ from runtime.device import pick_device
 from runtime.errors import WeightsError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
-from segmentation.build import TextPrompts, build_network, build_prompts
+from segmentation.build import Network, TextPrompts, build_network, build_prompts
 from segmentation.config import NetworkConfig, network_config
-from segmentation.model import LEVEL_STRIDE, STRIDE, NetworkOutput, PromptSegmenter
+from segmentation.model import LEVEL_STRIDE, STRIDE, NetworkOutput
 from segmentation.preprocess import canonical_size, pad_to_multiple, resize, scale_grey, to_network_range
 from segmentation.text_tower import tokenize
 from segmentation.types import SliceMaps
@@ -63,7 +63,7 @@ class SliceSegmenter:
 
     def __init__(
         self,
-        network: PromptSegmenter,
+        network: Network,
         embeddings: Tensor,
         config: NetworkConfig,
         *,

@@ -21,8 +21,7 @@ from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.progress import Progress
 from runtime.settings import load_settings
 from runtime.weights import seal_weights
-from segmentation.build import LearnedPrompts, TextPrompts, build_network, build_prompts
-from segmentation.model import PromptSegmenter
+from segmentation.build import LearnedPrompts, Network, TextPrompts, build_network, build_prompts
 from segmentation.predict import save_model
 from segmentation.preprocess import to_network_range
 from segmentation.training.augment import ViewMaker
@@ -139,7 +138,7 @@ def _falling(share: float) -> float:
 
 @dataclass
 class _Modules:
-    network: PromptSegmenter
+    network: Network
     prompts: TextPrompts | LearnedPrompts
     objective: Objective
 
@@ -241,7 +240,7 @@ class Trainer:
         self.slices = with_pseudo_labels(self.slices, self.folder, self.training.pseudo.weight)
         self.deck = Deck(self.slices)
 
-    def averaged(self) -> tuple[PromptSegmenter, Tensor]:
+    def averaged(self) -> tuple[Network, Tensor]:
         """Return the network with averaged weights, and its prompt embeddings."""
         copy = _Modules(build_network(self.config), build_prompts(self.config), self.modules.objective)
         copy.as_module().load_state_dict(self.average.values)

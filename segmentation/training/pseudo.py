@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segmentation.build import Network
 from segmentation.config import NetworkConfig
-from segmentation.model import STRIDE, NetworkOutput, PromptSegmenter
+from segmentation.model import STRIDE, NetworkOutput
 from segmentation.preprocess import canonical_size, resize, to_network_range
 from segmentation.training.config import PseudoConfig
 from segmentation.training.data import DRAWN, UNKNOWN, TrainingSlice
@@ -26,7 +27,7 @@ _DRAWN = sum(DRAWN)
 
 @torch.inference_mode()
 def make_pseudo_labels(
-    network: PromptSegmenter,
+    network: Network,
     prompts: Tensor,
     slices: list[TrainingSlice],
     config: NetworkConfig,
