@@ -1,6 +1,4 @@
-"""From the network's probabilities of one slice to classes, to a chain of discs, to numbered instances."""
-
-from dataclasses import dataclass
+"""From the classes of one sagittal slice to a chain of discs, and to numbered instances."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,45 +7,11 @@ from scipy import ndimage
 from anatomy import STRUCTURES, Structure, disc_label
 from segmentation.blobs import find_blobs
 from segmentation.chain import DiscChain, find_chain
-from segmentation.frame import SliceFrame
+from segmentation.classes import CORD, DISC, SACRUM, VERTEBRA, SliceClasses, is_canal
+from segmentation.frame import SliceFrame, caudal_normal
 from segmentation.levels import NamedDisc
 from segmentation.shapes import DiscShape
 from segmentation.vertebrae import DiscPlane, label_vertebrae
-
-THRESHOLD = 0.5
-"""A pixel belongs to its most probable structure when that probability reaches this."""
-
-_KINDS = (Structure.DISC, Structure.VERTEBRA, Structure.SPINAL_CANAL)
-DISC, VERTEBRA, CANAL = 1, 2, 3
-"""Values of a class map; 0 is background."""
-
-
-@dataclass(frozen=True, eq=False)
-class SliceClasses:
-    """One slice as classes.
-
-    Attributes:
-        classes: (rows, columns) uint8: 0 background, 1 disc, 2 vertebra, 3 canal.
-        disc_probability: (rows, columns) float32.
-        canal_probability: (rows, columns) float32.
-    """
-
-    classes: NDArray[np.uint8]
-    disc_probability: NDArray[np.float32]
-    canal_probability: NDArray[np.float32]
-
-
-def classify(structures: tuple[str, ...], probabilities: NDArray[np.float32]) -> SliceClasses:
-    """Give each pixel its most probable structure.
-
-    Args:
-        structures: Names of the C maps (``SliceMaps.structures``).
-        probabilities: (C, rows, columns), 0 to 1.
-    """
-    order = [structures.index(kind.value) for kind in _KINDS]
-    chosen = probabilities[order]
-    classes = np.where(chosen.max(axis=0) >= THRESHOLD, chosen.argmax(axis=0) + 1, 0).astype(np.uint8)
-    return SliceClasses(classes=classes, disc_probability=chosen[0], canal_probability=chosen[2])
 
 
 def chain_discs(classes: SliceClasses, frame: SliceFrame) -> DiscChain:
@@ -57,7 +21,7 @@ def chain_discs(classes: SliceClasses, frame: SliceFrame) -> DiscChain:
         find_blobs(discs, classes.disc_probability, frame),
         classes.disc_probability,
         classes.classes == VERTEBRA,
-        classes.classes == CANAL,
+        is_canal(classes.classes),
         frame,
         disc_pixels=int(discs.sum()),
     )
@@ -80,12 +44,25 @@ def number_slice(
         frame: The slice's plane.
     """
     labels = label_vertebrae(classes == VERTEBRA, planes, pitch, frame)
-    canal = STRUCTURES[Structure.SPINAL_CANAL].label
-    assert canal is not None
-    labels[_near_spine(classes == CANAL, planes, pitch, frame)] = canal
+    canal = _near_spine(is_canal(classes), planes, pitch, frame)
+    labels[canal] = fixed_label(Structure.SPINAL_CANAL)
+    labels[canal & (classes == CORD)] = fixed_label(Structure.SPINAL_CORD)
+    labels[_below_spine(classes == SACRUM, planes, frame)] = fixed_label(Structure.SACRUM)
     for level, shape in discs:
         labels[shape.pixels[:, 1], shape.pixels[:, 0]] = disc_label(level)
     return labels
+
+
+def fixed_label(structure: Structure) -> int:
+    """Return the label number of a structure that has only one.
+
+    Raises:
+        ValueError: If its instances have numbers of their own.
+    """
+    label = STRUCTURES[structure].label
+    if label is None:
+        raise ValueError(f"structure: expected one with a single label number, got {structure.value!r}")
+    return label
 
 
 def planes_of(discs: tuple[NamedDisc, ...]) -> tuple[DiscPlane, ...]:
@@ -107,4 +84,18 @@ def _near_spine(
         points = frame.to_plane(np.stack([columns + window[1].start, rows + window[0].start], axis=1))
         nearest = np.linalg.norm(points[:: max(1, len(points) // 64), None] - margins[None], axis=2).min()
         kept[index] = nearest < pitch and len(rows) >= 4
+    return np.asarray(kept[pieces], dtype=np.bool_)
+
+
+def _below_spine(sacrum: NDArray[np.bool_], planes: tuple[DiscPlane, ...], frame: SliceFrame) -> NDArray[np.bool_]:
+    """Return the sacrum without pieces that lie above the lowest named disc for the most part."""
+    pieces, count = ndimage.label(sacrum)
+    if count == 0:
+        return sacrum
+    last = planes[-1]
+    kept = np.zeros(count + 1, dtype=bool)
+    for index in range(1, count + 1):
+        rows, columns = np.nonzero(pieces == index)
+        away = frame.to_plane(np.stack([columns, rows], axis=1)) - last.centre
+        kept[index] = len(rows) >= 4 and float(np.mean(away @ caudal_normal(last.axis) > 0)) > 0.5
     return np.asarray(kept[pieces], dtype=np.bool_)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from anatomy import Protocol
 from imaging.types import Series
 from segmentation.chain import DiscChain
+from segmentation.classes import VERTEBRA, SliceClasses, classify, kinds_of
 from segmentation.frame import SliceFrame
 from segmentation.gate import refuse_no_spine
-from segmentation.instances import VERTEBRA, SliceClasses, chain_discs, classify
+from segmentation.instances import chain_discs
 from segmentation.levels import Anchor, NamedChain, NamedDisc, locate_levels
 from segmentation.types import Level, SliceMaps
 from segmentation.view import look_around
@@ -60,7 +61,7 @@ def read_middle(
         NotEligibleError: With code ``no_spine_found``.
         ConfigError: If the anchor does not fit.
     """
-    classes = classify(maps.structures, maps.probabilities[0])
+    classes = classify(maps.structures, maps.probabilities[0], kinds_of(protocol))
     chain = chain_discs(classes, frame)
     refuse_no_spine(chain, protocol.min_levels, is_forced=is_forced)
     view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps)

@@ -1,18 +1,16 @@
 """What a reader of the whole study should know about its segmentation, one sentence each."""
 
 from anatomy import Protocol
-from imaging.types import Plane, Series, Study
+from imaging.types import Series
 from segmentation.levels import NamedChain
+from segmentation.sagittal import Located
 from segmentation.scan import SeriesScan
 
 
-def study_notices(
-    study: Study, protocol: Protocol, primary: Series, scan: SeriesScan, named: NamedChain
-) -> tuple[str, ...]:
+def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: NamedChain) -> tuple[str, ...]:
     """Return the notices of a study.
 
     Args:
-        study: What was read.
         protocol: Reading plan.
         primary: The series that levels and measurements lie on.
         scan: Its slices.
@@ -32,9 +30,37 @@ def study_notices(
             f"{len(scan.slices)} of {primary.volume.shape[2]} slices were outlined; "
             "the others take the nearest outline."
         )
-    if any(series.plane is Plane.AXIAL for series in study.series):
-        notices.append("Axial series are not outlined yet; findings rest on the sagittal series.")
     return tuple(notices)
+
+
+def axial_notices(
+    axial: tuple[Series, ...], primary: Series, located: dict[str, Located], *, has_weights: bool
+) -> tuple[str, ...]:
+    """Return what to know about the axial series of a spine.
+
+    Args:
+        axial: All of them.
+        primary: The series that levels lie on.
+        located: Series id -> levels found there; holds the axial series that were outlined.
+        has_weights: Whether a network for axial slices is installed.
+    """
+    if not axial:
+        return ()
+    if not has_weights:
+        return ("Axial series were not outlined: no weights for this plane are installed.",)
+    notices = []
+    lost = [series.id for series in axial if series.id not in located]
+    if lost:
+        where = primary.id if primary.volume.affine is None else _list(lost)
+        notices.append(f"Axial series {_list(lost)} not outlined: no position is known of {where}.")
+    empty = [series.id for series in axial if series.id in located and not located[series.id].levels]
+    if empty:
+        notices.append(f"Axial series {_list(empty)} cross no named level.")
+    return tuple(notices)
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _range(protocol: Protocol) -> str:

@@ -4,15 +4,16 @@ Slices of a series share one pixel frame, and the spine moves little from one sl
 disc is carried along and updated, so that a curved spine is followed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.blobs import find_blobs
+from segmentation.classes import DISC
 from segmentation.frame import SliceFrame
-from segmentation.instances import DISC, number_slice
+from segmentation.instances import number_slice
 from segmentation.scan import SeriesScan
 from segmentation.shapes import DiscShape, build_shape
 from segmentation.types import LabelArray
@@ -48,11 +49,17 @@ def spread_labels(
     for way in (scan.slices[start:], scan.slices[start::-1]):
         numbered |= _spread_one_way(way, scan, planes, pitch, frame)
     labels = np.zeros(shape, dtype=np.uint8)
-    read = np.array(scan.slices)
-    for k in range(shape[2]):
-        nearest = int(read[np.argmin(np.abs(read - k))])
-        labels[:, :, k] = numbered[nearest].T
+    for k in scan.slices:
+        labels[:, :, k] = numbered[k].T
+    fill_unread(labels, scan.slices)
     return labels
+
+
+def fill_unread(labels: LabelArray, read: Sequence[int]) -> None:
+    """Give every slice that was not read the labels of the nearest read one, in place."""
+    known = np.array(read)
+    for k in sorted(set(range(labels.shape[2])) - set(read)):
+        labels[:, :, k] = labels[:, :, int(known[np.argmin(np.abs(known - k))])]
 
 
 def _spread_one_way(

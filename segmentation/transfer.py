@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from imaging.types import Series
+from segmentation.classes import classify
 from segmentation.frame import Points, SliceFrame
-from segmentation.instances import chain_discs, classify
+from segmentation.instances import chain_discs
 from segmentation.shapes import DiscShape
 from segmentation.types import Level, SliceMaps
 

@@ -51,7 +51,10 @@ class SliceMaps:
 
 @dataclass(frozen=True)
 class Level:
-    """A named disc level on one series.
+    """A named disc level on one series; or both sacroiliac joints, as ``SIJ``.
+
+    For ``SIJ`` both points are the middle between the two joints, the length is their distance and the confidence
+    the mean probability of what was outlined as joint space.
 
     Attributes:
         name: Such as ``L4-L5``.
@@ -148,12 +151,15 @@ class Region:
     """A level's region on one series: where later stages look.
 
     Attributes:
-        level: Disc level.
+        level: Disc level, or ``SIJ``.
         series_id: Series.
         slice_index: Slice k.
         box_px: (x0, y0, x1, y1) in pixels of the original slice.
-        embedding: Region embedding: the segmentation network's attended tokens of the level's prompts,
-            shape (T, D) float32.
+        embedding: Region embedding, (T, D) float32: the segmentation network's attended tokens on that slice of
+            the level's own prompt (the disc's where the level has none), disc, vertebra and canal (T = 4); at a
+            sacroiliac joint of joint space, sacrum and ilium (T = 3).
+        side: Patient's side of a sacroiliac joint, else None.
+        network: Checksum of the weights the embedding comes from: embeddings of other weights do not compare.
     """
 
     level: str
@@ -161,6 +167,35 @@ class Region:
     slice_index: int
     box_px: tuple[float, float, float, float]
     embedding: NDArray[np.float32]
+    side: Side | None = None
+    network: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where each prompt of the segmentation network looked on one slice.
+
+    Attributes:
+        series_id: Series.
+        slice_index: Slice k.
+        prompt_names: Names of the P prompts: structures, then levels.
+        maps: (P, rows, columns) float32 on the original slice; each map's largest value is 1.
+    """
+
+    series_id: str
+    slice_index: int
+    prompt_names: tuple[str, ...]
+    maps: NDArray[np.float32]
+
+    def of(self, prompt: str) -> NDArray[np.float32]:
+        """Return the map of one prompt, such as ``disc`` or ``L4-L5``, (rows, columns).
+
+        Raises:
+            KeyError: If the network has no such prompt.
+        """
+        if prompt not in self.prompt_names:
+            raise KeyError(f"prompt: expected one of {', '.join(self.prompt_names)}, got {prompt!r}")
+        return np.asarray(self.maps[self.prompt_names.index(prompt)], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -168,12 +203,12 @@ class SegmentedStudy:
     """Everything the segmentation room knows about a study.
 
     Attributes:
-        label_maps: One per segmented series.
+        label_maps: One per outlined series, the primary's first.
         primary_series_id: The series that levels and measurements lie on.
-        levels: Named levels on the primary series, cranial to caudal.
-        series_levels: Series id -> the same levels located on that series (each sagittal series).
+        levels: Named levels on the primary series, cranial to caudal; ``SIJ`` for the sacroiliac joints.
+        series_levels: Series id -> the same levels located on that series.
         measurements: All measurements.
-        regions: Regions of every level on every sagittal series.
+        regions: Regions of every level on every series that shows it.
         notices: Doubts about numbering or coverage that concern the whole study.
         ood: How the slice that the levels were named on compares with real spines; None without a gate.
         refusals: What would have refused the study, had nobody overridden it.

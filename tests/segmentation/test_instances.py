@@ -9,8 +9,9 @@ from anatomy import disc_label, vertebra_label
 from imaging.types import Spacing
 from segmentation.blobs import find_blobs
 from segmentation.chain import DiscChain
+from segmentation.classes import CANAL, DISC, VERTEBRA, classify
 from segmentation.frame import SliceFrame, caudal_normal
-from segmentation.instances import CANAL, DISC, VERTEBRA, chain_discs, classify, number_slice
+from segmentation.instances import chain_discs, number_slice
 from segmentation.shapes import build_shape
 from segmentation.vertebrae import DiscPlane
 from tests.segmentation.drawn_spine import DrawnSpine, maps_of
