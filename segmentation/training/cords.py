@@ -1,10 +1,11 @@
-"""Training slices with real masks of the spinal cord (``data/README.md``: ``nifti/sct_testing``, ``nifti/gm_challenge``).
+"""Training slices with real masks of the spinal cord (``data/README.md``: ``sct_testing``, ``gm_challenge``).
 
 Two kinds; everything but the cord is unknown:
   cord        sagittal slices of two cervical volumes of 1 mm voxels, a T1 and a T2
   cord_axial  axial T2* slices of eight sessions of six volunteers, and axial slices of the same two volumes
-The manual masks hold the values 0 and 1 only. Their 1 is the whole cord, its grey matter not told apart: 65 to 95 mm2
-a slice, as the cord has (grey matter has some 15). Beyond the slices or rows that were labelled nothing is known.
+The manual masks hold the values 0 and 1 only. Their 1 is the whole cord, its grey matter not told apart: 71 to 95 mm2
+a slice on average over each volume, measured here, and filled. Beyond the slices or rows that were labelled nothing
+is known.
 
 Small fields are set into black of ``LEAST_FIELD_MM``, so that a cord is as large here as in an ordinary field.
 """
@@ -34,7 +35,7 @@ VOLUNTEERS = {"10062": 10001, "9418": 10002, "9584": 10003, "9604": 10004, "9669
 """Volunteers of the challenge -> patient numbers, which SPIDER's (1 to 257) cannot be."""
 VOLUMES = {"t1_t1w": 10007, "t2_t2": 10008}
 """Volumes of the testing data -> patient numbers; whether they show one person is not known."""
-_SIDE_SHARE = 0.75  # of the canonical grid's long side, as the phantoms' necks (configs/segmentation/phantom_slices.yaml)
+_SIDE_SHARE = 0.75  # of the canonical grid's long side, as the phantoms' necks (phantom_slices.yaml)
 _STRIDE = {"sagittal": 3, "axial": 4}  # voxels of 1 mm from slice to slice of a group; own choice
 _BESIDE_MM = 6  # sagittal slices beside the cord that are kept
 _KNOWN = tuple(name == "spinal_cord" for name in CLASSES)
@@ -107,8 +108,8 @@ def cord_slices(
 
     Args:
         volume: Which.
-        plane: ``sagittal`` (columns front to back, rows head to foot) or ``axial`` (columns from the patient's right
-            to the left, rows front to back).
+        plane: ``sagittal`` (columns front to back, rows head to foot) or ``axial`` (columns from the patient's
+            right to the left, rows front to back).
         long_side_px: Of the canonical grid.
         stride: Slices from one to its neighbour; those between form groups of their own.
     """
@@ -116,15 +117,15 @@ def cord_slices(
     kind = "cord" if plane == "sagittal" else "cord_axial"
     for position, image, labels in plane_slices(volume, plane):
         spacing = in_plane_spacing(volume, plane)
-        grid = (pad_field(image, spacing, 0), pad_field(labels, spacing, UNKNOWN))
-        rows, columns = canonical_size(*grid[0].shape, spacing, 16 * round(_SIDE_SHARE * long_side_px / 16))
-        pixels = resize(torch.from_numpy(grid[0])[None, None], (rows, columns))[0, 0].numpy()
-        picture = Image.fromarray(grid[1]).resize((columns, rows), Image.Resampling.NEAREST)
+        grey = torch.from_numpy(pad_field(to_grey(image), spacing, 0)).float()
+        field = pad_field(labels, spacing, UNKNOWN)
+        size = canonical_size(*field.shape, spacing, 16 * round(_SIDE_SHARE * long_side_px / 16))
+        picture = Image.fromarray(field).resize(size[::-1], Image.Resampling.NEAREST)
         yield TrainingSlice(
             f"{kind}/{volume.name}/{position}",
             volume.patient,
             kind,
-            to_grey(np.maximum(pixels, 0)),
+            resize(grey[None, None], size)[0, 0].round().clamp(0, 255).numpy().astype(np.uint8),
             np.asarray(picture),
             _KNOWN,
             no_points(),
@@ -133,9 +134,7 @@ def cord_slices(
         )
 
 
-def plane_slices(
-    volume: CordVolume, plane: str
-) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.uint8]]]:
+def plane_slices(volume: CordVolume, plane: str) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.uint8]]]:
     """Yield number, image (H, W) and labels (H, W) of the slices within the labelled extent."""
     labels = np.where(volume.cord, _CORD, 0).astype(np.uint8)
     heights = np.nonzero(volume.cord.any(axis=(0, 1)))[0]

@@ -1,4 +1,4 @@
-"""Kinds of phantom slices: region, plane, and the grids they are drawn on (``configs/segmentation/phantom_slices.yaml``).
+"""Kinds of phantom slices: region, plane and grids (``configs/segmentation/phantom_slices.yaml``).
 
 A patient gives one run of neighbouring slices, at any place of the stack that its region's scan covers, so that a
 network that reads a slice with its neighbours finds them.

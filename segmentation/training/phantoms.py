@@ -161,7 +161,7 @@ def known_classes(kind: PhantomKind, labels: NDArray[np.uint8]) -> tuple[bool, .
 def _points(
     patient: PaintedPatient, kind: PhantomKind, levels: dict[str, TruthLevel], k: int
 ) -> NDArray[np.float32]:
-    """Return (11, 2) posterior points (x, y) in pixels where slice k lies at the middle of all levels of its kind."""
+    """Return (11, 2) posterior points (x, y) in pixels where slice k lies near the middle of all its levels."""
     points = no_points()
     if not kind.points or not set(kind.points) <= set(levels):  # axial, or a transitional spine
         return points
