@@ -65,6 +65,12 @@ def add_parser(
         help="read a study that the gate refuses, where it can be computed; the reason is kept in the reading "
         "and shown above the report (no names, please)",
     )
+    parser.add_argument(
+        "--anchor",
+        metavar="LEVEL=X,Y",
+        help="a disc level that you have confirmed, and a point on it in pixels of the primary series' slice (x "
+        "is the column, y the row), such as L5-S1=201,388: all levels are numbered from it; for one path at a time",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
     parser.set_defaults(run=run)
 
@@ -170,13 +176,16 @@ def _summary(reading: object) -> str:
 
 
 def _options(arguments: argparse.Namespace) -> ReadOptions:
-    from pipeline import ReadOptions, load_reading
+    from pipeline import ReadOptions, load_reading, parse_anchor
 
+    if arguments.anchor is not None and len(arguments.paths) > 1:
+        raise ConfigError("--anchor: expected one path, since a point belongs to one study; read them one by one")
     prior = None if arguments.prior is None else load_reading(arguments.prior)
     return ReadOptions(
         protocol=arguments.protocol,
         spacing=_parse_spacing(arguments.spacing),
         prior=prior,
+        anchor=None if arguments.anchor is None else parse_anchor(arguments.anchor),
         override=arguments.override,
         study=arguments.study,
     )

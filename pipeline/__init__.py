@@ -5,7 +5,7 @@
 Importing this package loads neither torch nor DICOM: the rooms are opened when they are needed.
 """
 
-from pipeline.config import ReadOptions, Writer
+from pipeline.config import ReadOptions, Writer, parse_anchor
 from pipeline.document import SCHEMA_NAME, load_reading, reading_to_dict, validate_document
 from pipeline.overlay import OverlayLayers, render_overlay
 from pipeline.run import Reader, read_study
@@ -21,6 +21,7 @@ __all__ = [
     "Writer",
     "clear_reading",
     "load_reading",
+    "parse_anchor",
     "read_study",
     "reading_to_dict",
     "render_overlay",

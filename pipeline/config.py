@@ -1,5 +1,7 @@
 """Options of one reading."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +15,11 @@ AUTO = "auto"
 STYLES = ("structured", "telegraphic", "narrative")
 MAX_OVERRIDE = 300
 """Longest reason of an override, in characters."""
+
+
+Anchor = tuple[str, tuple[float, float]]
+"""A disc level confirmed by a person, and its point (x, y) in pixels of a slice of the primary series."""
+_ANCHOR = re.compile(r"(?P<level>[^=]+)=(?P<x>[^,=]+),(?P<y>[^,=]+)")
 
 
 class Writer(StrEnum):
@@ -30,7 +37,7 @@ class ReadOptions:
     """``auto`` (decided from the study), or the name of an installed protocol."""
     spacing: Spacing | None = None
     """Pixel spacing in mm for a picture, which carries none; None leaves it unknown."""
-    anchor: tuple[str, tuple[float, float]] | None = None
+    anchor: Anchor | None = None
     """A confirmed level, such as ``("L4-L5", (x, y))`` in pixels of the primary slice; renames all others."""
     prior: Mapping[str, Any] | None = None
     """Content of an earlier reading.json of the same patient, already validated (``load_reading``)."""
@@ -54,6 +61,8 @@ class ReadOptions:
             raise ConfigError(f"protocol: expected one of {names}, got {self.protocol!r}")
         if self.anchor is not None and self.anchor[0] not in DISC_LEVELS:
             raise ConfigError(f"anchor: expected a disc level such as L4-L5, got {self.anchor[0]!r}")
+        if self.anchor is not None and not all(math.isfinite(value) for value in self.anchor[1]):
+            raise ConfigError(f"anchor: expected a point in pixels, got {self.anchor[1]!r}")
         if self.style not in STYLES:
             raise ConfigError(f"style: expected one of {', '.join(STYLES)}, got {self.style!r}")
         if not self.draft_seconds > 0:
@@ -87,3 +96,21 @@ class ReadOptions:
 
 def _is_reason(text: str) -> bool:
     return text.isprintable() and any(sign.isalpha() for sign in text) and len(text) <= MAX_OVERRIDE
+
+
+def parse_anchor(text: str) -> Anchor:
+    """Return the anchor written as ``LEVEL=X,Y``, such as ``L5-S1=201,388``; x is the column, y the row.
+
+    Raises:
+        ConfigError: If the text is not of that form.
+    """
+    found = _ANCHOR.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise ValueError(text)
+        point = float(found["x"]), float(found["y"])
+    except ValueError as error:
+        raise ConfigError(
+            f"anchor: expected LEVEL=X,Y in pixels of the slice, such as L5-S1=201,388, got {text!r}"
+        ) from error
+    return found["level"].strip().upper().replace("/", "-"), point

@@ -45,11 +45,22 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
         "detections": [item.to_dict() for item in reading.findings.detections],
         "report": reading.report.to_dict(),
         "notices": list(reading.notices),
-        "provenance": {**reading.provenance.to_dict(), "prior_study_key": reading.prior_study_key},
+        "provenance": {
+            **reading.provenance.to_dict(),
+            "prior_study_key": reading.prior_study_key,
+            "anchor": _anchor(reading),
+        },
     }
     plain: dict[str, Any] = _plain(document, "reading")
     validate_document(plain)
     return plain
+
+
+def _anchor(reading: Reading) -> dict[str, Any] | None:
+    if reading.anchor is None:
+        return None
+    level, point = reading.anchor
+    return {"level": level, "point_px": list(point), "series": reading.segmented.primary_series_id}
 
 
 def validate_document(document: Mapping[str, Any]) -> None:

@@ -120,6 +120,7 @@ class Reader:
             provenance=self._provenance(models, findings, protocol, options, drafted),
             notices=_notices(study, eligibility, segmented, findings, drafted, options),
             prior_study_key=options.prior_study_key,
+            anchor=options.anchor,
             timings_s=clock.seconds,
         )
         _log.debug("study %s: seconds by stage: %s", study.key, clock)

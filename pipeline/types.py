@@ -24,6 +24,8 @@ class Reading:
         provenance: What made it.
         notices: Everything a reader should know about this run, each once, in the order of the stages.
         prior_study_key: Study key of the prior reading that was given; None without one.
+        anchor: The disc level that a person confirmed, and its point (x, y) in pixels of a slice of the primary
+            series; None without one.
         timings_s: Stage -> seconds. Not written to reading.json, so that the same input gives the same bytes.
     """
 
@@ -36,6 +38,7 @@ class Reading:
     provenance: Provenance
     notices: tuple[str, ...] = ()
     prior_study_key: str | None = None
+    anchor: tuple[str, tuple[float, float]] | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -170,6 +170,11 @@ def test_spacing_csv_wins_over_spacing_and_is_found_by_path_or_name(read: Run, t
         (["--spacing", "wide"], "spacing: expected MM or ROW,COL"),
         (["--spacing", "0"], "spacing: expected 0.1 to 5.0 mm"),
         (["--spacing-csv", "absent.csv"], "absent.csv: expected a readable CSV file"),
+        (["--anchor", "L5-S1"], "anchor: expected LEVEL=X,Y in pixels"),
+        (["--anchor", "L5-S1=12,up"], "anchor: expected LEVEL=X,Y in pixels"),
+        (["--anchor", "L5-L6=12,30"], "anchor: expected a disc level such as L4-L5, got 'L5-L6'"),
+        (["--anchor", "L5-S1=12,inf"], "anchor: expected a point in pixels"),
+        (["other.png", "--anchor", "L5-S1=12,30"], "--anchor: expected one path"),
         (["--prior", "absent.json"], "absent.json: expected a reading.json"),
     ],
 )
@@ -224,3 +229,10 @@ def test_the_study_asked_for_reaches_the_reader(read: Run, tmp_path: Path) -> No
     assert read("scan.png", "--study", "3") == 2
     error = json.loads((tmp_path / "out" / "error.json").read_text(encoding="utf-8"))
     assert error["message"] == "scan.png: expected one of its studies, got '3'"
+
+
+@pytest.mark.parametrize("text", ["L5-S1=201,388.5", " l5/s1 = 201.0 , 388.5 "])
+def test_the_anchor_is_read_and_kept(read: Run, tmp_path: Path, text: str) -> None:
+    assert read("scan.png", "--anchor", text) == 0
+    anchor = load_reading(tmp_path / "out" / "reading.json")["provenance"]["anchor"]
+    assert (anchor["level"], anchor["point_px"]) == ("L5-S1", [201.0, 388.5])

@@ -71,6 +71,13 @@ def test_prior_study_key_is_in_the_provenance() -> None:
     assert document["provenance"]["prior_study_key"] == "feedbeef"
 
 
+def test_the_anchor_is_in_the_provenance_with_its_series() -> None:
+    document = reading_to_dict(read(ReadOptions(anchor=("L5-S1", (201.0, 388.5)))))
+    series = document["levels"][0]["series"]
+    assert document["provenance"]["anchor"] == {"level": "L5-S1", "point_px": [201.0, 388.5], "series": series}
+    assert reading_to_dict(read())["provenance"]["anchor"] is None
+
+
 def test_numpy_numbers_become_plain_and_rounded() -> None:
     reading = read()
     level = replace(reading.findings.levels[0], centre_px=(np.float32(1.5), np.float64(1 / 3)))

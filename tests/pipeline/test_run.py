@@ -147,8 +147,10 @@ def test_prior_is_named_and_said_not_to_be_compared() -> None:
 def test_anchor_reaches_the_segmenter() -> None:
     segmenter = FakeSegmenter()
     stages = fake_stages(load_models=lambda protocol: Models(segmenter, FakeGrader(), FakeDrafter()))
-    read(Reader(stages), options=ReadOptions(anchor=("L4-L5", (60.0, 150.0))))
+    reading = read(Reader(stages), options=ReadOptions(anchor=("L4-L5", (60.0, 150.0))))
     assert segmenter.anchors == [("L4-L5", (60.0, 150.0))]
+    assert reading.anchor == ("L4-L5", (60.0, 150.0))
+    assert read(fake_reader()).anchor is None
 
 
 def test_models_are_loaded_once_for_many_studies() -> None:
@@ -289,6 +291,7 @@ def test_a_device_that_is_not_there_is_refused(device: str, words: str, monkeypa
     [
         ({"protocol": "knee"}, "protocol: expected one of auto"),
         ({"anchor": ("L9", (0.0, 0.0))}, "anchor: expected a disc level"),
+        ({"anchor": ("L4-L5", (float("nan"), 0.0))}, "anchor: expected a point in pixels"),
         ({"style": "florid"}, "style: expected one of structured, telegraphic, narrative"),
         ({"draft_seconds": 0.0}, "draft_seconds: expected a time above 0"),
         ({"override": " "}, "override: expected a reason in words on one line"),
