@@ -68,8 +68,8 @@ def add_parser(
     parser.add_argument(
         "--anchor",
         metavar="LEVEL=X,Y",
-        help="a disc level that you have confirmed, and a point on it in pixels of the primary series' slice (x "
-        "is the column, y the row), such as L5-S1=201,388: all levels are numbered from it; for one path at a time",
+        help="a disc level that you have confirmed, and a point on it (x the column, y the row) in pixels of the "
+        "primary series' slice, such as L5-S1=201,388: all levels are numbered from it; for one path at a time",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
     parser.set_defaults(run=run)
