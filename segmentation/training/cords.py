@@ -3,9 +3,8 @@
 Two kinds; everything but the cord is unknown:
   cord        sagittal slices of two cervical volumes of 1 mm voxels, a T1 and a T2
   cord_axial  axial T2* slices of eight sessions of six volunteers, and axial slices of the same two volumes
-The manual masks hold the values 0 and 1 only. Their 1 is the whole cord, its grey matter not told apart: 71 to 95 mm2
-a slice on average over each volume, measured here, and filled. Beyond the slices or rows that were labelled nothing
-is known.
+The manual masks hold the values 0 and 1 only. Their 1 is the whole cord, its grey matter not told apart: measured
+here, 71 to 95 mm2 a slice on average over each volume. Beyond the slices or rows that were labelled all is unknown.
 
 Small fields are set into black of ``LEAST_FIELD_MM``, so that a cord is as large here as in an ordinary field.
 """
@@ -78,7 +77,7 @@ def load_cord_slices(data_dir: Path, long_side_px: int) -> list[TrainingSlice]:
         StudyError: If files are missing.
     """
     slices: list[TrainingSlice] = []
-    for volume in testing_volumes(data_dir):
+    for volume in sct_volumes(data_dir):
         slices += cord_slices(volume, "sagittal", long_side_px)
         slices += cord_slices(volume, "axial", long_side_px)
     for volume in challenge_volumes(data_dir):
@@ -86,7 +85,7 @@ def load_cord_slices(data_dir: Path, long_side_px: int) -> list[TrainingSlice]:
     return slices
 
 
-def testing_volumes(data_dir: Path) -> list[CordVolume]:
+def sct_volumes(data_dir: Path) -> list[CordVolume]:
     """Return the cervical T1 and T2 volumes."""
     folder = data_dir / "nifti" / "sct_testing"
     return [_read(folder / f"{name}.nii.gz", patient) for name, patient in VOLUMES.items()]
@@ -119,7 +118,7 @@ def cord_slices(
         spacing = in_plane_spacing(volume, plane)
         grey = torch.from_numpy(pad_field(to_grey(image), spacing, 0)).float()
         field = pad_field(labels, spacing, UNKNOWN)
-        size = canonical_size(*field.shape, spacing, 16 * round(_SIDE_SHARE * long_side_px / 16))
+        size = canonical_size(field.shape[0], field.shape[1], spacing, 16 * round(_SIDE_SHARE * long_side_px / 16))
         picture = Image.fromarray(field).resize(size[::-1], Image.Resampling.NEAREST)
         yield TrainingSlice(
             f"{kind}/{volume.name}/{position}",

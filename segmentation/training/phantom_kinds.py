@@ -69,7 +69,9 @@ def phantom_kind(name: str) -> PhantomKind:
     kinds = _table()["kinds"]
     if name not in kinds:
         raise ConfigError(f"phantom slices: kind: expected one of {', '.join(kinds)}, got {name!r}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in kinds[name].items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in kinds[name].items()
+    }
     return PhantomKind(name, **values)
 
 
