@@ -1,0 +1,56 @@
+"""What builds the region-text model: one frozen record, stored as ``config.json`` beside its weights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from runtime.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Shape of the model; the text side is the text tower of the segmentation network."""
+
+    embed_dim: int = 128
+    """Width of both embeddings; the segmentation network's ``token_dim``."""
+    visual_layers: tuple[int, ...] = (1, 2, 2, 1)
+    """Blocks of the four stages of the visual tower (open_clip's ModifiedResNet)."""
+    visual_width: int = 16
+    """Channels of its first stage; the others have 2, 4 and 8 times as many, times 4 at their ends."""
+    visual_head_width: int = 64
+    """Width of a head of its attention pooling."""
+    text_width: int = 128
+    """Width of the text tower."""
+    text_layers: int = 2
+    """Layers of the text tower."""
+    text_heads: int = 4
+    """Attention heads of the text tower."""
+    context_length: int = 16
+    """Words of the longest phrase, start and end included."""
+
+    def __post_init__(self) -> None:
+        if len(self.visual_layers) != 4:
+            raise ConfigError(f"visual_layers: expected 4 numbers, got {self.visual_layers!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON types."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def clip_config(values: Mapping[str, Any]) -> ClipConfig:
+    """Build the record from parsed YAML or JSON.
+
+    Raises:
+        ConfigError: If a key is unknown or a value has the wrong type.
+    """
+    kinds = {field.name for field in fields(ClipConfig)}
+    if unknown := sorted(set(values) - kinds):
+        raise ConfigError(f"clip: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
+    ready: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    for key, value in ready.items():
+        if type(value) is not type(getattr(ClipConfig, key)):
+            expected = type(getattr(ClipConfig, key)).__name__
+            raise ConfigError(f"clip: {key}: expected {expected}, got {value!r}")
+    return ClipConfig(**ready)

@@ -1,0 +1,212 @@
+"""The contrastive run: regions against statements, in an open_clip ``CustomTextCLIP``.
+
+Two stages. The first trains both towers on phantoms alone: its text tower makes the prompts of the segmentation
+network, and no patient of any fold is in it. The second locks the text tower (LiT, Zhai et al. 2022,
+arXiv:2111.07991) and trains the visual tower on real regions as well: prompts never change under a network that
+was trained with them.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from runtime.device import use_threads
+from runtime.errors import ConfigError, WeightsError
+from runtime.folds import FOLD_COUNT
+from runtime.progress import Progress
+from runtime.weights import seal_weights
+from segmentation.clip.build import build_clip
+from segmentation.clip.crops import FIELDS_PITCHES, SIDE_PX
+from segmentation.clip.statements import phrases_version, statements
+from segmentation.text_tower import tokenize
+from segmentation.training.checkpoint import load_checkpoint, save_checkpoint
+from segmentation.training.contrastive_config import ContrastiveRun, load_contrastive_run
+from segmentation.training.contrastive_draws import Drawer, RegionPool, load_pools
+from segmentation.training.contrastive_losses import region_loss, wording_loss
+
+if TYPE_CHECKING:
+    from open_clip.model import CustomTextCLIP
+
+logger = logging.getLogger(__name__)
+
+MODEL, TEXT = "model.safetensors", "text_tower.safetensors"
+
+
+def train_contrastive(
+    config_path: Path,
+    *,
+    fold: int | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train the region-text model.
+
+    Args:
+        config_path: Training file, such as ``configs/segmentation/contrastive.yaml``.
+        fold: Hold out the real patients of this fold; None trains on all.
+        output: Model folder; None takes ``runs/clip/<name of the file>``.
+        resume: Go on from the folder's checkpoint when it has one.
+        on_progress: Told after every step.
+
+    Returns:
+        The model folder, laid out as under ``weights/``; the checkpoint lies beside it in ``<name>.work``.
+
+    Raises:
+        ConfigError: If the file is wrong, or there is no such fold.
+        WeightsError: If a file to begin with is missing or of another shape.
+    """
+    run = load_contrastive_run(config_path)
+    if fold is not None and not 0 <= fold < FOLD_COUNT:
+        raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
+    folder = output or Path("runs/clip") / config_path.stem
+    pools = load_pools(run.training, fold)
+    trainer = ContrastiveTrainer(run, pools, folder.with_name(folder.name + ".work"))
+    if resume:
+        trainer.restore()
+    trainer.run_steps(on_progress)
+    store_clip(trainer.model, run, folder, fold)
+    return folder
+
+
+class ContrastiveTrainer:
+    """One run on given regions.
+
+    Args:
+        run: Model and training.
+        pools: Regions to draw from, real ones of training patients only.
+        folder: The checkpoint goes here.
+    """
+
+    def __init__(self, run: ContrastiveRun, pools: list[RegionPool], folder: Path) -> None:
+        self.run, self.training, self.folder = run, run.training, folder
+        use_threads(self.training.threads)
+        torch.manual_seed(self.training.seed)
+        self.rng = np.random.default_rng(self.training.seed)
+        self.model = build_clip(run.model)
+        self.is_locked = bool(self.training.text_from)
+        if self.is_locked:
+            _load(self.model.text, Path(self.training.text_from))
+            self.model.lock_text_tower()
+        if self.training.visual_from:
+            _load_visual(self.model, Path(self.training.visual_from))
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            learning, lr=self.training.learning_rate, weight_decay=self.training.weight_decay
+        )
+        self.drawer = Drawer(pools, self.training)
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run_steps(self, on_progress: Callable[[Progress], None] | None = None) -> None:
+        """Take all steps that are left."""
+        while self.step < self.training.steps:
+            terms = self._take_step()
+            message = f"step {self.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in terms.items())
+            if self.step % 20 == 0:
+                logger.info(message)
+            if self.step % self.training.checkpoint_steps == 0:
+                self._save()
+            if on_progress is not None:
+                on_progress(Progress("contrastive", self.step / self.training.steps, message))
+        self._save()
+
+    def _take_step(self) -> dict[str, float]:
+        self.model.train()
+        batch = self.drawer.draw(self.rng)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.training.learning_rate * self._share()
+        images = self.model.encode_image(torch.from_numpy(batch.crops), normalize=True)
+        first, second = self._texts(batch.statements)
+        logits = self.model.logit_scale.exp() * images @ first.T + self.model.logit_bias
+        terms = {"region": region_loss(logits, torch.from_numpy(batch.truth))}
+        if not self.is_locked:
+            terms["wording"] = self.training.text_weight * wording_loss(first, second, self.training.temperature)
+        loss = torch.stack(list(terms.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0.0, math.log(100.0))  # as CLIP does
+        self.step += 1
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _texts(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return unit embeddings of two wordings of each statement (of one twice, where the tower is locked)."""
+        pairs = [self.drawer.two_wordings(int(number), self.rng) for number in chosen]
+        length = self.run.model.context_length
+        phrases = [pair[0] for pair in pairs] + ([] if self.is_locked else [pair[1] for pair in pairs])
+        tokens = tokenize(phrases, length)
+        with torch.set_grad_enabled(not self.is_locked):
+            embedded = self.model.encode_text(tokens, normalize=True)
+        return embedded[: len(pairs)], embedded[-len(pairs) :]
+
+    def _share(self) -> float:
+        rise = max(1, self.training.steps // 10)
+        if self.step < rise:
+            return (self.step + 1) / rise
+        share = (self.step - rise) / max(1, self.training.steps - rise)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+
+    def _save(self) -> None:
+        state = {"step": self.step, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        save_checkpoint(self.folder, state, self.rng)
+
+    def restore(self) -> bool:
+        """Go back to the folder's checkpoint; False when there is none."""
+        state = load_checkpoint(self.folder, self.rng)
+        if state is None:
+            return False
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return True
+
+
+def store_clip(model: "CustomTextCLIP", run: ContrastiveRun, folder: Path, fold: int | None) -> None:
+    """Write the model, its text tower apart, and ``config.json``, and seal the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / MODEL)
+    save_file({key: value.contiguous() for key, value in model.text.state_dict().items()}, folder / TEXT)
+    record = {
+        "model": run.model.to_dict(),
+        "crops": {"side_px": SIDE_PX, "fields_pitches": list(FIELDS_PITCHES)},
+        "phrases": phrases_version(),
+        "statements": len(statements()),
+        "training": {**asdict(run.training), "held_out_fold": fold},
+    }
+    (folder / "config.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    seal_weights(folder)
+
+
+def _load(tower: torch.nn.Module, file: Path) -> None:
+    if not file.is_file():
+        raise WeightsError(
+            f"text tower: expected a safetensors file at {file}, found nothing; train stage 1 first"
+        )
+    try:
+        tower.load_state_dict(load_file(file))
+    except RuntimeError as error:
+        raise WeightsError(f"text tower: {file.name} does not fit the model: {error}") from error
+
+
+def _load_visual(model: "CustomTextCLIP", folder: Path) -> None:
+    file = folder / MODEL
+    if not file.is_file():
+        raise WeightsError(f"visual tower: expected {file}, found nothing")
+    state = load_file(file)
+    wanted = {key: value for key, value in state.items() if not key.startswith("text.")}
+    missing, unexpected = model.load_state_dict(wanted, strict=False)
+    if unexpected or any(not key.startswith("text.") for key in missing):
+        raise WeightsError(f"visual tower: {file.name} does not fit the model: {missing!r} {unexpected!r}"[:300])
