@@ -23,7 +23,7 @@ BASELINES = [name for name in ARCHITECTURES if name != "prompted"]
 
 def build(architecture: str, **changes: object) -> tuple[NetworkConfig, Network, Tensor]:
     torch.manual_seed(0)
-    config = replace(SMALL, architecture=architecture, **changes)  # type: ignore[arg-type]
+    config = replace(SMALL, architecture=architecture, **changes)
     return config, build_network(config), build_prompts(config)().detach()
 
 
@@ -32,7 +32,7 @@ def test_gate_is_the_published_formula() -> None:
     gate = AttentionGate(skip=4, coarse=6)
     skip, coarse = torch.randn(2, 4, 8, 6), torch.randn(2, 6, 4, 3)
     w_x, w_g, psi = (layer.weight.detach().numpy() for layer in (gate.from_skip, gate.from_coarse, gate.to_gate))
-    b_g, b_psi = gate.from_coarse.bias.detach().numpy(), gate.to_gate.bias.detach().numpy()  # type: ignore[union-attr]
+    b_g, b_psi = gate.from_coarse.bias.detach().numpy(), gate.to_gate.bias.detach().numpy()
     pairs = skip.numpy().reshape(2, 4, 4, 2, 3, 2)  # B, C, row, row of the pair, column, column of the pair
     theta = np.einsum("bcrpsq,fcpq->bfrs", pairs, w_x)
     phi = np.einsum("bcrs,fc->bfrs", coarse.numpy(), w_g[:, :, 0, 0]) + b_g[None, :, None, None]
@@ -47,7 +47,7 @@ def set_gates(decoder: GatedDecoder, bias: float) -> None:
     for gate in decoder.gates:
         assert isinstance(gate, AttentionGate)
         torch.nn.init.zeros_(gate.to_gate.weight)
-        torch.nn.init.constant_(gate.to_gate.bias, bias)  # type: ignore[arg-type]
+        torch.nn.init.constant_(gate.to_gate.bias, bias)
 
 
 def features() -> list[Tensor]:
@@ -90,7 +90,7 @@ def test_interface_is_the_prompted_networks(architecture: str, context_slices: i
 def test_every_weight_learns(architecture: str) -> None:
     _, network, prompts = build(architecture)
     output = network(torch.randn(1, 1, 64, 48), prompts)
-    (output.mask_logits.square().mean() + output.level_logits.square().mean()).backward()  # type: ignore[no-untyped-call]
+    (output.mask_logits.square().mean() + output.level_logits.square().mean()).backward()
     still = [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()]
     assert still == []
 
@@ -105,7 +105,7 @@ def test_a_bright_square_is_learnt(architecture: str) -> None:
     for _ in range(40):
         loss = functional.binary_cross_entropy_with_logits(network(images, prompts).mask_logits, target)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     found = network(images, prompts).mask_logits > 0
     assert 2 * float((found * target).sum()) / float(found.sum() + target.sum()) > 0.98

@@ -1,0 +1,175 @@
+"""``python -m benchmarks.segmentation``: the commands. Without one, ``score``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.segmentation import scoring
+from benchmarks.segmentation.folds import train_folds
+from benchmarks.segmentation.jobs import append_table, run_jobs, run_one, table_rows
+from benchmarks.segmentation.models import SHIPPED, load_models
+from benchmarks.segmentation.phantom import score_phantoms
+from benchmarks.segmentation.plan import SCREEN_FILE, load_screen
+from benchmarks.segmentation.render import render
+from benchmarks.segmentation.screen import screen_table, write_screen
+from benchmarks.segmentation.tables import (
+    compare,
+    comparison_table,
+    markdown_table,
+    read_rows,
+    summarise,
+    write_record,
+)
+from runtime.device import use_threads
+from runtime.errors import ConfigError
+from runtime.folds import FOLD_COUNT
+from runtime.settings import load_settings
+
+OUT = Path("runs/benchmarks")
+_PHANTOM_PATIENTS = 6
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] not in [[name] for name in _COMMANDS] and words[:1] not in [["-h"], ["--help"]]:
+        words = ["score", *words]
+    options = _parser().parse_args(words)
+    use_threads(options.threads)
+    _COMMANDS[options.command](options)
+
+
+def score(options: argparse.Namespace) -> None:
+    """Score networks on the patients they have not seen."""
+    models = load_models(options.models, options.folds)
+    rows = scoring.score_all(_data(), models)
+    print(markdown_table(summarise(rows)))
+    checksums = {fold: model.checksum for fold, model in models.items()}
+    write_record(options.output, rows, models=Path(options.models).name, checksums=checksums)
+
+
+def compare_records(options: argparse.Namespace) -> None:
+    """Compare two records of ``score``, patients paired."""
+    first, second = (read_rows(file) for file in (options.first, options.second))
+    print(comparison_table(compare(first, second), options.first.stem, options.second.stem))
+
+
+def screen(options: argparse.Namespace) -> None:
+    """Run single changes at few steps; tell their differences to the base."""
+    plan = load_screen(options.file)
+    variants = options.variants or (plan.short_variants if options.short else None)
+    seeds = options.seeds or (plan.short_seeds if options.short else None)
+    if options.one:
+        (job,) = plan.jobs([options.one[0]], [int(options.one[1])], options.steps)
+        run_one(job)
+        return
+    _data()
+    jobs = plan.jobs(variants, seeds, options.steps)
+    command = [
+        "screen",
+        "--file",
+        str(options.file),
+        *([] if options.steps is None else ["--steps", str(options.steps)]),
+    ]
+    if not options.table:
+        try:
+            run_jobs(jobs, command, processes=options.processes)
+        finally:  # what was finished is kept, whatever failed
+            list(append_table(jobs))
+    results = table_rows(jobs)
+    print(screen_table(results, plan.base))
+    write_screen(OUT / "screen.json", results, plan.base)
+
+
+def folds(options: argparse.Namespace) -> None:
+    """Train a finalist on all five folds and score it."""
+    _data()
+    options.models, options.folds = str(train_folds(options.config, options.name)), None
+    options.output = OUT / f"segmentation_{options.name}.json"
+    score(options)
+
+
+def render_patients(options: argparse.Namespace) -> None:
+    """Draw the best, the median and the worst patient into an ignored folder."""
+    for file in render(_data(), load_models(options.model, options.folds), options.out):
+        print(file)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Reproduce the tables: the short form, or all of it with ``--long``."""
+    shipped = load_models(SHIPPED)
+    rows = list(score_phantoms(next(iter(shipped.values())), _PHANTOM_PATIENTS))
+    print(f"\nShipped weights on {_PHANTOM_PATIENTS} made-up patients they have not seen\n")
+    print(markdown_table(summarise(rows)))
+    write_record(OUT / "segmentation_phantoms.json", rows)
+    if not _has_data():
+        print(f"\nNo real data at {load_settings().data_dir} (SPINESCRIBE_DATA): no more can be measured.")
+        return
+    print("\nShipped weights on the real patients they have not seen\n")
+    main(["score", "--models", SHIPPED, "--output", str(OUT / "segmentation_shipped.json")])
+    print("\nSingle changes against one base\n")
+    main(["screen", *([] if options.long else ["--short"])])
+    if options.long:
+        print("\nFive folds\n")
+        main(["folds", "--config", "configs/segmentation/train_default.yaml", "--name", "default"])
+
+
+def _has_data() -> bool:
+    return (load_settings().data_dir / "spider" / "space.csv").is_file()
+
+
+def _data() -> Path:
+    if not _has_data():
+        raise ConfigError(
+            f"data: expected SPIDER's slices under {load_settings().data_dir.name}, found none; set SPINESCRIBE_DATA"
+        )
+    return load_settings().data_dir
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.segmentation", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    parts = {}
+    for name, command in _COMMANDS.items():
+        text = scoring.__doc__ if name == "score" else command.__doc__
+        parts[name] = commands.add_parser(
+            name, help=command.__doc__, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parts[name].add_argument("--threads", type=int, default=1)
+    for name, option, default in (("score", "--models", "runs/segmentation"), ("render", "--model", SHIPPED)):
+        parts[name].add_argument(option, default=default, help="shipped, a model folder, or one of fold0 to fold4")
+        parts[name].add_argument("--folds", type=int, nargs="+", choices=range(FOLD_COUNT))
+    parts["score"].add_argument("--output", type=Path, default=OUT / "segmentation.json")
+    parts["render"].add_argument("--out", type=Path, default=Path("out/segmentation"))
+    parts["compare"].add_argument("first", type=Path, help="record of score")
+    parts["compare"].add_argument("second", type=Path)
+    parts["folds"].add_argument("--config", type=Path, required=True)
+    parts["folds"].add_argument("--name", required=True, help="folder under runs/segmentation")
+    parts["bench"].add_argument("--long", action="store_true", help="the whole screen, and five folds")
+    _add_screen_options(parts["screen"])
+    return parser
+
+
+def _add_screen_options(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--file", type=Path, default=SCREEN_FILE)
+    part.add_argument("--variants", nargs="+")
+    part.add_argument("--seeds", type=int, nargs="+")
+    part.add_argument("--steps", type=int, help="of every run, in place of the file's: a dry run")
+    part.add_argument("--short", action="store_true", help="the file's short form")
+    part.add_argument("--table", action="store_true", help="only the table of what has been run")
+    part.add_argument("--processes", type=int, default=2)
+    part.add_argument("--one", nargs=2, metavar=("VARIANT", "SEED"), help="one run, in this process")
+
+
+_COMMANDS = {
+    "score": score,
+    "compare": compare_records,
+    "screen": screen,
+    "folds": folds,
+    "render": render_patients,
+    "bench": bench,
+}
+
+if __name__ == "__main__":
+    main()
