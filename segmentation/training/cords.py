@@ -4,7 +4,7 @@ Two kinds; everything but the cord is unknown:
   cord        sagittal slices of two cervical volumes of 1 mm voxels, a T1 and a T2
   cord_axial  axial T2* slices of eight sessions of six volunteers, and axial slices of the same two volumes
 The manual masks hold the values 0 and 1 only. Their 1 is the whole cord, its grey matter not told apart: measured
-here, 71 to 95 mm2 a slice on average over each volume. Beyond the slices or rows that were labelled all is unknown.
+here, 71 to 95 mm2 a slice on average over each volume. Beyond what was labelled the cord is unknown.
 
 Small fields are set into black of ``LEAST_FIELD_MM``, so that a cord is as large here as in an ordinary field.
 """
