@@ -41,7 +41,7 @@ def add_parser(
         parents=[shared],
         help="read studies and write their draft reports",
         description="Read studies: DICOM file, folder or zip, NIfTI, or a PNG/JPEG/TIFF picture of a sagittal "
-        "slice. Writes reading.json, report.md, overlay.png and the label map. With several paths each study "
+        "slice. Writes reading.json, report.md, overlay.png and the label maps. With several paths each study "
         "gets its own folder, and a bad one does not stop the others.",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
@@ -70,6 +70,11 @@ def add_parser(
         metavar="LEVEL=X,Y",
         help="a disc level that you have confirmed, and a point on it (x the column, y the row) in pixels of the "
         "primary series' slice, such as L5-S1=201,388: all levels are numbered from it; for one path at a time",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also write attention.png and attention.npz: where each prompt of the segmentation network looked",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
     parser.set_defaults(run=run)
@@ -188,6 +193,7 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         anchor=None if arguments.anchor is None else parse_anchor(arguments.anchor),
         override=arguments.override,
         study=arguments.study,
+        explain=arguments.explain,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grading.burden import measure_burden
 from grading.findings import build_findings
 from grading.types import Burden, BurdenTerm, Detection, Evidence, Findings, Grade, GradeStatus
+from grading.ungraded import NoGrader
 
 if TYPE_CHECKING:
     from grading.predict import Grader
@@ -24,6 +25,7 @@ __all__ = [
     "Grade",
     "GradeStatus",
     "Grader",
+    "NoGrader",
     "build_findings",
     "measure_burden",
     "train",

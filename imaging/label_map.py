@@ -12,7 +12,9 @@ from imaging.types import AffineMatrix, Series, SourceKind
 from runtime.errors import StudyError
 
 
-def write_label_map(label_array: NDArray[np.uint8], series: Series, source: SourceKind, folder: Path) -> Path:
+def write_label_map(
+    label_array: NDArray[np.uint8], series: Series, source: SourceKind, folder: Path, *, stem: str = "label_map"
+) -> Path:
     """Write ``label_map.nii.gz``, or ``label_map.png`` for a picture.
 
     Args:
@@ -20,6 +22,7 @@ def write_label_map(label_array: NDArray[np.uint8], series: Series, source: Sour
         series: The series that the labels lie on.
         source: What the study was read from.
         folder: Exists.
+        stem: File name without its ending.
 
     Returns:
         The file. A NIfTI source gets back its own shape and affine; DICOM slices are stacked by position (columns,
@@ -36,13 +39,13 @@ def write_label_map(label_array: NDArray[np.uint8], series: Series, source: Sour
         )
     stored = np.ascontiguousarray(undo_axes(label_array, series.volume.source_axes))
     if source is SourceKind.PICTURE:
-        path = folder / "label_map.png"
+        path = folder / f"{stem}.png"
         Image.fromarray(np.ascontiguousarray(stored[:, :, 0].T)).save(path)
         return path
     affine = source_affine(series.volume)
     if affine is None:
         raise StudyError(f"series {series.id}: a label map in NIfTI needs an affine, found none")
-    path = folder / "label_map.nii.gz"
+    path = folder / f"{stem}.nii.gz"
     _nifti_image(stored, affine).to_filename(path)
     return path
 

@@ -54,6 +54,8 @@ class ReadOptions:
     """Why a study that the gates refuse is to be read all the same; kept in the reading. No names."""
     study: str | None = None
     """Which study of several in a DICOM folder or zip: number from 1, or key, as the refusal lists them."""
+    explain: bool = False
+    """Keep where the segmentation network looked; changes nothing in the reading, so it is no part of the hash."""
 
     def __post_init__(self) -> None:
         if self.protocol != AUTO and self.protocol not in protocol_names():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imaging.types import SourceKind
 from pipeline.types import Reading
 from runtime.errors import ReportError, StudyError
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA_NAME = "spinescribe.reading/1"
 SCHEMA_FILE = Path(__file__).parent / "reading.schema.json"
+LABEL_MAP = "label_map"
+ATTENTION_PICTURE, ATTENTION_MAPS = "attention.png", "attention.npz"
 _DIGITS = 6
 _MAX_BYTES = 64 * 2**20
 
@@ -45,6 +48,8 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
         "detections": [item.to_dict() for item in reading.findings.detections],
         "report": reading.report.to_dict(),
         "notices": list(reading.notices),
+        "label_maps": [{"series": series, "file": name} for series, name in label_map_files(reading).items()],
+        **_explanation(reading),
         "provenance": {
             **reading.provenance.to_dict(),
             "prior_study_key": reading.prior_study_key,
@@ -54,6 +59,33 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(document, "reading")
     validate_document(plain)
     return plain
+
+
+def label_map_files(reading: Reading) -> dict[str, str]:
+    """Return series id -> file name of its label map: the primary's has the plain name, others their id."""
+    ending = ".png" if reading.study.source is SourceKind.PICTURE else ".nii.gz"
+    primary = reading.segmented.primary_series_id
+    names = {}
+    for item in reading.segmented.label_maps:
+        stem = LABEL_MAP if item.series_id == primary else f"{LABEL_MAP}_{item.series_id}"
+        names[item.series_id] = stem + ending
+    return names
+
+
+def _explanation(reading: Reading) -> dict[str, Any]:
+    """Return the ``explanation`` block where there is one."""
+    found = reading.explanation
+    if found is None:
+        return {}
+    return {
+        "explanation": {
+            "series": found.series_id,
+            "slice": found.slice_index,
+            "prompts": list(found.prompt_names),
+            "picture": ATTENTION_PICTURE,
+            "maps": ATTENTION_MAPS,
+        }
+    }
 
 
 def _anchor(reading: Reading) -> dict[str, Any] | None:

@@ -85,7 +85,7 @@ class Reader:
         with clock.measure("models"):
             models = self.models(protocol)
 
-        yield Progress("segmentation", 0.2, "finding discs, vertebrae and canal, naming levels")
+        yield Progress("segmentation", 0.2, "outlining structures and naming levels")
         with clock.measure("segmentation"):
             segmented = models.segmenter.segment_study(
                 study, protocol, anchor=options.anchor, is_forced=options.override is not None
@@ -109,6 +109,7 @@ class Reader:
         yield Progress("overlay", 0.95, "drawing the overlay")
         with clock.measure("overlay"):
             overlay_png = render_overlay(study, segmented)
+            explanation = models.segmenter.explain(study, segmented) if options.explain else None
 
         reading = Reading(
             study=study,
@@ -121,6 +122,7 @@ class Reader:
             notices=_notices(study, eligibility, segmented, findings, drafted, options),
             prior_study_key=options.prior_study_key,
             anchor=options.anchor,
+            explanation=explanation,
             timings_s=clock.seconds,
         )
         _log.debug("study %s: seconds by stage: %s", study.key, clock)
@@ -140,7 +142,7 @@ class Reader:
         return self._writer.write(
             models.drafter,
             findings,
-            segmented.regions if models.drafter_knows_regions else (),
+            models.known_regions(segmented.regions),
             protocol,
             style=options.style,
             seconds=options.draft_seconds,

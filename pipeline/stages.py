@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from grading.types import Findings
     from imaging.types import Eligibility, Spacing, Study
     from reporting.types import Draft, Report
-    from segmentation.types import Region, SegmentedStudy
+    from segmentation.types import Explanation, Region, SegmentedStudy
 
 
 _log = logging.getLogger(__name__)
@@ -42,10 +42,12 @@ class SegmentsStudy(Protocol):
     Attributes:
         checksum: Of the network's weights.
         gate_checksum: Of the weights that tell a sagittal spine from other pictures; None when there are none.
+        axial_checksum: Of the weights that outline axial slices; None when there are none.
     """
 
     checksum: str
     gate_checksum: str | None
+    axial_checksum: str | None
 
     def segment_study(
         self,
@@ -61,11 +63,18 @@ class SegmentsStudy(Protocol):
         """
         ...
 
+    def explain(self, study: Study, segmented: SegmentedStudy) -> Explanation:
+        """Return where the network looked on the main slice; raises ConfigError when it cannot tell."""
+        ...
+
 
 class GradesStudy(Protocol):
-    """Grades what was segmented."""
+    """Grades what was segmented; ``checksum`` is None where no weights are behind it."""
 
-    checksum: str
+    @property
+    def checksum(self) -> str | None:
+        """Return the checksum of the weights."""
+        ...
 
     def grade(self, study: Study, segmented: SegmentedStudy, protocol: anatomy.Protocol) -> Findings:
         """Return the findings graph."""
@@ -116,12 +125,26 @@ class Models:
         """
         return self.drafter is not None and self.drafter.segmentation_checksum == self.segmenter.checksum
 
+    def known_regions(self, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+        """Return the regions whose embeddings the language model was trained on.
+
+        Axial slices may be read by other weights than the sagittal ones: only embeddings of the primary network's
+        weights are passed on, and none where it does not know those.
+        """
+        if not self.drafter_knows_regions:
+            return ()
+        return tuple(region for region in regions if region.network == self.segmenter.checksum)
+
     def checksums(self) -> dict[str, str]:
         """Return model name -> checksum of its weights."""
-        sums = {"segmentation": self.segmenter.checksum, "grading": self.grader.checksum}
-        if self.segmenter.gate_checksum is not None:
-            sums["spine-likeness"] = self.segmenter.gate_checksum
-        return sums if self.drafter is None else {**sums, "vlm": self.drafter.checksum}
+        sums = {
+            "segmentation": self.segmenter.checksum,
+            "segmentation-axial": self.segmenter.axial_checksum,
+            "grading": self.grader.checksum,
+            "spine-likeness": self.segmenter.gate_checksum,
+            "vlm": None if self.drafter is None else self.drafter.checksum,
+        }
+        return {name: checksum for name, checksum in sums.items() if checksum is not None}
 
 
 @dataclass(frozen=True)
@@ -162,15 +185,17 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
     """Load the models that a protocol names.
 
     The language model is not needed for a report (the composer writes one), so its folder may be absent; one that
-    is damaged is left out with a warning.
+    is damaged is left out with a warning. Without weights for axial slices those are not outlined. A protocol that
+    names no grading weights is read without grades.
 
     Raises:
-        NotEligibleError: If the protocol's segmentation or grading weights are not installed.
+        NotEligibleError: If the segmentation or grading weights that the protocol names are not installed.
         WeightsError: If segmentation or grading weights are there but damaged.
         ConfigError: If there is no such device.
     """
     for stage in ("segmentation", "grading"):
-        if not is_installed(protocol, stage, weights_root):
+        is_named = stage in protocol.weights or stage == "segmentation"
+        if is_named and not is_installed(protocol, stage, weights_root):
             raise NotEligibleError(
                 f"protocol {protocol.name}: its {stage} weights ({protocol.weights.get(stage)!r}) are not "
                 "installed, so this body region cannot be read yet",
@@ -178,10 +203,10 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
             )
     check_device(device)
     use_threads(load_settings().threads)
-    from grading import Grader
     from segmentation import Segmenter
 
     names = protocol.weights
+    has_axial = is_installed(protocol, "segmentation_axial", weights_root)
     drafter: WritesDraft | None = None
     if is_installed(protocol, "vlm", weights_root):
         from vlm import Drafter
@@ -191,10 +216,26 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
         except WeightsError as error:
             _log.warning("the language model is left out: %s", error)
     return Models(
-        segmenter=Segmenter.load(weights_root=weights_root, name=names["segmentation"], device=device),
-        grader=Grader.load(weights_root=weights_root, name=names["grading"], device=device),
+        segmenter=Segmenter.load(
+            weights_root=weights_root,
+            name=names["segmentation"],
+            axial_name=names["segmentation_axial"] if has_axial else None,
+            device=device,
+        ),
+        grader=_load_grader(protocol, weights_root, device),
         drafter=drafter,
     )
+
+
+def _load_grader(protocol: anatomy.Protocol, weights_root: Path, device: str) -> GradesStudy:
+    """Return the protocol's grader; one that leaves all unknown where it names no weights."""
+    if "grading" not in protocol.weights:
+        from grading import NoGrader
+
+        return NoGrader()
+    from grading import Grader
+
+    return Grader.load(weights_root=weights_root, name=protocol.weights["grading"], device=device)
 
 
 def check_device(name: str) -> None:

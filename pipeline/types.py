@@ -7,7 +7,7 @@ from imaging.admission import override_alert
 from imaging.types import Eligibility, Series, Study
 from reporting.types import Report
 from runtime.provenance import Provenance
-from segmentation.types import SegmentedStudy
+from segmentation.types import Explanation, SegmentedStudy
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Reading:
         prior_study_key: Study key of the prior reading that was given; None without one.
         anchor: The disc level that a person confirmed, and its point (x, y) in pixels of a slice of the primary
             series; None without one.
+        explanation: Where the segmentation network looked; None when it was not asked for.
         timings_s: Stage -> seconds. Not written to reading.json, so that the same input gives the same bytes.
     """
 
@@ -39,6 +40,7 @@ class Reading:
     notices: tuple[str, ...] = ()
     prior_study_key: str | None = None
     anchor: tuple[str, tuple[float, float]] | None = None
+    explanation: Explanation | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""A reading on disk: reading.json, report.md, overlay.png and the label map, all or none.
+"""A reading on disk: reading.json, report.md, overlay.png and the label maps, all or none.
 
 Files are written into a temporary folder beside the target and moved in one by one, reading.json last: where it
 lies, the others are whole.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
-from pipeline.document import SCHEMA_NAME, reading_to_dict
+from pipeline.attention import pack_attention, render_attention
+from pipeline.document import ATTENTION_MAPS, ATTENTION_PICTURE, SCHEMA_NAME, label_map_files, reading_to_dict
 from pipeline.types import Reading
 from runtime.errors import NotEligibleError, SpineScribeError, StudyError
 
@@ -20,6 +22,7 @@ READING = "reading.json"
 REPORT = "report.md"
 OVERLAY = "overlay.png"
 LABEL_MAPS = ("label_map.nii.gz", "label_map.png")
+_FURTHER_LABEL_MAP = re.compile(r"label_map_S\d+\.nii\.gz")
 ERROR = "error.json"
 ERROR_SCHEMA = "spinescribe.error/1"
 
@@ -42,14 +45,19 @@ def write_reading(reading: Reading, folder: Path) -> tuple[Path, ...]:
         (fresh / READING).write_text(dump_json(document), encoding="utf-8")
         (fresh / REPORT).write_text(report_text(reading), encoding="utf-8")
         (fresh / OVERLAY).write_bytes(reading.overlay_png)
-        label_map = reading.segmented.label_map(reading.segmented.primary_series_id)
-        if label_map is not None:
-            write_label_map(label_map.array, reading.primary_series, reading.study.source, fresh)
+        series = {item.id: item for item in reading.study.series}
+        names = label_map_files(reading)
+        for item in reading.segmented.label_maps:
+            stem = names[item.series_id].split(".")[0]
+            write_label_map(item.array, series[item.series_id], reading.study.source, fresh, stem=stem)
+        if reading.explanation is not None:
+            (fresh / ATTENTION_PICTURE).write_bytes(render_attention(reading.explanation, reading.study))
+            (fresh / ATTENTION_MAPS).write_bytes(pack_attention(reading.explanation))
         clear_reading(folder)
-        names = sorted((file.name for file in fresh.iterdir()), key=lambda name: (name == READING, name))
-        for name in names:
+        files = sorted((file.name for file in fresh.iterdir()), key=lambda name: (name == READING, name))
+        for name in files:
             os.replace(fresh / name, folder / name)
-    return tuple(folder / name for name in reversed(names))
+    return tuple(folder / name for name in reversed(files))
 
 
 def write_error(error: Exception, source_name: str, folder: Path) -> Path:
@@ -83,7 +91,8 @@ def clear_reading(folder: Path) -> None:
     (folder / ERROR).unlink(missing_ok=True)
     if not _holds_our_reading(folder / READING):
         return
-    for name in (READING, REPORT, OVERLAY, *LABEL_MAPS):
+    further = [file.name for file in folder.iterdir() if _FURTHER_LABEL_MAP.fullmatch(file.name)]
+    for name in (READING, REPORT, OVERLAY, ATTENTION_PICTURE, ATTENTION_MAPS, *LABEL_MAPS, *further):
         (folder / name).unlink(missing_ok=True)
 
 

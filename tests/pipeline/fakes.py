@@ -38,7 +38,7 @@ from reporting.types import (
     SentenceStatus,
 )
 from runtime.errors import NotEligibleError, StudyError
-from segmentation.types import LabelMap, Level, Measurement, Region, SegmentedStudy
+from segmentation.types import Explanation, LabelMap, Level, Measurement, Region, SegmentedStudy
 
 LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 COLUMNS, ROWS = 160, 240
@@ -94,7 +94,15 @@ def fake_segmented(study: Study) -> SegmentedStudy:
         series_levels={"S1": tuple(levels)},
         measurements=fake_measurements(study),
         regions=tuple(
-            Region(name, "S1", 0, (40.0, 20.0, 90.0, 50.0), np.zeros((4, 8), dtype=np.float32)) for name in LEVELS
+            Region(
+                name,
+                "S1",
+                0,
+                (40.0, 20.0, 90.0, 50.0),
+                np.zeros((4, 8), dtype=np.float32),
+                network="segmenter-sum",
+            )
+            for name in LEVELS
         ),
         notices=("the sacrum is not segmented",),
     )
@@ -226,6 +234,7 @@ class FakeSegmenter:
 
     checksum = "segmenter-sum"
     gate_checksum: str | None = None
+    axial_checksum: str | None = None
 
     def __init__(self) -> None:
         self.anchors: list[object] = []
@@ -246,6 +255,11 @@ class FakeSegmenter:
         refusal = GateFinding("no_spine_found", "no spine was found in the picture", "S1")
         ood = OutOfDistribution(score=-3.0, p_value=0.01, threshold=0.02)
         return replace(fake_segmented(study), refusals=(refusal,), ood=ood)
+
+    def explain(self, study: Study, segmented: SegmentedStudy) -> Explanation:
+        columns, rows, _ = study.series[0].volume.shape
+        maps = np.linspace(0, 1, 2 * rows * columns, dtype=np.float32).reshape(2, rows, columns)
+        return Explanation("S1", 0, ("disc", "L4-L5"), maps)
 
 
 class FakeGrader:

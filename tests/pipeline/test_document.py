@@ -41,7 +41,7 @@ def schema() -> Document:
 def test_document_holds_what_the_contract_names(document: Document) -> None:
     assert list(document) == [
         "schema", "study", "eligibility", "levels", "measurements", "grades", "burden", "detections", "report",
-        "notices", "provenance",
+        "notices", "label_maps", "provenance",
     ]  # fmt: skip
     assert document["schema"] == SCHEMA_NAME
     assert document["eligibility"] == {"eligible": True, "reasons": []}

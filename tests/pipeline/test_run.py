@@ -236,7 +236,7 @@ class Loads:
     def __init__(self, model: object | None) -> None:
         self._model = model
 
-    def load(self, *, weights_root: Path, name: str, device: str) -> object:
+    def load(self, *, weights_root: Path, name: str, device: str, axial_name: str | None = None) -> object:
         if self._model is None:
             raise WeightsError(f"weights {name!r}: model.safetensors is missing")
         return self._model

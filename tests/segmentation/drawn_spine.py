@@ -216,7 +216,12 @@ class DrawnNetwork:
         self.slices_seen = 0
         self.largest_batch = 0
 
-    def segment_slices(self, images: NDArray[np.float32], spacing: Spacing | None) -> SliceMaps:
+    def segment_slices(
+        self,
+        images: NDArray[np.float32],
+        spacing: Spacing | None,
+        neighbours: NDArray[np.float32] | None = None,
+    ) -> SliceMaps:
         self.slices_seen += len(images)
         self.largest_batch = max(self.largest_batch, len(images))
         classes = np.round((images - 1) / 100).astype(np.uint8)

@@ -271,13 +271,12 @@ def test_levels_outside_the_reported_ones_stay_in_the_label_map_only() -> None:
     assert disc_label("T10-T11") in done.label_maps[0].array
 
 
-def test_axial_series_are_named_as_not_outlined() -> None:
+def test_axial_series_without_weights_for_them_are_named_as_not_outlined() -> None:
     spine = DrawnSpine(map_peak=0.9)
     axial = series_of(DrawnSpine(row_mm=4.0, col_mm=4.0), name="S2", plane=Plane.AXIAL, role="axial_t2")
-    assert any(
-        notice.startswith("Axial series are not outlined")
-        for notice in segment(spine, series_of(spine), axial).notices
-    )
+    done = segment(spine, series_of(spine), axial)
+    assert "Axial series were not outlined: no weights for this plane are installed." in done.notices
+    assert [item.series_id for item in done.label_maps] == ["S1"]
 
 
 def test_the_room_exports_lazily_and_refuses_unknown_names() -> None:

@@ -18,7 +18,7 @@ PROMPTS = (*STRUCTURES, *LEVELS)
 
 
 def masks_of(labels: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
-    """Structure -> mask of numbers of ``anatomy/codes.csv``, as the network was trained: the canal holds the cord."""
+    """Structure -> mask of numbers of ``anatomy/codes.csv``; the canal holds the cord, as in training."""
     return {
         "disc": labels > 200,
         "vertebra": (labels >= 1) & (labels <= 24),
@@ -31,7 +31,7 @@ def masks_of(labels: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
 
 
 class TruthNetwork:
-    """Reads label numbers back from the pictures; token p is filled with p; level maps peak at posterior margins."""
+    """Reads label numbers back from the pictures; token p is filled with p; level maps peak at the discs' backs."""
 
     def __init__(self, *, checksum: str = "truth", structures: tuple[str, ...] = STRUCTURES) -> None:
         self.checksum, self.structures = checksum, structures
@@ -86,7 +86,9 @@ def truth_series(phantom: Phantom, roles: Iterable[str] | None = None) -> tuple[
         if roles is None or series.role in roles:
             steps = np.linalg.norm(series.affine[:3, :3], axis=0)
             array = series.label_array.astype(np.float32)
-            volume = Volume(array, Spacing(float(steps[1]), float(steps[0]), float(steps[2])), series.affine, array.shape)
+            volume = Volume(
+                array, Spacing(float(steps[1]), float(steps[0]), float(steps[2])), series.affine, array.shape
+            )
             found.append(Series(f"S{number}", series.role, series.plane, series.sequence, volume))
     return tuple(found)
 
