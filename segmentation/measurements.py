@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import STRUCTURES, VERTEBRAE, Structure, disc_label, vertebra_label
-from segmentation.canal import measure_canal
-from segmentation.disc_height import HeightMeasure, Line, disc_shape, measure_body_height, measure_heights
+from segmentation.measure.canal import measure_canal
+from segmentation.measure.discs import HeightMeasure, Line, disc_shape, measure_body_height, measure_heights
 from segmentation.frame import SliceFrame
-from segmentation.norms import percentile
+from segmentation.measure.norms import percentile
 from segmentation.shapes import DiscShape
-from segmentation.slip import SlipMeasure, measure_slip
+from segmentation.measure.slip import SlipMeasure, measure_slip
 from segmentation.types import Level, Measurement
 
 NO_SPACING = "pixel spacing unknown"

@@ -10,7 +10,7 @@ from anatomy import DISC_LEVELS, disc_label, vertebra_label
 from segmentation.frame import SliceFrame
 from segmentation.instances import number_slice
 from segmentation.measurements import MeasuredSlice, canal_mask, measure
-from segmentation.norms import norms, percentile
+from segmentation.measure.norms import norms, percentile
 from segmentation.profiles import run_along
 from segmentation.shapes import build_shape
 from segmentation.types import Level, Measurement

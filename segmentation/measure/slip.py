@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.disc_height import Line, line_between
+from segmentation.measure.discs import Line, line_between
 from segmentation.frame import Points, SliceFrame
+from segmentation.measure.endplates import find_endplate, robust_slope
 from segmentation.profiles import run_along
 from segmentation.shapes import DiscShape
 
@@ -52,9 +53,10 @@ def measure_slip(
         pitch: Usual distance of neighbouring discs, plane units.
         frame: The slice's plane.
     """
-    direction = _endplate_direction(lower, disc, pitch, frame)
-    if direction is None:
+    endplate = find_endplate(lower, disc, +1.0, pitch, frame)
+    if endplate is None:
         return SlipMeasure(None, None, None, "the upper endplate of the vertebra below is not outlined")
+    direction = endplate.axis
     corner_above = _corner(upper, disc, -1.0, pitch, frame)
     corner_below = _corner(lower, disc, +1.0, pitch, frame)
     if corner_above is None or corner_below is None:
@@ -65,32 +67,6 @@ def measure_slip(
     value = float((corner_below - corner_above) @ direction)
     foot = corner_below - value * direction
     return SlipMeasure(value, length, line_between(foot, corner_below, frame), None)
-
-
-def _endplate_direction(
-    lower: NDArray[np.float32], disc: DiscShape, pitch: float, frame: SliceFrame
-) -> Points | None:
-    """Return the direction of the lower body's upper endplate, front to back."""
-    places = np.linspace(-0.38, 0.38, 13) * disc.length
-    depth = disc.thickness / 2
-    edges = []
-    for place in places:
-        run = run_along(
-            lower,
-            disc.centre + place * disc.axis,
-            disc.normal,
-            (0.0, depth + 0.8 * pitch),
-            frame,
-            nearest_to=depth,
-        )
-        if run is not None and run[0] < depth + 0.4 * pitch:
-            edges.append((place, run[0]))
-    if len(edges) < 7:
-        return None
-    along, down = np.array(edges).T
-    slope = _robust_slope(along, down)
-    direction: Points = disc.axis + slope * disc.normal
-    return np.asarray(direction / np.linalg.norm(direction), dtype=np.float64)
 
 
 def _corner(
@@ -109,7 +85,7 @@ def _corner(
     if len(found) < _WALL_LINES // 2 + 1:
         return None
     height_at, wall = np.array(found).T
-    slope = _robust_slope(height_at, wall)
+    slope = robust_slope(height_at, wall)
     at_endplate = float(np.median(wall - slope * height_at)) + slope * side * depth
     corner: Points = disc.centre + side * depth * disc.normal + at_endplate * disc.axis
     return corner
@@ -129,9 +105,3 @@ def _endplate_length(
         lower, origin, -direction, (-0.3 * disc.length, 1.8 * disc.length), frame, nearest_to=0.3 * disc.length
     )
     return None if run is None else run[1] - run[0]
-
-
-def _robust_slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the median slope over all pairs of points (Theil-Sen)."""
-    first, second = np.triu_indices(len(x), k=1)
-    return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
