@@ -64,6 +64,18 @@ def read_nifti(stream: BinaryIO, name: str) -> Candidate:
     return _series(oriented, array.shape, plane_reason, zeroed, name)
 
 
+def read_nifti_grid(stream: BinaryIO, name: str) -> tuple[NDArray[np.generic], AffineMatrix]:
+    """Return the numbers of a NIfTI volume as stored, (I, J, K) in the file's order, and its affine (RAS+ mm).
+
+    Raises:
+        StudyError: As ``read_nifti``, except for what concerns intensities.
+    """
+    image = _parse(stream, name)
+    affine = np.asarray(image.affine, dtype=np.float64)
+    check_affine(name, affine)
+    return np.asarray(image.dataobj).reshape(_shape(image.header, name)), affine
+
+
 def _series(
     oriented: Oriented, source_shape: tuple[int, ...], plane_reason: str, zeroed: int, name: str
 ) -> Candidate:
