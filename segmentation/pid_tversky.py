@@ -158,12 +158,9 @@ class PIDTverskyLoss(nn.Module):
                 f"expected logits and target of one shape with {len(self.beta)} classes, "
                 f"got {tuple(logits.shape)} and {tuple(target.shape)}"
             )
-        if weight is not None and any(
-            own not in (1, full) for own, full in zip(weight.shape, logits.shape, strict=True)
-        ):
-            raise ValueError(
-                f"weight: expected {tuple(logits.shape)} or 1 in its place, got {tuple(weight.shape)}"
-            )
+        given, full = logits.shape if weight is None else weight.shape, logits.shape
+        if len(given) != len(full) or any(x not in (1, y) for x, y in zip(given, full, strict=True)):
+            raise ValueError(f"weight: expected {tuple(full)}, or 1 for some sizes, got {tuple(given)}")
 
     def _cost(self, index: Tensor) -> Tensor:
         return 1 - index if self.focal == 1.0 else (1 - index).clamp_min(_LEAST_COST) ** self.focal

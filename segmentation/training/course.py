@@ -10,6 +10,7 @@ from runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _PER_CLASS = ("recall", "precision", "beta")
 _LOSS = "loss"
@@ -39,21 +40,26 @@ def plot_course(log_csv: Path, png: Path) -> Path | None:
     Raises:
         ConfigError: If the file is not such a log.
     """
-    table = _read(log_csv)
+    table = read_log(log_csv)
     if not table["step"]:
         return None
+    png.parent.mkdir(parents=True, exist_ok=True)
+    draw_course(table).savefig(png, dpi=100)
+    return png
+
+
+def draw_course(table: Table) -> "Figure":
+    """Return the figure of a log's columns: panels recall, precision, beta and loss, from the top."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 10), layout="constrained")
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # no window, no global state of pyplot's
     axes = figure.subplots(4, 1, sharex=True)
-    for panel, what in zip(axes, (*_PER_CLASS, _LOSS), strict=True):
+    for panel, what in zip(axes, _AXIS, strict=True):
         _draw(panel, what, table)
     axes[-1].set_xlabel("step")
-    png.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, dpi=100)
-    return png
+    return figure
 
 
 def curves_of(what: str, names: Sequence[str]) -> dict[str, str]:
@@ -78,8 +84,12 @@ def _draw(panel: "Axes", what: str, table: Table) -> None:
         panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small", frameon=False)
 
 
-def _read(log_csv: Path) -> Table:
-    """Return the columns, in the order of steps, each step once."""
+def read_log(log_csv: Path) -> Table:
+    """Return the columns of a trainer's log, in the order of steps, each step once.
+
+    Raises:
+        ConfigError: If the file is not such a log.
+    """
     with log_csv.open(encoding="utf-8", newline="") as stream:
         header, *lines = list(csv.reader(stream)) or [[]]
     for what in ("step", *_PER_CLASS):

@@ -1,8 +1,8 @@
 """Trains a tiny network with the Adaptive PID-Tversky loss on any number of processes under accelerate.
 
-`python -m tests.segmentation.ranks FOLDER` runs in the processes that torchrun or `accelerate launch` starts (they
-know each other by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT); each writes ``rank<R>.pt``. Network and loss lie in
-one module under DistributedDataParallel, the hard case: its buffers are overwritten from rank 0 at each step.
+`python -m tests.segmentation.ranks FOLDER` runs in the processes that torchrun or `accelerate launch` starts; they
+know each other by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; each writes ``rank<R>.pt``. Network and loss lie
+in one module under DistributedDataParallel, the hard case: its buffers are overwritten from rank 0 at each step.
 """
 
 import sys
