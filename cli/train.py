@@ -48,6 +48,12 @@ def _train_segmentation(config: Path, fold: int | None, resume: bool, out: Path 
     return train(config, fold=fold, resume=resume, output=out)
 
 
+def _train_contrastive(config: Path, fold: int | None, resume: bool, out: Path | None) -> Path:
+    from segmentation.clip import train
+
+    return train(config, fold=fold, resume=resume, output=out)
+
+
 def _train_grading(config: Path, fold: int | None, resume: bool, out: Path | None) -> Path:
     from grading import train
 
@@ -60,4 +66,9 @@ def _train_vlm(config: Path, fold: int | None, resume: bool, out: Path | None) -
     return train(config, fold=fold, resume=resume, out=out)
 
 
-_TRAINERS = {"segmentation": _train_segmentation, "grading": _train_grading, "vlm": _train_vlm}
+_TRAINERS = {
+    "segmentation": _train_segmentation,
+    "contrastive": _train_contrastive,
+    "grading": _train_grading,
+    "vlm": _train_vlm,
+}

@@ -8,6 +8,7 @@ reading a study needs no tower.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,12 @@ def vocabulary() -> dict[str, int]:
     """Return word (lower case) -> token."""
     words = (Path(__file__).parent / "vocabulary.txt").read_text(encoding="utf-8").split()
     return {word.lower(): index for index, word in enumerate(words)}
+
+
+@cache
+def vocabulary_digest() -> str:
+    """Return the SHA-256 of the vocabulary: a tower knows words by their line numbers, so they go together."""
+    return hashlib.sha256("\n".join(vocabulary()).encode()).hexdigest()
 
 
 def tokenize(phrases: Sequence[str], context_length: int) -> Tensor:

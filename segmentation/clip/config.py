@@ -9,7 +9,7 @@ from runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """Shape of the model; the text side is the text tower of the segmentation network."""
+    """Shape of the model; the text side is by default the text tower of the segmentation network."""
 
     embed_dim: int = 128
     """Width of both embeddings; the segmentation network's ``token_dim``."""
@@ -27,6 +27,9 @@ class ClipConfig:
     """Attention heads of the text tower."""
     context_length: int = 16
     """Words of the longest phrase, start and end included."""
+    text_source: str = ""
+    """A text tower from outside (``segmentation.text_hub``): a folder, or a hub id that is fetched when named; its
+    projection to ``embed_dim`` is trained, the rest stays frozen. Empty takes our own tower."""
 
     def __post_init__(self) -> None:
         if len(self.visual_layers) != 4:

@@ -19,45 +19,43 @@ NOMINAL_PITCH_MM = 35.0
 """Pitch to take where a slice shows no discs: that of a lumbar spine (disc and vertebral body), own choice."""
 
 
-class SlicePicture:
-    """A slice, padded with black so that regions at its border can be cut.
+def cut_region(
+    image: NDArray[np.generic], centre: tuple[float, float], pitch_px: float, *, aspect: float = 1.0
+) -> NDArray[np.float32]:
+    """Cut one region; black where it leaves the slice.
 
     Args:
         image: (rows, columns), any grey scale.
-        reach_px: Largest half field that will be asked for, in columns.
+        centre: (x, y) in image pixels.
+        pitch_px: Distance of neighbouring discs, columns.
         aspect: Row spacing / column spacing; 1 for square or unknown pixels.
+
+    Returns:
+        (3, SIDE_PX, SIDE_PX) float32, about -1 to 1: grey values scaled by the middle field's own.
     """
+    return scale_grey(np.stack([_field(image, centre, share * pitch_px, aspect) for share in FIELDS_PITCHES]))
 
-    def __init__(self, image: NDArray[np.generic], reach_px: float, aspect: float = 1.0) -> None:
-        self.aspect, self.margin = aspect, int(np.ceil(reach_px / min(1.0, aspect))) + 2
-        self.picture = Image.fromarray(np.pad(image.astype(np.float32), self.margin))
 
-    def cut(self, centre: tuple[float, float], pitch_px: float) -> NDArray[np.float32]:
-        """Cut one region.
-
-        Args:
-            centre: (x, y) in image pixels.
-            pitch_px: Distance of neighbouring discs in columns.
-
-        Returns:
-            (3, SIDE_PX, SIDE_PX) float32, about -1 to 1: grey values scaled by the middle field's own.
-        """
-        fields = np.stack([self._field(centre, share * pitch_px) for share in FIELDS_PITCHES])
-        return scale_grey(fields)
-
-    def _field(self, centre: tuple[float, float], width: float) -> NDArray[np.float32]:
-        x, y = centre[0] + 0.5 + self.margin, centre[1] + 0.5 + self.margin
-        half_x, half_y = width / 2, width / 2 / self.aspect
-        limit_x, limit_y = self.picture.size
-        box = (
-            float(np.clip(x - half_x, 0, limit_x - 1)),
-            float(np.clip(y - half_y, 0, limit_y - 1)),
-            float(np.clip(x + half_x, 1, limit_x)),
-            float(np.clip(y + half_y, 1, limit_y)),
-        )
-        return np.asarray(
-            self.picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, box=box), dtype=np.float32
-        )
+def _field(
+    image: NDArray[np.generic], centre: tuple[float, float], width: float, aspect: float
+) -> NDArray[np.float32]:
+    """Return a square field of ``width`` columns, resized without aliasing."""
+    half = np.array([width / 2, width / 2 / aspect])
+    middle = np.array(centre) + 0.5  # places between pixels: pixel n reaches from n to n + 1
+    low = np.floor(middle - half).astype(int) - 1
+    high = np.ceil(middle + half).astype(int) + 1
+    size = np.array([image.shape[1], image.shape[0]])
+    inner_low, inner_high = np.clip(low, 0, size), np.clip(high, 0, size)
+    window = np.zeros((high - low)[::-1], dtype=np.float32)
+    start, stop = inner_low - low, inner_high - low
+    window[start[1] : stop[1], start[0] : stop[0]] = image[
+        inner_low[1] : inner_high[1], inner_low[0] : inner_high[0]
+    ]
+    (x0, y0), (x1, y1) = middle - half - low, middle + half - low
+    field = Image.fromarray(window).resize(
+        (SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, box=(float(x0), float(y0), float(x1), float(y1))
+    )
+    return np.asarray(field, dtype=np.float32)
 
 
 def scale_grey(fields: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -92,10 +90,5 @@ def cut_regions(
         raise ValueError(
             f"regions: expected as many positive pitches as centres, got {len(centres)} centres, {pitches_px!r}"
         )
-    picture = SlicePicture(image, reach(max(pitches_px)), aspect)
-    return np.stack([picture.cut(*item) for item in zip(centres, pitches_px, strict=True)])
-
-
-def reach(pitch_px: float) -> float:
-    """Return half the width of the widest field, columns."""
-    return pitch_px * FIELDS_PITCHES[-1] / 2
+    regions = zip(centres, pitches_px, strict=True)
+    return np.stack([cut_region(image, centre, pitch, aspect=aspect) for centre, pitch in regions])

@@ -15,22 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 
 from runtime.errors import WeightsError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
-from segmentation.clip.build import build_clip
+from segmentation.clip.build import build_clip, load_clip, make_tokens
 from segmentation.clip.config import ClipConfig, clip_config
 from segmentation.clip.crops import FIELDS_PITCHES, SIDE_PX
 from segmentation.clip.statements import Statement, statements
-from segmentation.text_tower import tokenize
+from segmentation.text_tower import vocabulary_digest
 
 if TYPE_CHECKING:
     from open_clip.model import CustomTextCLIP
 
-NAME, MODEL = "region-text", "model.safetensors"
+NAME = "region-text"
 _BATCH = 64
 
 
@@ -74,11 +73,12 @@ class RegionText:
         crops = folder.config["crops"]
         if crops != {"side_px": SIDE_PX, "fields_pitches": list(FIELDS_PITCHES)}:
             raise WeightsError(f"weights {name!r}: expected crops as in segmentation.clip.crops, got {crops!r}")
+        if folder.config["vocabulary_sha256"] != vocabulary_digest():
+            raise WeightsError(
+                f"weights {name!r}: made for another segmentation/vocabulary.txt; restore that file"
+            )
         model = build_clip(config)
-        try:
-            model.load_state_dict(load_file(folder.path / MODEL))
-        except RuntimeError as error:
-            raise WeightsError(f"weights {name!r}: {MODEL} does not fit the model: {error}"[:400]) from error
+        load_clip(model, folder.path)
         return cls(model, config)
 
     @torch.no_grad()
@@ -104,8 +104,7 @@ class RegionText:
         Raises:
             ValueError: If a phrase has too many words.
         """
-        tokens = tokenize(phrases, self.config.context_length)
-        embedded: Tensor = self.model.encode_text(tokens, normalize=True)
+        embedded: Tensor = self.model.encode_text(make_tokens(self.model, phrases), normalize=True)
         return np.asarray(embedded.numpy())
 
     def similarity(self, crops: NDArray[np.float32], phrases: Sequence[str]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """Statements: everything that can be said of a region, in words, and whether it is true of a given one.
 
-A region is a place on a slice (``crops``). What is known of it is a ``RegionFacts``; a statement is then true, false
-or unknown. Unknown is the answer wherever the region does not show what the statement speaks of: a slice of one
-vertebra says nothing of a disc's herniation.
+A region is a place on a slice (``crops``). What is known of it is a ``RegionFacts``; a statement is then true,
+false or unknown. Unknown is the answer wherever the region does not show what the statement speaks of: a slice of
+one vertebra says nothing of a disc's herniation.
 """
 
 import re

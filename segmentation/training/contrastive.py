@@ -17,19 +17,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from runtime.device import use_threads
-from runtime.errors import ConfigError, WeightsError
+from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT
 from runtime.progress import Progress
 from runtime.weights import seal_weights
-from segmentation.clip.build import build_clip
+from segmentation.clip.build import MODEL, build_clip, load_text, load_visual, make_tokens, save_clip
 from segmentation.clip.crops import FIELDS_PITCHES, SIDE_PX
 from segmentation.clip.statements import phrases_version, statements
-from segmentation.text_tower import tokenize
-from segmentation.training.checkpoint import load_checkpoint, save_checkpoint
+from segmentation.text_hub import HubTextTower
+from segmentation.text_tower import vocabulary_digest
+from segmentation.training.checkpoint import Average, load_checkpoint, save_checkpoint
 from segmentation.training.contrastive_config import ContrastiveRun, load_contrastive_run
 from segmentation.training.contrastive_draws import Drawer, RegionPool, load_pools
 from segmentation.training.contrastive_losses import region_loss, wording_loss
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL, TEXT = "model.safetensors", "text_tower.safetensors"
+_PHRASES = 256  # embedded at once
 
 
-def train_contrastive(
+def train(
     config_path: Path,
     *,
     fold: int | None = None,
@@ -75,7 +76,7 @@ def train_contrastive(
     if resume:
         trainer.restore()
     trainer.run_steps(on_progress)
-    store_clip(trainer.model, run, folder, fold)
+    store_clip(trainer.averaged(), run, folder, fold)
     return folder
 
 
@@ -96,15 +97,18 @@ class ContrastiveTrainer:
         self.model = build_clip(run.model)
         self.is_locked = bool(self.training.text_from)
         if self.is_locked:
-            _load(self.model.text, Path(self.training.text_from))
-            self.model.lock_text_tower()
+            load_text(self.model, Path(self.training.text_from))
+            self.model.text.requires_grad_(False)
         if self.training.visual_from:
-            _load_visual(self.model, Path(self.training.visual_from))
+            load_visual(self.model, Path(self.training.visual_from) / MODEL)
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
             learning, lr=self.training.learning_rate, weight_decay=self.training.weight_decay
         )
         self.drawer = Drawer(pools, self.training)
+        is_frozen = self.is_locked or isinstance(self.model.text, HubTextTower)
+        self.known_texts = self._embed_all() if is_frozen else {}
+        self.average = Average(self.model, self.training.ema)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -139,18 +143,35 @@ class ContrastiveTrainer:
         self.optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0.0, math.log(100.0))  # as CLIP does
+        self.average.update(self.model)
         self.step += 1
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _texts(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Return unit embeddings of two wordings of each statement (of one twice, where the tower is locked)."""
+        """Return unit embeddings (M, D) of two wordings of each statement."""
         pairs = [self.drawer.two_wordings(int(number), self.rng) for number in chosen]
-        length = self.run.model.context_length
-        phrases = [pair[0] for pair in pairs] + ([] if self.is_locked else [pair[1] for pair in pairs])
-        tokens = tokenize(phrases, length)
-        with torch.set_grad_enabled(not self.is_locked):
-            embedded = self.model.encode_text(tokens, normalize=True)
-        return embedded[: len(pairs)], embedded[-len(pairs) :]
+        wordings = [pair[side] for side in (0, 1) for pair in pairs]
+        if self.known_texts:
+            known = torch.stack([self.known_texts[wording] for wording in wordings])
+            embedded = known if self.is_locked else self.model.text.projection(known)
+        else:
+            embedded = self.model.encode_text(make_tokens(self.model, wordings))
+        first, second = normalize(embedded, dim=-1).chunk(2)
+        return first, second
+
+    @torch.no_grad()
+    def _embed_all(self) -> dict[str, Tensor]:
+        """Return what a locked tower, or the frozen encoder of one from outside, says of every wording."""
+        self.model.eval()
+        is_outside = isinstance(self.model.text, HubTextTower) and not self.is_locked
+        wordings = [wording for statement in statements() for wording in statement.wordings]
+        parts = []
+        for start in range(0, len(wordings), _PHRASES):
+            some = wordings[start : start + _PHRASES]
+            parts.append(
+                self.model.text.encode(some) if is_outside else self.model.text(make_tokens(self.model, some))
+            )
+        return dict(zip(wordings, torch.cat(parts), strict=True))
 
     def _share(self) -> float:
         rise = max(1, self.training.steps // 10)
@@ -160,7 +181,13 @@ class ContrastiveTrainer:
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
 
     def _save(self) -> None:
-        state = {"step": self.step, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.values,
+            "average_updates": self.average.updates,
+        }
         save_checkpoint(self.folder, state, self.rng)
 
     def restore(self) -> bool:
@@ -171,42 +198,26 @@ class ContrastiveTrainer:
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.average.values, self.average.updates = state["average"], state["average_updates"]
         return True
+
+    def averaged(self) -> "CustomTextCLIP":
+        """Return a model with the averaged weights."""
+        model = build_clip(self.run.model)
+        model.load_state_dict(self.average.values)
+        return model.eval()
 
 
 def store_clip(model: "CustomTextCLIP", run: ContrastiveRun, folder: Path, fold: int | None) -> None:
     """Write the model, its text tower apart, and ``config.json``, and seal the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / MODEL)
-    save_file({key: value.contiguous() for key, value in model.text.state_dict().items()}, folder / TEXT)
+    save_clip(model, folder)
     record = {
         "model": run.model.to_dict(),
         "crops": {"side_px": SIDE_PX, "fields_pitches": list(FIELDS_PITCHES)},
         "phrases": phrases_version(),
-        "statements": len(statements()),
+        "vocabulary_sha256": vocabulary_digest(),
         "training": {**asdict(run.training), "held_out_fold": fold},
     }
     (folder / "config.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     seal_weights(folder)
-
-
-def _load(tower: torch.nn.Module, file: Path) -> None:
-    if not file.is_file():
-        raise WeightsError(
-            f"text tower: expected a safetensors file at {file}, found nothing; train stage 1 first"
-        )
-    try:
-        tower.load_state_dict(load_file(file))
-    except RuntimeError as error:
-        raise WeightsError(f"text tower: {file.name} does not fit the model: {error}") from error
-
-
-def _load_visual(model: "CustomTextCLIP", folder: Path) -> None:
-    file = folder / MODEL
-    if not file.is_file():
-        raise WeightsError(f"visual tower: expected {file}, found nothing")
-    state = load_file(file)
-    wanted = {key: value for key, value in state.items() if not key.startswith("text.")}
-    missing, unexpected = model.load_state_dict(wanted, strict=False)
-    if unexpected or any(not key.startswith("text.") for key in missing):
-        raise WeightsError(f"visual tower: {file.name} does not fit the model: {missing!r} {unexpected!r}"[:300])

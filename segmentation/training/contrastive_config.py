@@ -65,6 +65,8 @@ class ContrastiveTraining:
     """Model folder whose visual tower the run begins with; empty begins with random weights."""
     real_share: float = 0.0
     """Share of the regions of a step that come from real slices (SPIDER's middle slices with gradings)."""
+    ema: float = 0.0
+    """Share of the old averaged weights kept each step; the averaged weights are what is stored."""
     checkpoint_steps: int = 100
     """Steps between two checkpoints."""
     seed: int = 0
@@ -122,7 +124,8 @@ def _check(training: ContrastiveTraining, name: str) -> None:
         )
     if not 0 <= training.real_share <= 1 or not 0 <= training.graded_share <= 1:
         raise ConfigError(
-            f"{name}: real_share, graded_share: expected 0 to 1, got {training.real_share}, {training.graded_share}"
+            f"{name}: real_share, graded_share: expected 0 to 1, "
+            f"got {training.real_share}, {training.graded_share}"
         )
     if not training.phantoms and training.real_share < 1:
         raise ConfigError(f"{name}: phantoms: expected some, as real_share is {training.real_share}, got none")

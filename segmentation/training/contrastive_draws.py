@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.folds import spider_folds
 from runtime.settings import load_settings
-from segmentation.clip.crops import SlicePicture, reach
+from segmentation.clip.crops import cut_region
 from segmentation.clip.statements import Statement, statements
 from segmentation.training.contrastive_config import ContrastiveTraining
 from segmentation.training.contrastive_phantoms import load_phantom_patients
@@ -166,10 +166,9 @@ def cut(pool: RegionPool, region: Region, rng: np.random.Generator) -> NDArray[n
     """Cut a region with the place, size and grey values moved a little by chance, (3, S, S)."""
     patient = pool.patients[region.patient]
     image = patient.images[int(rng.integers(len(patient.images))), region.slice_index]
-    picture = SlicePicture(image, reach(region.pitch_px * _SCALES[1]), patient.aspect)
     move = rng.uniform(-1, 1, 2) * region.jitter * region.pitch_px
     centre = (region.centre[0] + float(move[0]), region.centre[1] + float(move[1]))
-    crop = picture.cut(centre, region.pitch_px * float(rng.uniform(*_SCALES)))
+    crop = cut_region(image, centre, region.pitch_px * float(rng.uniform(*_SCALES)), aspect=patient.aspect)
     gamma = float(np.exp(rng.uniform(*np.log(_GAMMAS))))
     bent = np.clip((crop + 1) / 2, 0, None) ** gamma * 2 - 1
     noise = rng.normal(0, rng.uniform(0, _NOISE), crop.shape)
