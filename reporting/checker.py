@@ -15,7 +15,7 @@ from functools import cache
 
 from grading.types import Findings, Grade, GradeStatus
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
-from reporting.composer import compose_impression, compose_technique
+from reporting.composer import compose_impression, compose_technique, nothing_graded
 from reporting.parsing import SentenceReading, read_sentence, split_sentences
 from reporting.parsing.lexicon import word_values, words
 from reporting.parsing.measures import MEASURE
@@ -179,6 +179,8 @@ def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
     known |= {
         item.text: item.finding_ids for item in compose_impression(findings) if item.text.startswith(openings)
     }
+    if not any(grade.grade is not None for grade in findings.grades):
+        known[nothing_graded(findings).text] = ()
     return known | {table["removed"]: ()}
 
 

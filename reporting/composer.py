@@ -10,7 +10,7 @@ from anatomy import CONDITIONS, Condition, load_protocol
 from grading.types import Findings, Grade, GradeStatus
 from reporting.grammar import absent_items, compose_level, join_items, level_words, positive_items
 from reporting.levels_text import levels_text
-from reporting.phrases import read_template
+from reporting.phrases import measurement_phrases, read_template
 from reporting.serialise import graded_levels
 from reporting.statements import Polarity, Statement, is_abnormal, said_measurements, severity_weight, states
 from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
@@ -19,6 +19,10 @@ _IMPRESSION_LEVELS = 4
 """Levels with a line of their own in the impression; the rest are named together."""
 
 _SIGNIFICANT = "significant "
+
+_MEASURED = (Condition.DISC_NARROWING, Condition.SPINAL_CANAL_STENOSIS)
+"""Conditions whose values are said where nothing could be graded: sizes mean something without a grade, a slip of
+tenths of a millimetre does not."""
 
 _IMPRESSION_ITEMS = 4
 """Phrases in one line of the impression, worst first."""
@@ -60,6 +64,32 @@ def compose_findings(findings: Findings) -> list[DraftSentence]:
         alike = _unremarkable_like(findings, level)
         done.update(alike or (level,))
         sentences += [_unremarkable(findings, alike)] if len(alike) > 1 else compose_level(findings, level)
+    if not _graded(findings.grades):
+        sentences += [*_measured_levels(findings), nothing_graded(findings)]
+    return sentences
+
+
+def nothing_graded(findings: Findings) -> DraftSentence:
+    """Return the sentence that closes the findings of a study of which nothing could be graded."""
+    has_values = any(item.value is not None for item in findings.measurements)
+    return _sentence(read_template("composer.yaml")["only_measured" if has_values else "nothing_graded"])
+
+
+def _measured_levels(findings: Findings) -> list[DraftSentence]:
+    """Return one sentence a level with its measured values, for a study of which nothing could be graded."""
+    frame = read_template("composer.yaml")["measured"]
+    phrases = {phrase.name: phrase for item in _MEASURED for phrase in measurement_phrases(item)}
+    sentences = []
+    for level in graded_levels(findings):
+        values = [
+            item
+            for item in findings.measurements
+            if item.level == level and item.side is None and item.value is not None and item.name in phrases
+        ]
+        if values and level is not None:
+            texts = [phrases[item.name].text.format(value=f"{abs(item.value or 0.0):.1f}") for item in values]
+            text = frame.format(level=level_words(level), values=join_items(texts))
+            sentences.append(_sentence(text, tuple(item.id for item in values)))
     return sentences
 
 

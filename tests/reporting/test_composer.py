@@ -7,7 +7,7 @@ from anatomy import CONDITIONS, SCALES, Condition, Side
 from grading.types import Burden, Grade, GradeStatus
 from reporting import compose_report, parse_report, verify_draft
 from reporting.levels_text import levels_text
-from reporting.types import Draft
+from reporting.types import Draft, SentenceStatus
 from tests.reporting.factories import (
     LUMBAR,
     LUMBAR_CONDITIONS,
@@ -17,6 +17,9 @@ from tests.reporting.factories import (
     make_measurement,
     random_findings,
 )
+
+
+NOTHING_GRADED = "No condition could be graded; the values that were measured are in the table of measurements."
 
 
 def normal(condition: Condition, level: str) -> Grade:
@@ -78,7 +81,28 @@ def test_not_assessable_is_said_once_with_its_reason() -> None:
         "Not assessable: Modic endplate marrow change at all levels (no T1 series was read).",
         "Not assessable: spinal canal stenosis at L5-S1 (pixel spacing unknown).",
     ]
-    assert texts(draft, "findings") == []
+    assert texts(draft, "findings") == [NOTHING_GRADED]
+
+
+def test_of_a_study_without_grades_the_values_are_said_level_by_level() -> None:
+    grades = [unknown(Condition.DISC_BULGING, level, "no grading model is installed") for level in LUMBAR[-2:]]
+    grades.append(unknown(Condition.SACROILIITIS, "SIJ", "no grading model is installed"))
+    values = (
+        make_measurement("disc_height", 8.04),
+        make_measurement("canal_ap_diameter", 9.76, measurement_id="m2"),
+        make_measurement("disc_height", None, level="L5-S1", measurement_id="m3"),
+        make_measurement("listhesis", 0.4, level="L5-S1", measurement_id="m4"),
+    )
+    findings = make_findings(*grades, measurements=values)
+    draft = compose_report(findings)
+    assert texts(draft, "findings") == [
+        "L4-L5: disc height 8.0 mm and canal AP diameter 9.8 mm.",
+        NOTHING_GRADED,
+    ]
+    report = verify_draft(draft, findings)
+    assert all(item.status is SentenceStatus.SUPPORTED for part in report.sections for item in part.sentences)
+    said = next(part for part in report.sections if part.name == "findings").sentences[0]
+    assert said.finding_ids == (findings.measurements[0].id, findings.measurements[1].id)
 
 
 def test_missing_lengths_are_said() -> None:
