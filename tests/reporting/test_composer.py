@@ -18,8 +18,7 @@ from tests.reporting.factories import (
     random_findings,
 )
 
-
-NOTHING_GRADED = "No condition could be graded; the values that were measured are in the table of measurements."
+ONLY_MEASURED = "No condition could be graded; the values that were measured are in the table of measurements."
 
 
 def normal(condition: Condition, level: str) -> Grade:
@@ -81,7 +80,7 @@ def test_not_assessable_is_said_once_with_its_reason() -> None:
         "Not assessable: Modic endplate marrow change at all levels (no T1 series was read).",
         "Not assessable: spinal canal stenosis at L5-S1 (pixel spacing unknown).",
     ]
-    assert texts(draft, "findings") == [NOTHING_GRADED]
+    assert texts(draft, "findings") == ["No condition could be graded."]
 
 
 def test_of_a_study_without_grades_the_values_are_said_level_by_level() -> None:
@@ -97,7 +96,7 @@ def test_of_a_study_without_grades_the_values_are_said_level_by_level() -> None:
     draft = compose_report(findings)
     assert texts(draft, "findings") == [
         "L4-L5: disc height 8.0 mm and canal AP diameter 9.8 mm.",
-        NOTHING_GRADED,
+        ONLY_MEASURED,
     ]
     report = verify_draft(draft, findings)
     assert all(item.status is SentenceStatus.SUPPORTED for part in report.sections for item in part.sentences)
