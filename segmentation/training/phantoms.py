@@ -112,7 +112,7 @@ def patient_slices(seed: int, config: PhantomConfig, long_side_px: int) -> Itera
                 kind.name,
                 to_grey(volume[:, :, k].T),
                 flat,
-                known_classes(kind, flat),
+                known_classes(kind.protocol, flat),
                 _points(patient, kind, levels, k),
                 group=f"{kind.name}/{seed}/{draw}",
                 position=k,
@@ -122,7 +122,7 @@ def patient_slices(seed: int, config: PhantomConfig, long_side_px: int) -> Itera
 def training_labels(
     label_array: NDArray[np.uint8], tissue: NDArray[np.uint8], palette: Palette
 ) -> NDArray[np.uint8]:
-    """Return labels of ``data.CLASSES``.
+    """Return labels of ``data.CLASSES`` of a painted patient.
 
     The lumbar phantom numbers its cord as part of the canal, and the disc under a lumbarised S1 as sacrum: the
     tissue tells them, the cord as itself, that disc as unknown.
@@ -132,16 +132,22 @@ def training_labels(
         tissue: Tissue numbers, of the same shape.
         palette: Names them.
     """
-    result = np.zeros_like(label_array)
-    result[(label_array >= 1) & (label_array <= len(VERTEBRAE))] = class_number("vertebra")
-    result[label_array > _FIRST_DISC_LABEL] = class_number("disc")
-    for structure, name in _CLASS_OF.items():
-        result[label_array == STRUCTURES[structure].label] = class_number(name)
+    result = class_labels(label_array)
     is_cord = tissue == palette.number("cord")
     result[is_cord & (result == class_number("spinal_canal"))] = class_number("spinal_cord")
     if "disc_S1-S2" in palette.names:
         is_odd_disc = tissue == palette.number("disc_S1-S2")
         result[is_odd_disc & (result == class_number("sacrum"))] = UNKNOWN
+    return result
+
+
+def class_labels(label_array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return labels of ``data.CLASSES`` of numbers of ``anatomy/codes.csv``."""
+    result = np.zeros_like(label_array)
+    result[(label_array >= 1) & (label_array <= len(VERTEBRAE))] = class_number("vertebra")
+    result[label_array > _FIRST_DISC_LABEL] = class_number("disc")
+    for structure, name in _CLASS_OF.items():
+        result[label_array == STRUCTURES[structure].label] = class_number(name)
     return result
 
 
@@ -151,10 +157,10 @@ def _tissue(patient: PaintedPatient) -> NDArray[np.uint8]:
     return canvas.tissue[:, :, canvas.grid.sub_slices // 2 :: canvas.grid.sub_slices]
 
 
-def known_classes(kind: PhantomKind, labels: NDArray[np.uint8]) -> tuple[bool, ...]:
+def known_classes(protocol: str, labels: NDArray[np.uint8]) -> tuple[bool, ...]:
     """Return which of ``data.CLASSES`` a slice's labels show wherever they would be seen."""
     has_pelvis = all((labels == class_number(name)).any() for name in ("sacrum", "ilium"))
-    is_joint_drawn = kind.protocol == "sacroiliac" or not has_pelvis
+    is_joint_drawn = protocol == "sacroiliac" or not has_pelvis
     return tuple(name != "joint_space" or is_joint_drawn for name in CLASSES)
 
 
