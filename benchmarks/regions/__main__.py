@@ -7,18 +7,20 @@ python -m benchmarks.regions pictures [--weights segmentation-regions] [--out ou
 ``--weights`` names a model folder of the weights, or is a path to one. ``--fold-models`` is a path to which the
 fold is added: fold 2 is scored by ``runs/segmentation/regions_fold2``. Figures: Dice over the slices of a patient
 (or session) together, masks at probability 0.5, nothing removed; mean distance of the outlines in pixels of the
-original slice. 95 % bootstrap over patients. Prints Markdown tables and writes JSON beside the other benchmarks.
+original slice. 95 % bootstrap over patients. The network's axial T2* cords stand beside those of a template of the
+other volunteers (``template``). Prints Markdown tables and writes JSON beside the other benchmarks.
 """
 
 import argparse
 from pathlib import Path
 
-from benchmarks.regions.cords import score_cords
+from benchmarks.regions.cords import CHALLENGE, score_cords
 from benchmarks.regions.phantoms import SETS, score_phantoms
 from benchmarks.regions.pictures import write_pictures
+from benchmarks.regions.template import score_template
 from benchmarks.segmentation import Row, summarise
 from benchmarks.segmentation.render import refuse_tracked
-from benchmarks.segmentation.tables import markdown_table, write_record
+from benchmarks.segmentation.tables import compare, comparison_table, markdown_table, write_record
 from runtime.device import use_threads
 from runtime.folds import FOLD_COUNT
 from runtime.settings import load_settings
@@ -72,6 +74,9 @@ def _cords(options: argparse.Namespace) -> None:
     rows = list(score_cords(models, [*sct_volumes(data), *challenge_volumes(data)]))
     checksums = {fold: model.checksum for fold, model in models.items()}
     _tell(rows, options.record or OUT / "regions_cords.json", {"seen": seen, "checksums": checksums})
+    baseline = list(score_template(challenge_volumes(data), f"{CHALLENGE} axial"))
+    print(comparison_table(compare(rows, baseline), "network", "template"))
+    write_record(OUT / "regions_cord_template.json", baseline)
 
 
 def _tell(rows: list[Row], record: Path, more: dict[str, object]) -> None:

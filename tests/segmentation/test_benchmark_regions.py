@@ -14,6 +14,7 @@ from benchmarks.regions.__main__ import load_model
 from benchmarks.regions.cords import cord_figures, cord_stack, score_cords
 from benchmarks.regions.phantoms import SETS, series_stack, stack_figures
 from benchmarks.regions.pictures import COLOURS, outlined, sheet
+from benchmarks.regions.template import score_template
 from imaging.phantom import build_phantom
 from imaging.phantom.setup import load_setup
 from imaging.types import Spacing
@@ -149,6 +150,27 @@ def test_cords_are_scored_by_the_network_of_their_fold() -> None:
     assert list(score_cords({(fold + 1) % 5: Oracle()}, [volume])) == []
     moved = cord_figures(Oracle(shift=1), cord_stack(volume, "axial", 1))
     assert moved["cord Dice"] == pytest.approx(0.75)  # 3 of 4 columns shared
+
+
+def test_the_template_finds_a_cord_that_looks_like_the_others_and_never_uses_its_own() -> None:
+    rng = np.random.default_rng(0)
+    volumes = [_made_up_neck(patient, place, rng) for patient, place in ((1, 60), (1, 64), (2, 70), (3, 66))]
+    rows = list(score_template(volumes, "made up"))
+    assert [row.patient for row in rows] == [1, 1, 2, 3]
+    assert all(row.value > 0.95 for row in rows)
+    alone = CordVolume("odd", 9, 100 - volumes[0].image, volumes[0].cord, volumes[0].spacing_mm)  # grey inverted
+    assert {row.patient: row.value for row in score_template([*volumes, alone], "made up")}[9] < 0.2
+
+
+def _made_up_neck(patient: int, place: int, rng: np.random.Generator) -> CordVolume:
+    """Return a grey disc (a cord, 7 mm) in a bright one (13 mm) on noise, pixels of 0.5 mm."""
+    i, j = np.ogrid[:140, :130]
+    away = np.hypot(i - place, j - 65.0)
+    image = rng.normal(30, 3, (140, 130, 3))
+    image[away < 13] = 90
+    image[away < 7] = 60
+    cord = np.repeat((away < 7)[..., None], 3, axis=2)
+    return CordVolume(f"neck{patient}", patient, image.astype(np.float32), cord, (0.5, 0.5, 5.0))
 
 
 def test_pictures_show_outlines_side_by_side() -> None:
