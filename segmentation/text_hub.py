@@ -148,7 +148,7 @@ def _build_encoder(folder: Path, values: dict[str, Any]) -> nn.Module:
     given = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if given.get("model_type", "bert") != "bert":
         raise ConfigError(f"{_BERT_CONFIG}: expected model_type 'bert', got {given['model_type']!r}")
-    encoder: nn.Module = HFTextEncoder(
+    encoder = HFTextEncoder(
         text["hf_model_name"],
         output_dim=int(values["embed_dim"]),
         config=BertConfig(**given),
@@ -157,7 +157,7 @@ def _build_encoder(folder: Path, values: dict[str, Any]) -> nn.Module:
     )
     if text.get("hf_pooler_type", text.get("pooler_type")) != "cls_pooler":
         encoder.transformer.pooler = None  # open_clip builds it only for that pooler
-    return encoder
+    return encoder  # type: ignore[no-any-return]
 
 
 def _load_text(encoder: nn.Module, folder: Path) -> None:
@@ -165,9 +165,11 @@ def _load_text(encoder: nn.Module, folder: Path) -> None:
     file = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if file is None:
         raise WeightsError(f"text tower: expected {' or '.join(WEIGHTS)} in {folder.name!r}, found neither")
-    is_safe = file.suffix == ".safetensors"
-    state = load_file(file) if is_safe else torch.load(file, map_location="cpu", weights_only=True)
-    state = state.get("state_dict", state)
+    if file.suffix == ".safetensors":
+        state = load_file(file)
+    else:
+        stored: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        state = stored.get("state_dict", stored)
     text = {key.removeprefix("text."): value for key, value in state.items() if key.startswith("text.")}
     text = {key: value for key, value in text.items() if not key.endswith(_STALE)}
     try:

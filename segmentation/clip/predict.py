@@ -91,11 +91,14 @@ class RegionText:
         if crops.ndim != 4 or crops.shape[1:] != (len(FIELDS_PITCHES), SIDE_PX, SIDE_PX):
             wanted = ("N", len(FIELDS_PITCHES), SIDE_PX, SIDE_PX)
             raise ValueError(f"crops: expected shape {wanted}, got {crops.shape}")
+        if not len(crops):
+            return np.zeros((0, self.config.embed_dim), dtype=np.float32)
+        images = torch.from_numpy(np.ascontiguousarray(crops, dtype=np.float32))
         parts = [
-            self.model.encode_image(part, normalize=True)
-            for part in torch.from_numpy(np.ascontiguousarray(crops, dtype=np.float32)).split(_BATCH)
+            self.model.encode_image(images[start : start + _BATCH], normalize=True)
+            for start in range(0, len(images), _BATCH)
         ]
-        return np.asarray(torch.cat(parts).numpy() if parts else np.zeros((0, self.config.embed_dim), np.float32))
+        return np.asarray(torch.cat(parts).numpy())
 
     @torch.no_grad()
     def embed_phrases(self, phrases: Sequence[str]) -> NDArray[np.float32]:

@@ -139,7 +139,8 @@ def _place(mask: NDArray[np.bool_], rng: np.random.Generator) -> tuple[float, fl
 
 
 def _inside(x: float, y: float, labels: NDArray[np.uint8]) -> bool:
-    return 0 <= x <= labels.shape[1] - 1 and 0 <= y <= labels.shape[0] - 1
+    rows, columns = labels.shape
+    return bool(0 <= x <= columns - 1 and 0 <= y <= rows - 1)
 
 
 def truth_table(regions: list[Region], said: tuple[Statement, ...]) -> NDArray[np.int8]:

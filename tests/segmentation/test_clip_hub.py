@@ -1,4 +1,4 @@
-"""Text towers from outside: a tiny random checkpoint in BiomedCLIP's layout, read by us and by open_clip itself."""
+"""Text towers from outside: a tiny random checkpoint in BiomedCLIP's layout, read by us and by open_clip."""
 
 import json
 from pathlib import Path
@@ -101,12 +101,12 @@ def test_without_a_configuration_it_is_bert_base(biomedclip: Path, tmp_path: Pat
 
 
 def test_what_is_missing_is_named(biomedclip: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected a folder or hf-hub"):
+    with pytest.raises(ConfigError, match=r"expected a folder or hf-hub"):
         load_hub_tower("", 16)
-    with pytest.raises(WeightsError, match="expected open_clip_config.json"):
+    with pytest.raises(WeightsError, match=r"expected open_clip_config\.json"):
         load_hub_tower(str(tmp_path), 16)
     (tmp_path / "open_clip_config.json").write_text('{"model_cfg": {"embed_dim": 8, "text_cfg": {"width": 4}}}')
-    with pytest.raises(ConfigError, match="text_cfg.hf_model_name"):
+    with pytest.raises(ConfigError, match=r"text_cfg\.hf_model_name"):
         load_hub_tower(str(tmp_path), 16)
     for name in ("open_clip_config.json", "config.json"):
         (tmp_path / name).write_bytes((biomedclip / name).read_bytes())
