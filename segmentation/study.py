@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from anatomy import Protocol
+from imaging.label_import import ImportedLabels
 from imaging.types import Plane, Series, Study
 from runtime.errors import NotEligibleError
 from segmentation.axial import SpineNames, read_axial
@@ -20,16 +19,16 @@ from segmentation.explain import explain_slice
 from segmentation.joints import joint_level, joint_regions, midline_of, outline_pelvis
 from segmentation.levels import Anchor
 from segmentation.likeness import SpineLikeness, open_likeness
-from segmentation.measurements import MeasuredSlice, measure
+from segmentation.measure import measure_study
+from segmentation.naming import LevelNaming, open_naming
 from segmentation.notices import axial_notices, study_notices
-from segmentation.sagittal import Located, ReadSeries, SagittalReader
+from segmentation.sagittal import Located, SagittalReader
 from segmentation.scan import SliceNetwork
 from segmentation.types import (
     Explanation,
     LabelArray,
     LabelMap,
     Level,
-    Measurement,
     SegmentedStudy,
 )
 
@@ -42,17 +41,25 @@ class Segmenter:
         likeness: Refuses slices that are no sagittal spine before their discs are chained; None leaves that to the
             rules on the chain.
         axial: What turns axial slices into maps; None leaves axial series of the spine without outlines.
+        naming: What levels are named by; None takes the shipped tables and looks at no junction.
 
     Attributes:
         checksum: Of the network's weights, for provenance.
         gate_checksum: Of the weights of ``likeness``; None without it.
         axial_checksum: Of the weights of ``axial``; None without it.
+        naming_checksum: Of the weights of ``naming``; None without any.
     """
 
     def __init__(
-        self, network: SliceNetwork, *, likeness: SpineLikeness | None = None, axial: SliceNetwork | None = None
+        self,
+        network: SliceNetwork,
+        *,
+        likeness: SpineLikeness | None = None,
+        axial: SliceNetwork | None = None,
+        naming: LevelNaming | None = None,
     ) -> None:
-        self.network, self.likeness, self.axial = network, likeness, axial
+        self.network, self.likeness, self.axial, self.naming = network, likeness, axial, naming
+        self.naming_checksum = None if naming is None else naming.checksum
         self.checksum = network.checksum
         self.gate_checksum = None if likeness is None else likeness.checksum
         self.axial_checksum = None if axial is None else axial.checksum
@@ -84,7 +91,7 @@ class Segmenter:
         if axial_name is not None and axial is None:
             axial = SliceSegmenter.load(weights_root=weights_root, name=axial_name, device=device)
         likeness = open_likeness(network.checksum, weights_root=weights_root)
-        return cls(network, likeness=likeness, axial=axial)
+        return cls(network, likeness=likeness, axial=axial, naming=open_naming(weights_root=weights_root))
 
     def segment_study(
         self, study: Study, protocol: Protocol, *, anchor: Anchor | None = None, is_forced: bool = False
@@ -107,6 +114,14 @@ class Segmenter:
             return self._segment_joints(study, protocol)
         return self._segment_spine(study, protocol, anchor, is_forced=is_forced)
 
+    def segment_imported(
+        self, study: Study, protocol: Protocol, imported: ImportedLabels, *, is_forced: bool = False
+    ) -> SegmentedStudy:
+        """Name and measure a study on another tool's labels (``segmentation.imported``)."""
+        from segmentation.imported import segment_imported
+
+        return segment_imported(self, study, protocol, imported, is_forced=is_forced)
+
     def explain(self, study: Study, segmented: SegmentedStudy) -> Explanation:
         """Return where each prompt looked on the slice that most levels of the primary series lie on."""
         return explain_slice(self.network, study, segmented)
@@ -116,7 +131,7 @@ class Segmenter:
     ) -> SegmentedStudy:
         sagittal = primary_first(study, protocol, Plane.SAGITTAL)
         primary = sagittal[0]
-        reader = SagittalReader(self.network, protocol, self.likeness)
+        reader = SagittalReader(self.network, protocol, self.likeness, self.naming)
         read = reader.read(primary, anchor=anchor, is_forced=is_forced)
         levels = reader.levels_of(read, primary)
         _refuse_too_few(levels, protocol)
@@ -126,14 +141,15 @@ class Segmenter:
         for other in sagittal[1:]:
             located[other.id] = reader.locate(other, primary, levels)
         axial = series_of_plane(study, protocol, Plane.AXIAL)
-        maps = self._read_axial(axial, primary, levels, labels, pitch, protocol, located)
+        further = self._read_axial(axial, primary, levels, labels, pitch, protocol, located)
+        label_maps = (LabelMap(primary.id, labels), *further)
         notices = study_notices(protocol, primary, read.scan, read.middle.named)
         return SegmentedStudy(
-            label_maps=(LabelMap(primary.id, labels), *maps),
+            label_maps=label_maps,
             primary_series_id=primary.id,
             levels=levels,
             series_levels={series_id: item.levels for series_id, item in located.items()},
-            measurements=_measured(levels, labels, read, primary),
+            measurements=measure_study(study, label_maps, levels, protocol),
             regions=tuple(region for item in located.values() for region in item.regions),
             notices=(*notices, *axial_notices(axial, primary, located, has_weights=self.axial is not None)),
             ood=read.ood,
@@ -173,12 +189,13 @@ class Segmenter:
             except NotEligibleError as error:
                 notices.append(f"Series {series.id} was not outlined: {error}.")
         levels: dict[str, tuple[Level, ...]] = {pelvis.series.id: (joint_level(pelvis),) for pelvis in pelves}
+        label_maps = tuple(LabelMap(pelvis.series.id, pelvis.labels) for pelvis in pelves)
         return SegmentedStudy(
-            label_maps=tuple(LabelMap(pelvis.series.id, pelvis.labels) for pelvis in pelves),
+            label_maps=label_maps,
             primary_series_id=first.series.id,
             levels=levels[first.series.id],
             series_levels=levels,
-            measurements=(),
+            measurements=measure_study(study, label_maps, (), protocol),
             regions=tuple(region for pelvis in pelves for region in joint_regions(pelvis)),
             notices=tuple(notices),
         )
@@ -200,20 +217,3 @@ def _refuse_too_few(levels: tuple[Level, ...], protocol: Protocol) -> None:
             f"{protocol.min_levels} are needed",
             code="no_spine_found",
         )
-
-
-def _measured(
-    levels: tuple[Level, ...], labels: LabelArray, read: ReadSeries, series: Series
-) -> tuple[Measurement, ...]:
-    middle = read.middle
-    return measure(
-        levels,
-        MeasuredSlice(
-            labels=np.ascontiguousarray(labels[:, :, middle.slice_index].T),
-            canal=middle.classes.canal_probability,
-            frame=middle.frame,
-            pitch=middle.named.pitch,
-            series_id=series.id,
-            slice_index=middle.slice_index,
-        ),
-    )
