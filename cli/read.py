@@ -17,6 +17,7 @@ from runtime.errors import ConfigError, SpineScribeError
 from runtime.names import shown_name
 
 if TYPE_CHECKING:
+    from imaging.label_import import ImportedLabels
     from imaging.types import Spacing
     from pipeline import Reader, ReadOptions
 
@@ -72,6 +73,20 @@ def add_parser(
         "primary series' slice, such as L5-S1=201,388: all levels are numbered from it; for one path at a time",
     )
     parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="label map of another tool (NIfTI or MetaImage) to read with in place of our own outlines; for one "
+        "path at a time",
+    )
+    parser.add_argument(
+        "--label-convention",
+        default="auto",
+        metavar="C",
+        help="how the label map is numbered: auto, spider, totalspineseg, spineps, totalsegmentator, sct, or one "
+        "kind of file of a tool such as spineps:vert (docs/label-conventions.md)",
+    )
+    parser.add_argument(
         "--explain",
         action="store_true",
         help="also write attention.png and attention.npz: where each prompt of the segmentation network looked",
@@ -87,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: If an option is wrong; then nothing is read.
         StudyError: If the prior reading is not one.
     """
-    _make_folder(arguments.out)
+    make_folder(arguments.out)
     options = _options(arguments)
     spacings = _spacings(arguments.spacing_csv)
     reader = open_reader(arguments.device)
@@ -185,6 +200,8 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
 
     if arguments.anchor is not None and len(arguments.paths) > 1:
         raise ConfigError("--anchor: expected one path, since a point belongs to one study; read them one by one")
+    if arguments.labels is not None and len(arguments.paths) > 1:
+        raise ConfigError("--labels: expected one path, since labels belong to one study; read them one by one")
     prior = None if arguments.prior is None else load_reading(arguments.prior)
     return ReadOptions(
         protocol=arguments.protocol,
@@ -193,8 +210,23 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         anchor=None if arguments.anchor is None else parse_anchor(arguments.anchor),
         override=arguments.override,
         study=arguments.study,
+        labels=_labels(arguments),
         explain=arguments.explain,
     )
+
+
+def _labels(arguments: argparse.Namespace) -> ImportedLabels | None:
+    """Return the given labels in our numbers; what became of each number goes to labels.json."""
+    if arguments.labels is None:
+        return None
+    from imaging.label_file import read_label_file
+    from imaging.label_import import import_labels
+    from imaging.label_table import write_label_table
+
+    volume = read_label_file(arguments.labels)
+    imported = import_labels(volume, arguments.label_convention)
+    write_label_table(imported, volume, arguments.out)
+    return imported
 
 
 def _parse_spacing(text: str | None) -> Spacing | None:
@@ -218,7 +250,7 @@ def _spacing_of(path: Path, spacings: dict[str, Spacing]) -> Spacing | None:
     return spacings.get(str(path)) or spacings.get(path.name)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the result folder.
 
     Raises:

@@ -50,6 +50,19 @@ def write_label_map(
     return path
 
 
+def write_label_grid(array: NDArray[np.uint8], affine: AffineMatrix, folder: Path) -> Path:
+    """Write ``label_map.nii.gz`` of labels on a grid of their own.
+
+    Args:
+        array: (I, J, K) uint8 label numbers of ``anatomy/codes.csv``.
+        affine: (4, 4) voxel (i, j, k) -> RAS+ mm.
+        folder: Exists.
+    """
+    path = folder / "label_map.nii.gz"
+    _nifti_image(array, affine).to_filename(path)
+    return path
+
+
 def _nifti_image(stored: NDArray[np.uint8], affine: AffineMatrix) -> Any:
     """Return an image with both orientations set, as readers differ in which of them they follow."""
     import nibabel as nib

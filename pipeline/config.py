@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from anatomy import DISC_LEVELS, protocol_names
+from imaging.label_import import ImportedLabels
 from imaging.types import Spacing
 from runtime.errors import ConfigError
 
@@ -54,6 +55,8 @@ class ReadOptions:
     """Why a study that the gates refuse is to be read all the same; kept in the reading. No names."""
     study: str | None = None
     """Which study of several in a DICOM folder or zip: number from 1, or key, as the refusal lists them."""
+    labels: ImportedLabels | None = None
+    """Another tool's labels, already in our numbers (``imaging.label_import``), in place of our outlines."""
     explain: bool = False
     """Keep where the segmentation network looked; changes nothing in the reading, so it is no part of the hash."""
 
@@ -65,6 +68,8 @@ class ReadOptions:
             raise ConfigError(f"anchor: expected a disc level such as L4-L5, got {self.anchor[0]!r}")
         if self.anchor is not None and not all(math.isfinite(value) for value in self.anchor[1]):
             raise ConfigError(f"anchor: expected a point in pixels, got {self.anchor[1]!r}")
+        if self.anchor is not None and self.labels is not None:
+            raise ConfigError("anchor: expected either an anchor or labels, got both; labels name the levels")
         if self.style not in STYLES:
             raise ConfigError(f"style: expected one of {', '.join(STYLES)}, got {self.style!r}")
         if not self.draft_seconds > 0:
@@ -84,7 +89,9 @@ class ReadOptions:
     def to_dict(self) -> dict[str, Any]:
         """Return what the configuration hash covers: no path, no pixels."""
         spacing = self.spacing
+        labels = self.labels
         return {
+            **({} if labels is None else {"labels": [labels.convention.name, labels.sha256]}),
             "protocol": self.protocol,
             "spacing": None if spacing is None else [spacing.row_mm, spacing.col_mm, spacing.slice_mm],
             "anchor": None if self.anchor is None else [self.anchor[0], list(self.anchor[1])],

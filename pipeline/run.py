@@ -87,9 +87,7 @@ class Reader:
 
         yield Progress("segmentation", 0.2, "outlining structures and naming levels")
         with clock.measure("segmentation"):
-            segmented = models.segmenter.segment_study(
-                study, protocol, anchor=options.anchor, is_forced=options.override is not None
-            )
+            segmented = _segment(models, study, protocol, options)
             eligibility = after_segmentation(
                 eligibility, segmented.refusals, segmented.ood, study_key=study.key, override=options.override
             )
@@ -153,6 +151,8 @@ class Reader:
     ) -> Provenance:
         """Return what made a reading; a language model that wrote nothing is not named."""
         weights = models.checksums()
+        if options.labels is not None:
+            weights["imported-labels"] = options.labels.sha256
         prompts = {name: str(rule) for name, rule in protocol.rules.items()}
         prompts |= {"burden": findings.burden.formula, **self._stages.phrase_versions}
         if options.writer is Writer.COMPOSER or drafted.notice is not None or models.drafter is None:
@@ -171,6 +171,14 @@ def read_study(path: Path, options: ReadOptions | None = None) -> Reading:
         if isinstance(event, Reading):
             return event
     raise AssertionError("Reader.read ends with a Reading or raises")
+
+
+def _segment(models: Models, study: Study, protocol: Protocol, options: ReadOptions) -> SegmentedStudy:
+    """Return the study outlined and named, by our network or from another tool's labels."""
+    is_forced = options.override is not None
+    if options.labels is not None:
+        return models.segmenter.segment_imported(study, protocol, options.labels, is_forced=is_forced)
+    return models.segmenter.segment_study(study, protocol, anchor=options.anchor, is_forced=is_forced)
 
 
 class _Clock:

@@ -6,6 +6,8 @@ from segmentation.levels import NamedChain
 from segmentation.sagittal import Located
 from segmentation.scan import SeriesScan
 
+ANCHORED = "Levels are numbered from one level that a person confirmed."
+
 
 def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: NamedChain) -> tuple[str, ...]:
     """Return the notices of a study.
@@ -18,7 +20,7 @@ def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: 
     """
     notices = []
     if named.is_anchored:
-        notices.append("Levels are numbered from one level that a person confirmed.")
+        notices.append(ANCHORED)
     if named.left_out:
         notices.append(f"{_count(named.left_out, 'disc')} outside {_range(protocol)} left without a name.")
     if primary.volume.spacing is None:
