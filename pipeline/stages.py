@@ -18,6 +18,7 @@ from runtime.settings import load_settings
 if TYPE_CHECKING:
     import anatomy
     from grading.types import Findings
+    from imaging.label_import import ImportedLabels
     from imaging.types import Eligibility, Spacing, Study
     from reporting.types import Draft, Report
     from segmentation.types import Explanation, Region, SegmentedStudy
@@ -61,6 +62,12 @@ class SegmentsStudy(Protocol):
 
         ``is_forced`` reads what its gates refuse, where discs can be named.
         """
+        ...
+
+    def segment_imported(
+        self, study: Study, protocol: anatomy.Protocol, imported: ImportedLabels, *, is_forced: bool = False
+    ) -> SegmentedStudy:
+        """Return the same from another tool's labels."""
         ...
 
     def explain(self, study: Study, segmented: SegmentedStudy) -> Explanation:

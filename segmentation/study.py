@@ -141,7 +141,7 @@ class Segmenter:
         for other in sagittal[1:]:
             located[other.id] = reader.locate(other, primary, levels)
         axial = series_of_plane(study, protocol, Plane.AXIAL)
-        further = self._read_axial(axial, primary, levels, labels, pitch, protocol, located)
+        further = self.outline_axial(axial, primary, levels, labels, pitch, protocol, located)
         label_maps = (LabelMap(primary.id, labels), *further)
         notices = study_notices(protocol, primary, read.scan, read.middle.named)
         return SegmentedStudy(
@@ -156,7 +156,7 @@ class Segmenter:
             refusals=() if read.refusal is None else (read.refusal,),
         )
 
-    def _read_axial(
+    def outline_axial(
         self,
         axial: tuple[Series, ...],
         primary: Series,
