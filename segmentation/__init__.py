@@ -1,7 +1,7 @@
 """Segmentation: outlines, numbered instances, named levels, measurements and regions of a study.
 
 ``Segmenter`` is the loaded object for whole studies; ``SliceSegmenter`` the network alone; ``locate_levels``
-names a chain of discs; ``measure`` measures named levels; ``train`` trains the network. Names load when first
+names a chain of discs; ``measure_study`` measures label maps; ``train`` trains the network. Names load when first
 used, so that ``segmentation.types`` stays free of torch.
 """
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from segmentation.levels import locate_levels
-    from segmentation.measurements import measure
+    from segmentation.measure import measure_study
     from segmentation.predict import SliceSegmenter
     from segmentation.study import Segmenter
     from segmentation.training import train
 
-__all__ = ["Segmenter", "SliceSegmenter", "locate_levels", "measure", "train"]
+__all__ = ["Segmenter", "SliceSegmenter", "locate_levels", "measure_study", "train"]
 
 _HOMES = {
     "Segmenter": "segmentation.study",
     "SliceSegmenter": "segmentation.predict",
     "locate_levels": "segmentation.levels",
-    "measure": "segmentation.measurements",
+    "measure_study": "segmentation.measure",
     "train": "segmentation.training",
 }
 

@@ -1,7 +1,7 @@
 """Measurements of a study from its label maps: no network, no torch.
 
-``measure_study`` is the one entry point. It needs label maps of ``anatomy/codes.csv`` and the named levels, wherever
-they come from: the network, an imported segmentation, or a phantom's truth. ``quantities.yaml`` says of every
+``measure_study`` is the one entry point. It needs label maps of ``anatomy/codes.csv`` and named levels: of the
+network, of an imported segmentation, or a phantom's truth. ``quantities.yaml`` says of every
 quantity how it is measured, in which unit, by which source and where it is not assessable.
 """
 

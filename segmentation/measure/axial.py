@@ -2,8 +2,8 @@
 
 The place of a level is where the middle of the canal passes the plane of its disc; the two axial slices around it
 are weighed by nearness. A slice that cuts the canal at a slant shows too large an area: it is turned into the area
-across the canal by the cosine of the slant, and on the lumbar spine from there into the plane of the disc, in which
-it is usually measured.
+across the canal by the cosine of the slant, and on the lumbar spine from there into the plane of the disc, in
+which it is usually measured.
 Source: area in the plane of the disc, Schonstrom and others (general knowledge); across the cord, as
 sct_process_segmentation does (angle correction).
 """
@@ -114,7 +114,9 @@ def _around(place: float, slices: int) -> tuple[tuple[int, float], ...]:
     low = int(np.clip(np.floor(place), 0, slices - 1))
     high = min(low + 1, slices - 1)
     share = float(np.clip(place - low, 0.0, 1.0))
-    return ((low, 1.0 - share), (high, share)) if high > low and 0.0 < share < 1.0 else ((round(low + share), 1.0),)
+    return (
+        ((low, 1.0 - share), (high, share)) if high > low and 0.0 < share < 1.0 else ((round(low + share), 1.0),)
+    )
 
 
 def _area(mask: NDArray[np.float32], near: NDArray[np.float64], axial: Stack) -> float:

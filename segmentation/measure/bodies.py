@@ -1,8 +1,8 @@
 """A vertebral body on one sagittal slice: heights in front, in the middle and at the back, wedging, depth.
 
 Its endplates are those beside the discs above and below; its front and back walls are traced between them. The
-heights in front and at the back are distances of the endplates' lines where the walls meet them (the corners of six
-point morphometry, osteophytes left out, as the walls are traced away from the rims); the middle height is the
+heights in front and at the back are distances of the endplates' lines where the walls meet them (the corners of
+six-point morphometry, osteophytes left out, as the walls are traced away from the rims); the middle height is the
 distance of the endplates themselves half-way.
 Source: six-point vertebral morphometry, heights Ha, Hm and Hp (general knowledge); fitting is own choice.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segmentation.frame import Points, SliceFrame
 from segmentation.measure.endplates import Endplate
-from segmentation.profiles import run_along
+from segmentation.profiles import runs_along
 
 _WALL_PLACES = np.linspace(0.25, 0.75, 9)
 """Where walls are traced, as shares of the way from the upper to the lower endplate."""
@@ -45,9 +45,7 @@ class Body:
     lines: dict[str, tuple[Points, Points]]
 
 
-def measure_body(
-    bone: NDArray[np.float32], upper: Endplate, lower: Endplate, frame: SliceFrame
-) -> Body | None:
+def measure_body(bone: NDArray[np.float32], upper: Endplate, lower: Endplate, frame: SliceFrame) -> Body | None:
     """Measure a body between its endplates; None when its walls cannot be traced.
 
     Args:
@@ -59,16 +57,12 @@ def measure_body(
     axis = upper.axis + lower.axis
     axis = axis / np.linalg.norm(axis)
     half = 0.5 * float(np.ptp(upper.points @ axis) + np.ptp(lower.points @ axis)) / 2
-    walls = []
-    for share in _WALL_PLACES:
-        origin = (1 - share) * upper.centre + share * lower.centre
-        run = run_along(bone, origin, axis, (-2.2 * half, 1.7 * half), frame)
-        if run is None or run[0] > -0.5 * half or run[1] < 0.5 * half or run[1] > 1.65 * half:
-            continue
-        walls.append((share, run[0], run[1]))
+    origins = (1 - _WALL_PLACES[:, None]) * upper.centre + _WALL_PLACES[:, None] * lower.centre
+    walls = runs_along(bone, origins, axis, (-2.2 * half, 1.7 * half), frame)
+    walls = walls[(walls[:, 0] < -0.5 * half) & (walls[:, 1] > 0.5 * half) & (walls[:, 1] < 1.65 * half)]
     if len(walls) < len(_WALL_PLACES) // 2 + 1:
         return None
-    _, front, back = np.median(np.array(walls), axis=0)
+    front, back = np.median(walls, axis=0)
     centre = (upper.centre + lower.centre) / 2
     normal = np.array([-axis[1], axis[0]])
     ends = {"anterior": centre + front * axis, "posterior": centre + back * axis}

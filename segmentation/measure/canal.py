@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from segmentation.frame import Points, SliceFrame
 from segmentation.measure.discs import Line, line_between
-from segmentation.profiles import run_along
+from segmentation.profiles import runs_along
 
 NOT_VISIBLE = "the spinal canal is not outlined at this level"
 INTERRUPTED = "the outline of the spinal canal is interrupted at this level"
@@ -154,14 +154,16 @@ def _runs(
     mask: NDArray[np.float32], origin: Points, across: Points, pitch: float, frame: SliceFrame, nearest_to: float
 ) -> NDArray[np.float64]:
     reach = (_REACH[0] * pitch, _REACH[1] * pitch)
-    found = [run_along(mask, point, across, reach, frame, nearest_to=nearest_to) for point in origin]
-    return np.array([(np.nan, np.nan) if run is None else run for run in found])
+    return runs_along(mask, origin, across, reach, frame, nearest_to=nearest_to)
 
 
 def _direction(canal: NDArray[np.float32], posterior: Points, pitch: float, frame: SliceFrame) -> Points | None:
     """Return the canal's direction near a point, towards the feet; None with too little canal."""
-    rows, columns = np.nonzero(canal >= 0.5)
-    points = frame.to_plane(np.stack([columns, rows], axis=1))
+    (x0, y0), (x1, y1) = (
+        np.maximum(frame.to_px(posterior + sign * _NEAR * pitch), 0).astype(int) for sign in (-1, 1)
+    )
+    rows, columns = np.nonzero(canal[y0 : y1 + 2, x0 : x1 + 2] >= 0.5)
+    points = frame.to_plane(np.stack([columns + x0, rows + y0], axis=1))
     near = points[np.linalg.norm(points - posterior, axis=1) < _NEAR * pitch] if len(points) else points
     if len(near) < _PIXELS_NEEDED:
         return None

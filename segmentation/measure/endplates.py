@@ -2,20 +2,21 @@
 
 From the disc's mid line, lines run up and down at right angles until they meet the bone above or below, over the
 whole depth of that bone. An endplate is hollow: a straight line and a bowl about the middle of the body are fitted
-together (by the points that agree, so that a notch does not turn them), and the straight line, through the rims, is
+together (by the points that agree, so that a notch does not turn them); the straight line, through the rims, is
 the endplate's. Angles are taken between such lines.
 Source: the lines stand for those that a reader draws from rim to rim for Cobb's method; how they are fitted is own
 choice.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.frame import Points, SliceFrame
-from segmentation.profiles import run_along
+from segmentation.profiles import run_along, runs_along
 from segmentation.shapes import DiscShape
 
 _PLACES = np.linspace(-0.88, 0.88, 23)
@@ -26,7 +27,7 @@ _DEEP = 0.45
 _WALL = 0.15
 """The body's front and back are taken this many pitches beyond the disc's mean edge."""
 _BEHIND = 0.15
-"""A body seeming to reach further behind the disc than this share of its length has grown together with its arch."""
+"""A body that reaches further behind the disc than this share of its length has grown together with its arch."""
 _AGREE = 0.9
 """A point agrees with a candidate within this many pixels; own choice: masks step by whole pixels."""
 _SPREAD = 0.9
@@ -80,21 +81,13 @@ def find_endplate(
     """
     depth = disc.thickness / 2
     middle, half = _extent(bone, disc, side, pitch, frame)
-    found = []
-    for place in _PLACES:
-        run = run_along(
-            bone,
-            disc.centre + (middle + place * half) * disc.axis,
-            side * disc.normal,
-            (-depth, depth + 2 * _DEEP * pitch),
-            frame,
-            nearest_to=depth,
-        )
-        if run is not None and -depth < run[0] < depth + _DEEP * pitch:
-            found.append((place, run[0]))
-    if len(found) < _POINTS_NEEDED:
+    origins = disc.centre + (middle + _PLACES[:, None] * half) * disc.axis
+    reach = (-depth, depth + 2 * _DEEP * pitch)
+    edge = runs_along(bone, origins, side * disc.normal, reach, frame, nearest_to=depth)[:, 0]
+    is_found = (edge > -depth) & (edge < depth + _DEEP * pitch)
+    if is_found.sum() < _POINTS_NEEDED:
         return None
-    along, away = np.array(found).T
+    along, away = _PLACES[is_found], edge[is_found]
     offset, slope = _rim_line(along, away, frame.pixel_side)
     axis = disc.axis + slope / half * side * disc.normal
     along = middle + along * half
@@ -119,8 +112,8 @@ def _extent(
 def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: float) -> tuple[float, float]:
     """Return offset and slope of the line through the rims of a hollow endplate.
 
-    Every three points give a candidate; the one that most points agree with (a square loss, cut off) is refined on
-    those. So a Schmorl node over a third of the endplate does not turn the line.
+    Every three points, of every second one, give a candidate; the one that most points agree with (a square loss,
+    cut off) is refined on those. So a Schmorl node over a third of the endplate does not turn the line.
 
     Args:
         along: Places, -1 at the front and 1 at the back of the body.
@@ -128,7 +121,7 @@ def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: floa
         pixel: Side of a pixel in the unit of ``away``.
     """
     terms = np.stack([np.ones_like(along), along, 1.0 - along**2], axis=1)
-    triples = np.array(list(combinations(range(0, len(along)), 3)))
+    triples = _triples(len(along))
     triples = triples[along[triples[:, 2]] - along[triples[:, 0]] > _SPREAD]
     fits = np.linalg.solve(terms[triples], away[triples][..., None])[..., 0]
     fits = fits[(fits[:, 2] > -_CONVEX * pixel) & (fits[:, 2] < _DEEPEST * pixel)]
@@ -147,6 +140,12 @@ def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: floa
     if refined[2] < -_CONVEX * pixel:
         refined = fits[best]
     return float(refined[0]), float(refined[1])
+
+
+@cache
+def _triples(count: int) -> NDArray[np.intp]:
+    """Return all ways to choose three of every second point, (n, 3)."""
+    return np.array(list(combinations(range(0, count, 2), 3)), dtype=np.intp)
 
 
 def robust_slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

@@ -14,25 +14,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy import Side
+from anatomy import DISC_LEVELS, Side, disc_label
 from segmentation.frame import Points, SliceFrame
 from segmentation.measure.discs import line_between
 from segmentation.measure.found import Found, between_slices, missing
-from segmentation.measure.labels import BONES, beside
+from segmentation.measure.labels import BONES, FIRST_SACRAL, beside
 from segmentation.measure.midline import Middle
 from segmentation.measure.sagittal import missing_disc
 from segmentation.measure.spine import SagittalSpine
 from segmentation.profiles import run_along
+from segmentation.shapes import DiscShape
 
+OBLIQUE = "the foramina of the neck run obliquely: sagittal slices do not show their width"
 NO_SIDE = "left and right are unknown: the slices have no positions"
 NO_PEDICLES = "no slice on this side cuts the pedicles above and below"
 NO_FACET = "no bone is outlined behind the foramen"
 NO_PEDICLE = "no bone is outlined above or below the foramen"
+_STRAIGHT = DISC_LEVELS[DISC_LEVELS.index("T1-T2") :]
+"""Levels whose foramina open to the side."""
 _BAND = 1.0
 """Width is the least within this many mm of the disc's plane; without spacing, within a pixel."""
-_BEHIND = (0.10, 0.30)
-"""Bone this far behind the line between the disc margins is pedicle, in pitches; own choice."""
+_LEAST = 0.06
+"""Less bone than this behind a body is no pedicle, pitches; own choice."""
+_INWARDS_MM = 1.5
+"""The foramen is measured this far inside the pedicles' middle, where the facet reaches furthest forward; own
+choice."""
 _WIDEST = 0.75
+_INSIDE = 0.06
+"""The free distance may start this far inside the disc's rear end, pitches: its edge is not straight."""
 _HIGHEST = 1.1
 """A foramen is no wider and reaches no further up or down than this, in pitches; own choice."""
 
@@ -47,6 +56,10 @@ class Opening:
 
 def measure_foramina(spine: SagittalSpine, level: str) -> Iterator[tuple[str, Side, Found]]:
     """Yield width and height of both foramina of a level."""
+    if level not in _STRAIGHT:
+        for side in (Side.LEFT, Side.RIGHT):
+            yield from ((name, side, missing(OBLIQUE)) for name in ("foraminal_width", "foraminal_height"))
+        return
     sides = _slices_of_sides(spine, level)
     for side in (Side.LEFT, Side.RIGHT):
         slices = sides.get(side, ())
@@ -74,31 +87,23 @@ def _slices_of_sides(spine: SagittalSpine, level: str) -> dict[Side, tuple[int, 
 
 
 def _pedicle_middle(spine: SagittalSpine, level: str, slices: tuple[int, ...]) -> Middle | None:
-    """Return the slice coordinate at which both pedicles are cut through their middle."""
-    weights = []
-    for k in slices:
-        heights = [_pedicle_height(spine, name, k) for name in beside(level)]
-        weights.append(min(heights))
-    total = sum(weights)
-    if total <= 0:
-        return None
-    place = sum(k * weight for k, weight in zip(slices, weights, strict=True)) / total
-    return Middle(float(place), spine.stack.slices)
+    """Return the slice coordinate of the foramen: a little inside the middle of the pedicles beside it."""
+    places = []
+    for vertebra in beside(level):
+        if vertebra == FIRST_SACRAL:
+            continue
+        heights = np.array([spine.pedicle_height(vertebra, k) for k in slices])
+        if len(heights) == 0 or heights.max() < _LEAST * spine.pitch:
+            return None
+        places.append(float(heights @ np.array(slices) / heights.sum()))
+    inwards = spine.middle(level).place - float(np.mean(places))
+    step = np.sign(inwards) * _INWARDS_MM / _slice_mm(spine)
+    return Middle(float(np.mean(places) + step), spine.stack.slices)
 
 
-def _pedicle_height(spine: SagittalSpine, vertebra: str, k: int) -> float:
-    """Return the height of bone right behind a body on a slice, plane units; 0 where none joins it."""
-    point = spine.behind_body(vertebra)
-    if point is None:
-        return 0.0
-    bone = spine.bone(vertebra, k)
-    _, down = spine.along_spine(vertebra)
-    back = np.array([down[1], -down[0]])
-    heights = []
-    for share in np.linspace(*_BEHIND, 4):
-        run = run_along(bone, point + share * spine.pitch * back, down, (-0.6 * spine.pitch, 0.35 * spine.pitch), spine.frame, nearest_to=-0.15 * spine.pitch)
-        heights.append(0.0 if run is None else run[1] - run[0])
-    return float(min(heights))
+def _slice_mm(spine: SagittalSpine) -> float:
+    assert spine.stack.affine is not None
+    return float(np.linalg.norm(spine.stack.affine[:3, 2]))
 
 
 def _opening(spine: SagittalSpine, level: str, k: int, name: str) -> Found:
@@ -106,27 +111,35 @@ def _opening(spine: SagittalSpine, level: str, k: int, name: str) -> Found:
     reason = missing_disc(disc)
     if disc is None or reason is not None:
         return Found(None, reason)
+    pedicles = [spine.pedicle_height(item, k) for item in beside(level) if item != FIRST_SACRAL]
+    if min(pedicles) < _LEAST * spine.pitch:
+        return missing(NO_PEDICLES)
     bone = spine.stack.mask(k, *BONES)
-    free = _width(bone, disc.posterior, disc.axis, disc.normal, spine.pitch, spine.frame)
+    taken = np.maximum(bone, spine.stack.mask(k, disc_label(level)))
+    free = _width(taken, disc, spine.pitch, spine.frame)
     if free is None:
         return missing(NO_FACET)
-    start, width = free
+    start, end = free
     if name == "foraminal_width":
-        return Found(width, None, line_between(start, start + width * disc.axis, spine.frame))
-    return _height(bone, start + width / 2 * disc.axis, disc.normal, spine.pitch, spine.frame)
+        return Found(float(np.linalg.norm(end - start)), None, line_between(start, end, spine.frame))
+    return _height(bone, (start + end) / 2, disc.normal, spine.pitch, spine.frame)
 
 
 def _width(
-    bone: NDArray[np.float32], edge: Points, axis: Points, normal: Points, pitch: float, frame: SliceFrame
-) -> tuple[Points, float] | None:
-    """Return the start at the disc's edge and the least free distance to the bone behind."""
-    band = _BAND if frame.is_mm else 1.0
-    best: tuple[Points, float] | None = None
+    taken: NDArray[np.float32], disc: DiscShape, pitch: float, frame: SliceFrame
+) -> tuple[Points, Points] | None:
+    """Return both ends of the least free distance between the disc and the bone behind it."""
+    band, back = _BAND if frame.is_mm else 1.0, _WIDEST * pitch
+    best: tuple[Points, Points] | None = None
     for step in np.linspace(-band, band, 5):
-        start = edge + step * normal
-        run = run_along(bone, start, axis, (0.0, _WIDEST * pitch), frame)
-        if run is not None and (best is None or run[0] < best[1]):
-            best = start, max(run[0], 0.0)
+        origin = disc.posterior + step * disc.normal
+        run = run_along(
+            1.0 - taken, origin, disc.axis, (-_INSIDE * pitch, back), frame, nearest_to=frame.pixel_side
+        )
+        if run is None or run[1] >= back:
+            continue
+        if best is None or run[1] - run[0] < np.linalg.norm(best[1] - best[0]):
+            best = origin + run[0] * disc.axis, origin + run[1] * disc.axis
     return best
 
 

@@ -56,13 +56,8 @@ def _loss(spine: SagittalSpine, level: str, k: int, *, of_cord: bool) -> Found:
     here = width(spine, level, k)
     if here.value is None:
         return here
-    ends = [width(spine, name, k).value for name in beside(level) if name in spine.bodies_in_view or _at_end(spine, name)]
+    ends = [width(spine, name, k).value for name in beside(level)]
     known = [end for end in ends if end is not None]
     if len(known) < 2:
         return missing(NO_REFERENCE)
     return Found(1.0 - here.value / float(np.mean(known)), None, here.line_px)
-
-
-def _at_end(spine: SagittalSpine, vertebra: str) -> bool:
-    """Return whether a vertebra has one named disc only."""
-    return len(spine.levels_of(vertebra)) == 1

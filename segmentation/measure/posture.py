@@ -1,11 +1,10 @@
-"""What is measured on vertebral bodies and on the spine as a whole: heights, wedging, dural sac ratio, curvature."""
+"""What is measured on vertebral bodies and the whole spine: heights, wedging, dural sac ratio, curvature."""
 
 from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 
-from imaging.types import Plane
 from segmentation.measure.bodies import Body
 from segmentation.measure.discs import line_between
 from segmentation.measure.endplates import robust_slope
@@ -72,7 +71,11 @@ def _sac_ratio(spine: SagittalSpine, vertebra: str, k: int) -> Found:
     if body is None:
         return missing(NOT_IN_VIEW)
     sac = canal_width(spine, vertebra, k)
-    return Found(None, sac.reason or NO_CANAL) if sac.value is None else Found(sac.value / body.depth, None, sac.line_px)
+    return (
+        Found(None, sac.reason or NO_CANAL)
+        if sac.value is None
+        else Found(sac.value / body.depth, None, sac.line_px)
+    )
 
 
 def _end_angle(spine: SagittalSpine, vertebra: str, *, upper: bool) -> float | None:
@@ -142,8 +145,3 @@ def _front_slope(spine: SagittalSpine, level: str, side: float) -> float | None:
         return None
     x, _, z = np.array(points).T
     return float(np.degrees(np.arctan(robust_slope(x, z))))
-
-
-def coronal_planes() -> tuple[Plane, ...]:
-    """Return the planes whose slices show the spine from the front."""
-    return (Plane.CORONAL,)

@@ -8,7 +8,6 @@ from segmentation.measure.canal import CanalMeasure, narrowest, sample_inside
 from segmentation.measure.discs import measure_body_height, measure_heights
 from segmentation.measure.found import Found, between_slices, missing
 from segmentation.measure.labels import CANAL, FIRST_SACRAL, SACRUM, beside, body_label
-from segmentation.measure.slip import measure_slip
 from segmentation.measure.spine import SagittalSpine
 from segmentation.shapes import DiscShape
 
@@ -26,7 +25,11 @@ _SAMPLES = 20
 Row = tuple[str, Found]
 """Quantity and what was found."""
 
-_WINDOWS = (("disc_height", "middle"), ("disc_height_anterior", "anterior"), ("disc_height_posterior", "posterior"))
+_WINDOWS = (
+    ("disc_height", "middle"),
+    ("disc_height_anterior", "anterior"),
+    ("disc_height_posterior", "posterior"),
+)
 
 
 def measure_level(spine: SagittalSpine, level: str, *, is_t2: bool) -> Iterator[Row]:
@@ -90,21 +93,20 @@ def _slip(spine: SagittalSpine, level: str) -> Iterator[Row]:
     around = spine.middle(level).around
     length = between_slices(around, lambda k: _slip_on(spine, level, k))
     share = between_slices(around, lambda k: _slip_on(spine, level, k, as_share=True))
-    for name, found in (("listhesis", length), ("listhesis_percent", share)):
-        yield name, found
+    yield from (("listhesis", length), ("listhesis_percent", share))
 
 
 def _slip_on(spine: SagittalSpine, level: str, k: int, *, as_share: bool = False) -> Found:
     disc = spine.disc(level, k)
-    upper, lower = beside(level)
+    _, lower = beside(level)
     if lower == FIRST_SACRAL and not (spine.stack.slice_labels(k) == SACRUM).any():
         return missing(NO_SACRUM)
     reason = missing_disc(disc)
     if disc is None or reason is not None:
         return Found(None, reason)
-    found = measure_slip(spine.bone(upper, k), spine.bone(lower, k), disc, spine.pitch, spine.frame)
-    if found.value is None or not found.endplate_length:
-        return Found(None, found.reason)
+    found = spine.slip(level, k)
+    if found is None or found.value is None or not found.endplate_length:
+        return Found(None, NOT_OUTLINED if found is None else found.reason)
     value = 100.0 * found.value / found.endplate_length if as_share else found.value
     return Found(value, None, found.line_px)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation.frame import Points, SliceFrame, caudal_normal
 from segmentation.measure.discs import Line, line_between
-from segmentation.frame import Points, SliceFrame
-from segmentation.measure.endplates import find_endplate, robust_slope
-from segmentation.profiles import run_along
+from segmentation.measure.endplates import Endplate, find_endplate, robust_slope
+from segmentation.profiles import runs_along
 from segmentation.shapes import DiscShape
 
-_WALL = (0.08, 0.30)
+_WALL = (0.06, 0.26)
 """The wall is traced this far from the endplate, in pitches: off the rounded corner, before the basivertebral
 vein."""
 _WALL_LINES = 9
@@ -54,54 +54,48 @@ def measure_slip(
         frame: The slice's plane.
     """
     endplate = find_endplate(lower, disc, +1.0, pitch, frame)
-    if endplate is None:
-        return SlipMeasure(None, None, None, "the upper endplate of the vertebra below is not outlined")
-    direction = endplate.axis
-    corner_above = _corner(upper, disc, -1.0, pitch, frame)
-    corner_below = _corner(lower, disc, +1.0, pitch, frame)
+    endplate_above = find_endplate(upper, disc, -1.0, pitch, frame)
+    if endplate is None or endplate_above is None:
+        which = (
+            "upper endplate of the vertebra below" if endplate is None else "lower endplate of the vertebra above"
+        )
+        return SlipMeasure(None, None, None, f"the {which} is not outlined")
+    corner_above = _corner(upper, endplate_above, -1.0, disc.length, pitch, frame)
+    corner_below = _corner(lower, endplate, +1.0, disc.length, pitch, frame)
     if corner_above is None or corner_below is None:
         return SlipMeasure(None, None, None, "a posterior vertebral wall cannot be traced")
-    length = _endplate_length(lower, corner_below, direction, disc, pitch, frame)
+    length = _endplate_length(lower, endplate, disc.length, pitch, frame)
     if length is None:
         return SlipMeasure(None, None, None, "the upper endplate of the vertebra below is not outlined")
-    value = float((corner_below - corner_above) @ direction)
-    foot = corner_below - value * direction
+    value = float((corner_below - corner_above) @ endplate.axis)
+    foot = corner_below - value * endplate.axis
     return SlipMeasure(value, length, line_between(foot, corner_below, frame), None)
 
 
 def _corner(
-    body: NDArray[np.float32], disc: DiscShape, side: float, pitch: float, frame: SliceFrame
+    body: NDArray[np.float32], endplate: Endplate, side: float, length: float, pitch: float, frame: SliceFrame
 ) -> Points | None:
     """Return the posterior corner of a body at the disc; side -1 for the body above, +1 below."""
-    depth = disc.thickness / 2
-    heights = side * (depth + np.linspace(*_WALL, _WALL_LINES) * pitch)
-    found = []
-    for height in heights:
-        origin = disc.centre + height * disc.normal
-        reach = (-0.8 * disc.length, (0.5 + _BEHIND) * disc.length)
-        run = run_along(body, origin, disc.axis, reach, frame)
-        if run is not None and run[1] < reach[1] - frame.pixel_side:
-            found.append((height, run[1]))
-    if len(found) < _WALL_LINES // 2 + 1:
+    into = side * caudal_normal(endplate.axis)
+    reach = (-0.8 * length, (0.5 + _BEHIND) * length)
+    depths = np.linspace(*_WALL, _WALL_LINES) * pitch
+    origins = endplate.centre + depths[:, None] * into
+    wall = runs_along(body, origins, endplate.axis, reach, frame, nearest_to=0.4 * length)[:, 1]
+    is_found = wall < reach[1] - frame.pixel_side
+    if is_found.sum() < _WALL_LINES // 2 + 1:
         return None
-    height_at, wall = np.array(found).T
-    slope = robust_slope(height_at, wall)
-    at_endplate = float(np.median(wall - slope * height_at)) + slope * side * depth
-    corner: Points = disc.centre + side * depth * disc.normal + at_endplate * disc.axis
+    depths, wall = depths[is_found], wall[is_found]
+    at_endplate = float(np.median(wall - robust_slope(depths, wall) * depths))
+    corner: Points = endplate.centre + at_endplate * endplate.axis
     return corner
 
 
 def _endplate_length(
-    lower: NDArray[np.float32],
-    corner: Points,
-    direction: Points,
-    disc: DiscShape,
-    pitch: float,
-    frame: SliceFrame,
+    lower: NDArray[np.float32], endplate: Endplate, length: float, pitch: float, frame: SliceFrame
 ) -> float | None:
-    """Return the length of the lower body along its endplate, a tenth of a pitch below it."""
-    origin = corner + 0.1 * pitch * disc.normal
-    run = run_along(
-        lower, origin, -direction, (-0.3 * disc.length, 1.8 * disc.length), frame, nearest_to=0.3 * disc.length
-    )
-    return None if run is None else run[1] - run[0]
+    """Return the depth of the lower body near its upper endplate: the median over a few lines below it."""
+    into = caudal_normal(endplate.axis)
+    origins = endplate.centre + np.linspace(*_WALL, _WALL_LINES)[:, None] * pitch * into
+    runs = runs_along(lower, origins, endplate.axis, (-length, length), frame)
+    lengths = (runs[:, 1] - runs[:, 0])[~np.isnan(runs[:, 0])]
+    return float(np.median(lengths)) if len(lengths) > _WALL_LINES // 2 else None

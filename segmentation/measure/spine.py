@@ -1,6 +1,6 @@
 """A sagittal stack with its named levels: what can be asked of one slice of it, each piece found once.
 
-Levels are known on one slice; on the others they are looked for at the same place, as slices share one pixel frame.
+Levels are known on one slice; on others they are looked for at the same place, as slices share one pixel frame.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ from segmentation.measure.discs import disc_shape, measure_heights
 from segmentation.measure.endplates import Endplate, find_endplate
 from segmentation.measure.labels import CANAL, CORD, FIRST_SACRAL, beside, body_label
 from segmentation.measure.midline import Middle, Midline
+from segmentation.measure.slip import SlipMeasure, measure_slip
 from segmentation.measure.stack import Stack
+from segmentation.profiles import runs_along
 from segmentation.shapes import DiscShape
 from segmentation.types import Level
 
@@ -27,6 +29,9 @@ _BODY_STRETCH_PITCHES = 0.06
 """The same without pixel spacing."""
 _BEYOND_DISC = 0.03
 """The canal is crossed this many pitches past the disc's rear end, above and below; own choice."""
+
+_PEDICLE = (0.10, 0.30)
+"""Bone this far behind the line between the disc margins is pedicle, in pitches; own choice."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,16 @@ class SagittalSpine:
         self.stack = stack
         self.levels = levels
         self.names = tuple(level.name for level in levels)
-        self.margins = {level.name: stack.from_source_px(level.posterior_px, level.slice_index) for level in levels}
+        self.margins = {
+            level.name: stack.from_source_px(level.posterior_px, level.slice_index) for level in levels
+        }
         self._centres = {level.name: stack.from_source_px(level.centre_px, level.slice_index) for level in levels}
         known = int(np.median([level.slice_index for level in levels])) if levels else 0
         self.midline = Midline(stack, known)
         self._discs: dict[tuple[str, int], DiscShape | None] = {}
         self._endplates: dict[tuple[str, float, int], Endplate | None] = {}
+        self._slips: dict[tuple[str, int], SlipMeasure | None] = {}
+        self._pedicles: dict[tuple[str, int], float] = {}
         self._bodies: dict[tuple[str, int], Body | None] = {}
         self._stretches: dict[tuple[str, int], Stretch | None] = {}
 
@@ -160,6 +169,33 @@ class SagittalSpine:
         next_to_it = self.names[index - 1] if above else self.names[min(index + 1, len(self.names) - 1)]
         step: Points = (self.margins[end] - self.margins[next_to_it]) / 2
         return None if next_to_it == end else self.margins[end] + step
+
+    def slip(self, level: str, k: int) -> SlipMeasure | None:
+        """Return the slip of the vertebra above a disc on the one below; None where the disc is not outlined."""
+        if (level, k) not in self._slips:
+            disc, (upper, lower) = self.disc(level, k), beside(level)
+            found = None
+            if disc is not None:
+                found = measure_slip(self.bone(upper, k), self.bone(lower, k), disc, self.pitch, self.frame)
+            self._slips[level, k] = found
+        return self._slips[level, k]
+
+    def pedicle_height(self, vertebra: str, k: int) -> float:
+        """Return the height of bone right behind a body on a slice, plane units; 0 where none joins it."""
+        if (vertebra, k) not in self._pedicles:
+            self._pedicles[vertebra, k] = self._pedicle_height(vertebra, k)
+        return self._pedicles[vertebra, k]
+
+    def _pedicle_height(self, vertebra: str, k: int) -> float:
+        point = self.behind_body(vertebra)
+        if point is None:
+            return 0.0
+        _, down = self.along_spine(vertebra)
+        back = np.array([down[1], -down[0]])
+        origins = point + np.linspace(*_PEDICLE, 4)[:, None] * self.pitch * back
+        reach = (-0.6 * self.pitch, 0.35 * self.pitch)
+        runs = runs_along(self.bone(vertebra, k), origins, down, reach, self.frame, nearest_to=-0.15 * self.pitch)
+        return float(np.nan_to_num(runs[:, 1] - runs[:, 0]).min())
 
     def along_spine(self, vertebra: str) -> tuple[float, Points]:
         """Return the height of a vertebra with half a disc on both ends, and the unit vector down its back."""

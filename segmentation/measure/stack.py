@@ -47,7 +47,7 @@ class Stack:
     spacing: Spacing | None
     affine: AffineMatrix | None
     to_source: AffineMatrix
-    _slices: dict[int, LabelSlice] = field(default_factory=dict, repr=False)
+    _masks: dict[tuple[int, tuple[int, ...]], NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, series: Series, labels: LabelArray) -> "Stack":
@@ -73,7 +73,7 @@ class Stack:
     @property
     def slices(self) -> int:
         """Return the number of slices."""
-        return self.labels.shape[2]
+        return int(self.labels.shape[2])
 
     @cached_property
     def frame(self) -> SliceFrame:
@@ -82,13 +82,20 @@ class Stack:
 
     def slice_labels(self, k: int) -> LabelSlice:
         """Return slice k of the label map, (rows, columns)."""
-        if k not in self._slices:
-            self._slices[k] = np.ascontiguousarray(self.labels[:, :, k].T)
-        return self._slices[k]
+        rows: LabelSlice = self._rows_first[k]
+        return rows
+
+    @cached_property
+    def _rows_first(self) -> LabelArray:
+        return np.ascontiguousarray(self.labels.transpose(2, 1, 0))
 
     def mask(self, k: int, *labels: int) -> NDArray[np.float32]:
         """Return where slice k has one of some labels, (rows, columns), 0 or 1."""
-        return np.isin(self.slice_labels(k), labels).astype(np.float32)
+        if (k, labels) not in self._masks:
+            chosen = np.zeros(256, dtype=np.float32)
+            chosen[list(labels)] = 1.0
+            self._masks[k, labels] = chosen[self.slice_labels(k)]
+        return self._masks[k, labels]
 
     def world(self, points: Points, k: int) -> Points | None:
         """Return plane points (..., 2) of slice k in RAS+ mm (..., 3); None without an affine."""

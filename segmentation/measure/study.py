@@ -12,7 +12,7 @@ from imaging.types import Sequence as Weighting
 from segmentation.measure.axial import level_plane, measure_area
 from segmentation.measure.foramen import measure_foramina
 from segmentation.measure.found import Found
-from segmentation.measure.labels import CANAL, JOINT
+from segmentation.measure.labels import CANAL
 from segmentation.measure.neck import measure_cord
 from segmentation.measure.norms import percentile
 from segmentation.measure.posture import measure_posture, measure_vertebra
@@ -58,10 +58,7 @@ def measure_study(
         found += _spine(stacks, tuple(levels), protocol, places)
     joints = next((stack for stack in stacks if stack.plane is Plane.CORONAL), None)
     if SIJ in protocol.levels and joints is not None:
-        found += [
-            _build(name, SIJ, side, item, joints, None)
-            for name, side, item in measure_joints(joints)
-        ]
+        found += [_build(name, SIJ, side, item, joints, None) for name, side, item in measure_joints(joints)]
     return tuple(replace(item, id=f"m{number}") for number, item in enumerate(found, start=1))
 
 
@@ -73,7 +70,9 @@ def _stacks(study: Study, label_maps: Sequence[LabelMap]) -> list[Stack]:
     return [Stack.of(series[item.series_id], item.array) for item in label_maps]
 
 
-def _spine(stacks: list[Stack], levels: tuple[Level, ...], protocol: Protocol, places: Places) -> Iterator[Measurement]:
+def _spine(
+    stacks: list[Stack], levels: tuple[Level, ...], protocol: Protocol, places: Places
+) -> Iterator[Measurement]:
     home = next((stack for stack in stacks if stack.series_id == levels[0].series_id), None)
     if home is None:
         raise ValueError(f"levels: expected a label map of their series {levels[0].series_id!r}, got none")
