@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.segmentation import scoring
 from benchmarks.segmentation.folds import train_folds
-from benchmarks.segmentation.jobs import append_table, run_jobs, run_one, table_rows
-from benchmarks.segmentation.models import SHIPPED, load_models
+from benchmarks.segmentation.jobs import DRY_FOLDER, FOLDER, TABLE, append_table, run_jobs, run_one, table_rows
+from benchmarks.segmentation.models import SHIPPED, load_model, load_models
 from benchmarks.segmentation.phantom import score_phantoms
 from benchmarks.segmentation.plan import SCREEN_FILE, load_screen
 from benchmarks.segmentation.render import render
@@ -57,12 +57,14 @@ def compare_records(options: argparse.Namespace) -> None:
 
 def screen(options: argparse.Namespace) -> None:
     """Run single changes at few steps; tell their differences to the base."""
-    plan = load_screen(options.file)
+    plan, folder, table = load_screen(options.file), FOLDER, TABLE
+    if options.steps is not None:  # a dry run stays apart
+        folder, table = DRY_FOLDER, DRY_FOLDER / TABLE.name
     variants = options.variants or (plan.short_variants if options.short else None)
     seeds = options.seeds or (plan.short_seeds if options.short else None)
     if options.one:
         (job,) = plan.jobs([options.one[0]], [int(options.one[1])], options.steps)
-        run_one(job)
+        run_one(job, folder)
         return
     _data()
     jobs = plan.jobs(variants, seeds, options.steps)
@@ -74,12 +76,12 @@ def screen(options: argparse.Namespace) -> None:
     ]
     if not options.table:
         try:
-            run_jobs(jobs, command, processes=options.processes)
+            run_jobs(jobs, command, processes=options.processes, folder=folder)
         finally:  # what was finished is kept, whatever failed
-            list(append_table(jobs))
-    results = table_rows(jobs)
+            list(append_table(jobs, folder, table))
+    results = table_rows(jobs, table)
     print(screen_table(results, plan.base))
-    write_screen(OUT / "screen.json", results, plan.base)
+    write_screen(table.with_suffix(".json"), results, plan.base)
 
 
 def folds(options: argparse.Namespace) -> None:
@@ -98,8 +100,8 @@ def render_patients(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """Reproduce the tables: the short form, or all of it with ``--long``."""
-    shipped = load_models(SHIPPED)
-    rows = list(score_phantoms(next(iter(shipped.values())), _PHANTOM_PATIENTS))
+    shipped = load_model(load_settings().weights_dir / "segmentation")
+    rows = list(score_phantoms(shipped, _PHANTOM_PATIENTS))
     print(f"\nShipped weights on {_PHANTOM_PATIENTS} made-up patients they have not seen\n")
     print(markdown_table(summarise(rows)))
     write_record(OUT / "segmentation_phantoms.json", rows)
@@ -122,7 +124,8 @@ def _has_data() -> bool:
 def _data() -> Path:
     if not _has_data():
         raise ConfigError(
-            f"data: expected SPIDER's slices under {load_settings().data_dir.name}, found none; set SPINESCRIBE_DATA"
+            f"data: expected SPIDER's slices in the folder {load_settings().data_dir.name}, found none; "
+            "set SPINESCRIBE_DATA"
         )
     return load_settings().data_dir
 

@@ -5,6 +5,7 @@ other settings (its fingerprint tells) is emptied first. Scores of finished jobs
 """
 
 import csv
+import fcntl
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -25,6 +27,7 @@ from runtime.settings import load_settings
 from segmentation import train
 
 FOLDER = Path("runs/segmentation/screen")
+DRY_FOLDER = Path("runs/segmentation/screen-dry")
 TABLE = Path("runs/benchmarks/screen.csv")
 SCORES = "scores.json"
 _COLUMNS = ("variant", "seed", "fingerprint", "task", "patient", "value")
@@ -86,10 +89,28 @@ def warm_caches(jobs: Sequence[Job], folder: Path = FOLDER) -> None:
 
 def run_one(job: Job, folder: Path = FOLDER) -> list[Row]:
     """Train and score one job, or go on with it; return its rows."""
-    own = folder / job.name
-    rows = read_scores(job, folder)
-    if rows is not None:
-        return rows
+    with alone(folder / f"{job.name}.lock"):
+        rows = read_scores(job, folder)
+        return _run(job, folder / job.name) if rows is None else rows
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        ConfigError: If another process holds it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"{lock.stem}: expected a run that nobody runs, but another process does") from error
+        yield
+
+
+def _run(job: Job, own: Path) -> list[Row]:
     _empty_if_other(job, own)
     values = dict(job.run)
     if job.start is not None:

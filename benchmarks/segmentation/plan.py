@@ -15,6 +15,7 @@ from runtime.folds import FOLD_COUNT
 SCREEN_FILE = Path("configs/segmentation/ablation/screen.yaml")
 Values = Mapping[str, Any]
 """A training file's content."""
+_CHANGE_KEYS = {"network", "training", "start", "revision"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Job:
         fold: Held out.
         run: Content of its training file.
         start: Content of the training file of the run it begins from; None begins from random weights.
+        revision: Of the code that only this variant uses.
     """
 
     variant: str
@@ -34,6 +36,7 @@ class Job:
     fold: int
     run: Values
     start: Values | None
+    revision: int = 1
 
     @property
     def name(self) -> str:
@@ -43,8 +46,10 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """Short hash of all that the figures depend on but the code."""
-        told = json.dumps([self.fold, self.run, self.start], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        told: list[object] = [self.fold, self.run, self.start]
+        if self.revision > 1:
+            told.append(self.revision)
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Screen:
         base: Variant that the others are compared with.
         run: Training file of the base.
         starts: Name -> overrides of ``run`` of the runs that variants begin from.
-        variants: Name -> overrides of ``run``, and ``start``.
+        variants: Name -> overrides of ``run``, ``start`` and ``revision``.
         short_seeds: Of the short form.
         short_variants: Of the short form.
     """
@@ -91,10 +96,11 @@ class Screen:
 
     def _job(self, variant: str, seed: int, steps: int | None) -> Job:
         change = dict(self.variants[variant])
-        start = change.pop("start", None)
+        start, revision = change.pop("start", None), change.pop("revision", 1)
         fixed: dict[str, Any] = {"training": {"seed": seed, **({} if steps is None else {"steps": steps})}}
         run = merged(merged(self.run, change), fixed)
-        return Job(variant, seed, self.fold, run, None if start is None else merged(run, self.starts[start]))
+        begin = None if start is None else merged(run, self.starts[start])
+        return Job(variant, seed, self.fold, run, begin, revision)
 
 
 def merged(values: Values, change: Values) -> dict[str, Any]:
@@ -123,8 +129,8 @@ def load_screen(file: Path = SCREEN_FILE) -> Screen:
         raise ConfigError(f"{file.name}: expected the keys {sorted(keys)!r}, got {values!r}"[:300])
     variants, starts, short = values["variants"], values["starts"], values["short"]
     for name, change in variants.items():
-        if unknown := set(change) - {"network", "training", "start"}:
-            raise ConfigError(f"{file.name}: {name}: expected network, training, start, got {sorted(unknown)!r}")
+        if unknown := set(change) - _CHANGE_KEYS:
+            raise ConfigError(f"{file.name}: {name}: expected {sorted(_CHANGE_KEYS)!r}, got {sorted(unknown)!r}")
         if "start" in change and change["start"] not in starts:
             raise ConfigError(
                 f"{file.name}: {name}: expected a start among {list(starts)!r}, got {change['start']!r}"
