@@ -12,6 +12,7 @@ from benchmarks.regions.stacks import Stack, masks_of_stack, truth_of
 from benchmarks.regions.surface import surface_distance_px
 from benchmarks.segmentation import Row
 from evaluation.segmentation import overlap
+from runtime.errors import ConfigError
 from segmentation.predict import SliceSegmenter
 from segmentation.training.cords import (
     VOLUMES,
@@ -58,7 +59,13 @@ def cord_stack(volume: CordVolume, plane: str, stride: int) -> Stack:
 
 
 def cord_figures(model: SliceSegmenter, stack: Stack) -> dict[str, float]:
-    """Return the figures of one stack; Dice over all its slices together."""
+    """Return the figures of one stack; Dice over all its slices together.
+
+    Raises:
+        ConfigError: If the network has no prompt for the cord.
+    """
+    if "spinal_cord" not in model.config.structures:
+        raise ConfigError(f"weights: expected the structure spinal_cord, got {model.config.structures!r}")
     mask, truth = masks_of_stack(model, stack)["spinal_cord"], truth_of(stack.labels, "spinal_cord")
     drawn = truth.any(axis=(1, 2))
     dice = overlap(mask, truth).dice

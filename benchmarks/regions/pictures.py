@@ -36,7 +36,7 @@ def write_pictures(model: SliceSegmenter, data: Path, out: Path) -> Iterator[Pat
     """Write one sheet for each source; yield their files."""
     out.mkdir(parents=True, exist_ok=True)
     sheets = {
-        "lumbar_axial_t2": _tutorial(model, data, "t2_axial", "axial"),
+        "neck_axial_t2": _tutorial(model, data, "t2_axial", "axial"),
         "lumbar_sagittal_t2": _tutorial(model, data, "t2_lumbar", "sagittal"),
         **{f"sudirman_{plane}": _sudirman(model, data, plane) for plane in ("axial", "coronal", "sagittal")},
         "cords": _cords(model, data),

@@ -18,7 +18,7 @@ from benchmarks.regions.template import score_template
 from imaging.phantom import build_phantom
 from imaging.phantom.setup import load_setup
 from imaging.types import Spacing
-from runtime.errors import WeightsError
+from runtime.errors import ConfigError, WeightsError
 from segmentation.build import build_network
 from segmentation.config import NetworkConfig
 from segmentation.predict import SliceSegmenter
@@ -150,6 +150,10 @@ def test_cords_are_scored_by_the_network_of_their_fold() -> None:
     assert list(score_cords({(fold + 1) % 5: Oracle()}, [volume])) == []
     moved = cord_figures(Oracle(shift=1), cord_stack(volume, "axial", 1))
     assert moved["cord Dice"] == pytest.approx(0.75)  # 3 of 4 columns shared
+    lumbar = Oracle()
+    lumbar.config = replace(CONFIG, structures=("disc", "vertebra"))
+    with pytest.raises(ConfigError, match="expected the structure spinal_cord, got"):
+        cord_figures(lumbar, cord_stack(volume, "axial", 1))
 
 
 def test_the_template_finds_a_cord_that_looks_like_the_others_and_never_uses_its_own() -> None:
