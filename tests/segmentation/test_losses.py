@@ -364,3 +364,33 @@ def test_values_out_of_range_are_named(options: dict[str, float], words: str) ->
 def test_gains_out_of_range_are_named(options: dict[str, float], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         PidGains(**options)
+
+
+def _steered_recall(set_point: float, gains: PidGains) -> float:
+    """Train a threshold on overlapping grey values, 30 epochs of 8 steps; return the last epochs' mean soft recall."""
+    generator = torch.Generator().manual_seed(0)
+    network = torch.nn.Conv2d(1, 1, 1)
+    torch.nn.init.ones_(network.weight)
+    torch.nn.init.zeros_(network.bias)
+    loss = PIDTverskyLoss(1, gains=gains, set_point=set_point)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+    recalls = []
+    for _ in range(30):
+        for _ in range(8):
+            target = (torch.rand(1, 1, 64, 64, generator=generator) < 0.2).float()
+            images = torch.randn(1, 1, 64, 64, generator=generator) + 1.5 * target
+            optimizer.zero_grad()
+            loss(network(images), target).backward()
+            optimizer.step()
+        recalls += loss.end_epoch()["recall"]
+    return sum(recalls[-5:]) / 5
+
+
+@pytest.mark.parametrize("set_point", [0.6, 0.75, 0.9])
+def test_closed_loop_brings_recall_to_the_set_point(set_point: float) -> None:
+    gains = PidGains(0.5, 0.2, 0.2, beta_low=0.05, beta_high=0.98)
+    assert _steered_recall(set_point, gains) == pytest.approx(set_point, abs=0.03)
+
+
+def test_without_control_recall_is_elsewhere() -> None:
+    assert abs(_steered_recall(0.9, PidGains()) - 0.9) > 0.15
