@@ -33,6 +33,7 @@ def number_slice(
     planes: tuple[DiscPlane, ...],
     pitch: float,
     frame: SliceFrame,
+    beside: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Return the label numbers of one slice, (rows, columns).
 
@@ -42,8 +43,9 @@ def number_slice(
         planes: Cuts between the vertebrae of this slice, cranial to caudal.
         pitch: Usual distance of neighbouring discs, plane units.
         frame: The slice's plane.
+        beside: Label numbers of the neighbouring slice nearer to the middle; None for the first.
     """
-    labels = label_vertebrae(classes == VERTEBRA, planes, pitch, frame)
+    labels = label_vertebrae(classes == VERTEBRA, planes, pitch, frame, beside)
     canal = _near_spine(is_canal(classes), planes, pitch, frame)
     labels[canal] = fixed_label(Structure.SPINAL_CANAL)
     labels[canal & (classes == CORD)] = fixed_label(Structure.SPINAL_CORD)

@@ -69,13 +69,14 @@ def _spread_one_way(
     pitch: float,
     frame: SliceFrame,
 ) -> dict[int, NDArray[np.uint8]]:
-    numbered = {}
-    carried = planes
+    numbered: dict[int, NDArray[np.uint8]] = {}
+    carried, beside = planes, None
     for k in way:
         classes = scan.classes_of(k)
         discs = _match(classes, carried, pitch, frame)
         carried = tuple(_updated(plane, discs.get(plane.level)) for plane in carried)
-        numbered[k] = number_slice(classes, tuple(discs.items()), carried, pitch, frame)
+        beside = number_slice(classes, tuple(discs.items()), carried, pitch, frame, beside)
+        numbered[k] = beside
     return numbered
 
 

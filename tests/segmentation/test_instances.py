@@ -195,3 +195,23 @@ def test_disc_pixels_keep_their_number_over_vertebra_and_canal() -> None:
 
 def number_of_disc_pixels(spine: DrawnSpine, level: str) -> int:
     return round(spine.disc_length * spine.disc_height / (spine.row_mm * spine.col_mm))
+
+
+def test_a_transverse_process_takes_the_number_of_what_it_goes_on_from() -> None:
+    spine = DrawnSpine()
+    frame = SliceFrame.of(spine.spacing)
+    first = number_slice(spine.classes(), (), planes(spine), spine.pitch, frame)
+    # One slice further out: only the tip of a process, at the height of L3's pedicle, behind the canal's place.
+    centre = spine.centres()
+    tip = (centre["L2-L3"] + centre["L3-L4"]) / 2 + np.array([0.9 * spine.disc_length, -0.2 * spine.pitch])
+    x, y = np.round(spine.to_px(tip)).astype(int)
+    classes = np.zeros_like(spine.classes())
+    classes[y - 5 : y + 5, x - 5 : x + 5] = VERTEBRA
+    beside = first.copy()
+    beside[y - 8 : y + 8, x - 8 : x + 8] = vertebra_label("L3")
+    alone = number_slice(classes, (), planes(spine), spine.pitch, frame)
+    followed = number_slice(classes, (), planes(spine), spine.pitch, frame, beside)
+    assert set(np.unique(alone)) == {0, vertebra_label("L2")}  # a spinous process there would be L2's
+    assert set(np.unique(followed)) == {0, vertebra_label("L3")}
+    far = np.zeros_like(beside)
+    assert (number_slice(classes, (), planes(spine), spine.pitch, frame, far) == alone).all()
