@@ -152,7 +152,7 @@ def import_labels(volume: LabelVolume, asked: str = AUTO) -> ImportedLabels:
         rows=rows,
         points_ras=_points(rows, volume),
         partial=frozenset(row.our_label for row in rows if row.outcome is Outcome.PARTIAL and row.our_label),
-        is_doubtful=not convention.is_named and not _ends_at_sacrum(counts),
+        is_doubtful=_may_count_from_top(convention, counts),
         sha256=volume.sha256,
     )
 
@@ -236,8 +236,12 @@ def _counts_from_top(convention: Convention, present: dict[int, int]) -> bool:
     return 101 in present or (26 in present and lowest is not None and lowest < 23)
 
 
-def _ends_at_sacrum(present: dict[int, int]) -> bool:
-    return 26 in present
+def _may_count_from_top(convention: Convention, present: dict[int, int]) -> bool:
+    """Return whether a SPINEPS file may count: a count starts at 1 (or 2, with its labelling offset).
+
+    A file that ends at the sacrum with L4, L5 or L6 was named, as ``_counts_from_top`` refuses the others.
+    """
+    return not convention.is_named and 26 not in present and min(present) <= 2
 
 
 def _row(label: int, count: int, volume: LabelVolume, convention: Convention, present: dict[int, int]) -> LabelRow:
