@@ -1,4 +1,4 @@
-"""The overlay: the primary slice with structures, level names, patient directions and a scale bar.
+"""The overlay: a slice with structures, level names, patient directions and a scale bar.
 
 Frames. Output pixels are square: the slice (rows, columns) is enlarged by one factor a direction so that the
 picture keeps the patient's proportions when the spacing is known. A point at the pixel centre (x, y) of the
@@ -66,25 +66,32 @@ class _View:
 
 
 def render_overlay(
-    study: Study, segmented: SegmentedStudy, *, layers: OverlayLayers | None = None, slice_index: int | None = None
+    study: Study,
+    segmented: SegmentedStudy,
+    *,
+    layers: OverlayLayers | None = None,
+    slice_index: int | None = None,
+    series_id: str | None = None,
 ) -> bytes:
-    """Draw the overlay of the primary series.
+    """Draw the overlay of one series.
 
     Args:
         study: The study.
         segmented: Its label maps, levels and measurements.
         layers: What is drawn; None draws structures and names.
-        slice_index: Slice k of the primary series; None takes the one on which most levels lie.
+        slice_index: Slice k of the series; None takes the one on which most levels lie.
+        series_id: Series; None takes the primary one. Of another one only the levels of the slice are named.
 
     Returns:
         A PNG, RGB; the same input gives the same bytes.
 
     Raises:
-        ValueError: If the slice is not one of the series.
+        ValueError: If the series is not one of the study, or the slice not one of the series.
     """
     layers = layers or OverlayLayers()
-    series = next(item for item in study.series if item.id == segmented.primary_series_id)
-    k = _main_slice(segmented, series) if slice_index is None else slice_index
+    series = _series_of(study, segmented.primary_series_id if series_id is None else series_id)
+    levels = segmented.series_levels.get(series.id, segmented.levels)
+    k = _main_slice(levels, series) if slice_index is None else slice_index
     if not 0 <= k < series.volume.shape[2]:
         raise ValueError(f"slice_index: expected 0 to {series.volume.shape[2] - 1}, got {k!r}")
     view = _View(series, k, *_scales(series.volume))
@@ -98,8 +105,9 @@ def render_overlay(
     if layers.measurements:
         _draw_measurements(draw, view, segmented)
     if layers.names:
-        _draw_names(draw, view, segmented.levels)
-    _draw_directions(draw, view, directions(series.volume, segmented.levels))
+        is_primary = series.id == segmented.primary_series_id
+        _draw_names(draw, view, tuple(item for item in levels if is_primary or item.slice_index == k))
+    _draw_directions(draw, view, directions(series.volume, levels))
     _draw_band(draw, view)
     buffer = io.BytesIO()
     canvas.save(buffer, format="PNG", compress_level=4)
@@ -157,9 +165,16 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=_FONT_PX)
 
 
-def _main_slice(segmented: SegmentedStudy, series: Series) -> int:
+def _series_of(study: Study, series_id: str) -> Series:
+    for series in study.series:
+        if series.id == series_id:
+            return series
+    raise ValueError(f"series_id: expected one of {[item.id for item in study.series]}, got {series_id!r}")
+
+
+def _main_slice(levels: tuple[Level, ...], series: Series) -> int:
     """Return the slice on which most levels lie (the lowest of equals), else the middle one."""
-    counts = Counter(level.slice_index for level in segmented.levels)
+    counts = Counter(level.slice_index for level in levels)
     if not counts:
         return series.volume.shape[2] // 2
     most = max(counts.values())
@@ -228,6 +243,9 @@ def _draw_names(draw: ImageDraw.ImageDraw, view: _View, levels: tuple[Level, ...
     for level in levels:
         colour = _colours()["level_name" if level.doubt is None else "level_in_doubt"][0]
         centre, margin = view.place(level.centre_px), view.place(level.posterior_px)
+        if centre == margin:  # the sacroiliac joints: a place between them, without a margin
+            _write(draw, centre, level.name if level.doubt is None else f"{level.name}?", colour, "mm")
+            continue
         towards = 1.0 if margin[0] >= centre[0] else -1.0
         text = level.name if level.doubt is None else f"{level.name}?"
         width = draw.textlength(text, font=_font())

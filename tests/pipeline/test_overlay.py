@@ -137,3 +137,18 @@ def test_no_identity_in_the_file() -> None:
     study = fake_study()
     with Image.open(io.BytesIO(render_overlay(study, fake_segmented(study)))) as picture:
         assert picture.info == {}
+
+
+def test_another_series_is_drawn_with_the_levels_of_its_slice_and_an_unknown_one_refused() -> None:
+    study = fake_study()
+    segmented = fake_segmented(study)
+    second = replace(study.series[0], id="S2")
+    moved = tuple(replace(level, series_id="S2", slice_index=0) for level in segmented.levels[:1])
+    both = replace(study, series=(*study.series, second))
+    located = replace(segmented, series_levels={**segmented.series_levels, "S2": moved})
+    assert render_overlay(both, located, series_id="S1") == render_overlay(study, segmented)
+    assert render_overlay(both, located, series_id="S2") != render_overlay(both, located)
+    empty = replace(located, series_levels={**segmented.series_levels, "S2": ()})
+    assert render_overlay(both, empty, series_id="S2") != render_overlay(both, located, series_id="S2")
+    with pytest.raises(ValueError, match="series_id: expected one of"):
+        render_overlay(study, segmented, series_id="S9")
