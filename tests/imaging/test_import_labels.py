@@ -1,12 +1,14 @@
 """Labels in our numbers: round trips, nothing lost in silence, wrong numberings caught, grids."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anatomy import disc_label, vertebra_label
 from anatomy.conventions import LabelKind, conventions
+from imaging.label_file import read_label_file
 from imaging.label_grid import place_labels, share_inside
 from imaging.label_import import Outcome, import_labels, to_their_labels
 from imaging.label_order import anatomy_conflicts, centroids_ras, level_doubts
@@ -258,3 +260,15 @@ def test_a_picture_has_no_place_for_labels() -> None:
     with pytest.raises(StudyError, match="found a picture"):
         place_labels(lumbar, SAGITTAL_AFFINE, picture)
     assert share_inside(lumbar, SAGITTAL_AFFINE, picture) == 0.0
+
+
+def test_a_real_file_of_the_spinal_cord_toolbox_is_its_cord(data_dir: Path) -> None:
+    folder = data_dir / "nifti" / "sct_testing"
+    labelled = read_label_file(folder / "t2_t2_seg-manual_labeled.nii.gz")
+    found = import_labels(labelled, "sct")
+    assert found.convention.name == "sct:levels"
+    assert [row.their_name for row in found.rows] == [f"cord at vertebral level C{n}" for n in range(2, 6)]
+    cord = import_labels(read_label_file(folder / "t2_t2_seg-manual.nii.gz"), "sct:cord")
+    assert set(np.unique(cord.array)) == {0, 101}
+    assert (found.array == 101).sum() == (labelled.array > 0).sum()
+    assert ((found.array == 101) & (cord.array == 101)).sum() > 0.9 * (found.array == 101).sum()
