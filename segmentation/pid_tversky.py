@@ -170,7 +170,7 @@ class PIDTverskyLoss(nn.Module):
         """Add a training step to the epoch's counts; a class whose numbers are not finite in it adds nothing."""
         step = torch.stack([hit.sum(0), false_positive.sum(0), false_negative.sum(0)]).double()
         self.counts = self.counts.to(step.device)
-        self.counts += torch.where(step.isfinite().all(0), step, torch.zeros_like(step))
+        self.counts += torch.where(step.isfinite().all(0), step, 0.0)
 
     @torch.no_grad()
     def end_epoch(self) -> dict[str, list[float]]:

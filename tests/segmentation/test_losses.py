@@ -367,7 +367,7 @@ def test_gains_out_of_range_are_named(options: dict[str, float], words: str) -> 
 
 
 def _steered_recall(set_point: float, gains: PidGains) -> float:
-    """Train a threshold on overlapping grey values, 30 epochs of 8 steps; return the last epochs' mean soft recall."""
+    """Train a threshold on overlapping grey values for 30 epochs; return the mean soft recall of the last five."""
     generator = torch.Generator().manual_seed(0)
     network = torch.nn.Conv2d(1, 1, 1)
     torch.nn.init.ones_(network.weight)
