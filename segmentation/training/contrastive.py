@@ -64,12 +64,14 @@ def train(
         The model folder, laid out as under ``weights/``; the checkpoint lies beside it in ``<name>.work``.
 
     Raises:
-        ConfigError: If the file is wrong, or there is no such fold.
+        ConfigError: If the file is wrong, there is no such fold, or a fold is to be held out of phantoms.
         WeightsError: If a file to begin with is missing or of another shape.
     """
     run = load_contrastive_run(config_path)
     if fold is not None and not 0 <= fold < FOLD_COUNT:
         raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
+    if fold is not None and not run.training.real_share:
+        raise ConfigError(f"fold: expected None, as {config_path.name} trains on phantoms alone, got {fold!r}")
     folder = output or Path("runs/clip") / config_path.stem
     pools = load_pools(run.training, fold)
     trainer = ContrastiveTrainer(run, pools, folder.with_name(folder.name + ".work"))
@@ -143,7 +145,8 @@ class ContrastiveTrainer:
         self.optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0.0, math.log(100.0))  # as CLIP does
-        self.average.update(self.model)
+        if self.training.ema:
+            self.average.update(self.model)
         self.step += 1
         return {name: float(value.detach()) for name, value in terms.items()}
 
@@ -202,9 +205,9 @@ class ContrastiveTrainer:
         return True
 
     def averaged(self) -> "CustomTextCLIP":
-        """Return a model with the averaged weights."""
+        """Return a model with the averaged weights, or the last ones where nothing is averaged."""
         model = build_clip(self.run.model)
-        model.load_state_dict(self.average.values)
+        model.load_state_dict(self.average.values if self.training.ema else self.model.state_dict())
         return model.eval()
 
 

@@ -66,7 +66,8 @@ class ContrastiveTraining:
     real_share: float = 0.0
     """Share of the regions of a step that come from real slices (SPIDER's middle slices with gradings)."""
     ema: float = 0.0
-    """Share of the old averaged weights kept each step; the averaged weights are what is stored."""
+    """Share of the old averaged weights kept each step; the averaged weights are what is stored. 0 stores the
+    last."""
     checkpoint_steps: int = 100
     """Steps between two checkpoints."""
     seed: int = 0

@@ -113,6 +113,9 @@ class Drawer:
             [n for n, item in enumerate(self.said) if item.kind in {"structure", "margin"}], dtype=np.int64
         )
         self.rivals = _rivals(self.said)
+        self.kinds = {
+            pool.name: (np.flatnonzero(pool.is_graded), np.flatnonzero(~pool.is_graded)) for pool in pools
+        }
 
     def draw(self, rng: np.random.Generator) -> RegionBatch:
         """Draw one batch."""
@@ -137,14 +140,17 @@ class Drawer:
         return [(pool, counts[pool.name]) for pool in self.pools]
 
     def _regions(self, pool: RegionPool, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw regions, a set share of them with findings."""
-        graded = np.flatnonzero(pool.is_graded)
-        others = np.flatnonzero(~pool.is_graded)
-        first = count if not len(others) else round(count * self.training.graded_share)
+        """Draw regions, a set share of them with findings where the pool has both kinds."""
+        graded, others = self.kinds[pool.name]
+        share = self.training.graded_share if len(graded) and len(others) else float(len(graded) > 0)
+        first = round(count * share)
         return np.concatenate([rng.choice(graded, first), rng.choice(others, count - first)]).astype(np.int64)
 
     def _statements(self, truths: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw statements: of each region a true one and a false rival of it; the rest prompts and any."""
+        """Draw statements: of each region a true one and a false rival of it, then prompts, then any.
+
+        The first take at most three quarters of the places and the last at least a tenth.
+        """
         wanted: list[int] = []
         for row in truths:
             true = np.flatnonzero(row == 1)
@@ -152,14 +158,15 @@ class Drawer:
                 pick = int(rng.choice(true))
                 rivals = self.rivals[pick][row[self.rivals[pick]] == 0]
                 wanted += [pick, *([int(rng.choice(rivals))] if len(rivals) else [])]
-        unique = list(dict.fromkeys(int(wanted[i]) for i in rng.permutation(len(wanted))))
         count = self.training.statements
-        kept = unique[: count * 3 // 4]
-        rest = [*rng.permutation(self.anchors), *rng.permutation(len(self.said))]
-        mixed = list(dict.fromkeys([*kept, *(int(n) for n in rest[: len(self.anchors)])]))[: count - count // 10]
-        return np.array(
-            list(dict.fromkeys([*mixed, *(int(n) for n in rest[len(self.anchors) :])]))[:count], dtype=np.int64
-        )
+        chosen: list[int] = []
+        for source, limit in (
+            (np.array(wanted, dtype=np.int64), count * 3 // 4),
+            (self.anchors, count - count // 10),
+            (np.arange(len(self.said)), count),
+        ):
+            chosen = list(dict.fromkeys([*chosen, *rng.permutation(source).tolist()]))[:limit]
+        return np.array(chosen, dtype=np.int64)
 
 
 def cut(pool: RegionPool, region: Region, rng: np.random.Generator) -> NDArray[np.float32]:

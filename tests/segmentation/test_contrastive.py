@@ -260,6 +260,13 @@ class TestConfiguration:
         with pytest.raises(ConfigError, match=words):
             load_contrastive_run(file)
 
+    def test_folds_that_cannot_be_held_out(self) -> None:
+        folder = Path("configs/segmentation")
+        with pytest.raises(ConfigError, match="expected 0 to 4, got 7"):
+            contrastive.train(folder / "contrastive.yaml", fold=7)
+        with pytest.raises(ConfigError, match="trains on phantoms alone, got 1"):
+            contrastive.train(folder / "contrastive_stage1.yaml", fold=1)
+
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="expected a training file"):
             load_contrastive_run(tmp_path / "absent.yaml")
