@@ -236,3 +236,10 @@ def test_the_anchor_is_read_and_kept(read: Run, tmp_path: Path, text: str) -> No
     assert read("scan.png", "--anchor", text) == 0
     anchor = load_reading(tmp_path / "out" / "reading.json")["provenance"]["anchor"]
     assert (anchor["level"], anchor["point_px"]) == ("L5-S1", [201.0, 388.5])
+
+
+def test_attention_is_written_when_explain_asks_for_it(read: Run, tmp_path: Path) -> None:
+    assert read("a.png", "--explain") == 0
+    assert names(tmp_path / "out") == READING_FILES | {"attention.png", "attention.npz"}
+    assert read("a.png") == 0
+    assert names(tmp_path / "out") == READING_FILES
