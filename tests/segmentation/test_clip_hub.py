@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,12 @@ from runtime.errors import ConfigError, WeightsError
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
 from segmentation.clip.build import build_clip, load_clip, make_tokens, save_clip
 from segmentation.clip.config import ClipConfig
+from segmentation.clip.statements import RegionFacts, statements
 from segmentation.text_hub import HubPrompts, load_hub_tower
+from segmentation.training.contrastive import ContrastiveTrainer
+from segmentation.training.contrastive_config import ContrastiveRun, ContrastiveTraining, PhantomDraw
+from segmentation.training.contrastive_draws import RegionPool
+from segmentation.training.contrastive_regions import PatientSlices, Region, truth_table
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "inter", "##vertebral", "disc", "spinal", "canal", "no"]
 BERT = {
@@ -91,6 +97,25 @@ def test_the_region_text_model_takes_it(biomedclip: Path, tmp_path: Path) -> Non
         torch.testing.assert_close(second.encode_text(make_tokens(second, PHRASES)), expected)
     assert expected.shape == (3, 128)
     assert (tmp_path / "text_tower.safetensors").stat().st_size < 20_000  # the projection alone
+
+
+def test_the_preset_trains_the_projection_and_the_visual_tower(biomedclip: Path, tmp_path: Path) -> None:
+    config = ClipConfig(
+        visual_layers=(1, 1, 1, 1), visual_width=8, visual_head_width=32, text_source=str(biomedclip)
+    )
+    training = ContrastiveTraining(steps=2, regions=4, statements=12, phantoms=(PhantomDraw(),))
+    image = np.random.default_rng(0).integers(0, 255, (1, 1, 64, 64)).astype(np.uint8)
+    held = {"disc_bulging": frozenset({"present"})}
+    facts = [RegionFacts(frozenset({"disc"}), "L4-L5", grades=held), RegionFacts(frozenset({"sacrum"}))]
+    regions = [Region(0, 0, (30.0, 30.0 + n), 8.0, 0.0, fact) for n, fact in enumerate(facts)]
+    pool = RegionPool("phantom", [PatientSlices("a", image)], regions, truth_table(regions, statements()))
+    trainer = ContrastiveTrainer(ContrastiveRun(config, training), [pool], tmp_path / "work")
+    before = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+    trainer.run_steps()
+    moved = {key for key, value in trainer.averaged().state_dict().items() if not torch.equal(before[key], value)}
+    assert "text.projection.weight" in moved
+    assert any(key.startswith("visual.") for key in moved)
+    assert not any(key.startswith("text.encoder.") for key in moved)
 
 
 def test_without_a_configuration_it_is_bert_base(biomedclip: Path, tmp_path: Path) -> None:
