@@ -125,7 +125,7 @@ def cord_slices(
             volume.patient,
             kind,
             resize(grey[None, None], size)[0, 0].round().clamp(0, 255).numpy().astype(np.uint8),
-            np.asarray(picture),
+            np.array(picture),
             _KNOWN,
             no_points(),
             group=f"{kind}/{volume.name}/{position % step}",
