@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imaging.phantom.setup import load_setup, setup_names
 from imaging.phantom.tissues import Palette, Tissue
 from runtime.errors import ConfigError
 from segmentation.training.config import KINDS, PhantomConfig, load_run_config
@@ -145,6 +146,17 @@ def test_every_kind_of_the_training_file_has_a_grid_and_others_are_refused() -> 
         assert set(kind.points) <= set(LEVELS)
     with pytest.raises(ConfigError, match=r"expected one of phantom, phantom_axial.*got 'phantom_hip'"):
         phantom_kind("phantom_hip")
+
+
+def test_no_training_seed_is_one_of_a_frozen_test_set() -> None:
+    frozen = [load_setup(name).seeds for name in setup_names() if name.startswith("test_")]
+    assert len(frozen) == 6
+    for file in sorted(FILE.parent.glob("*train*.yaml")):  # pretrain.yaml too
+        for config in load_run_config(file).training.phantoms:
+            last = config.first_seed + config.patients - 1
+            assert all(
+                last < seeds["first"] or config.first_seed >= seeds["first"] + seeds["count"] for seeds in frozen
+            )
 
 
 def test_the_training_file_trains_on_phantoms_and_holds_out_no_fold() -> None:
