@@ -74,11 +74,11 @@ def screen(options: argparse.Namespace) -> None:
         str(options.file),
         *([] if options.steps is None else ["--steps", str(options.steps)]),
     ]
-    if not options.table:
-        try:
+    try:
+        if not options.table:
             run_jobs(jobs, command, processes=options.processes, folder=folder)
-        finally:  # what was finished is kept, whatever failed
-            list(append_table(jobs, folder, table))
+    finally:  # what is finished is kept, whatever failed
+        append_table(jobs, folder, table)
     results = table_rows(jobs, table)
     print(screen_table(results, plan.base))
     write_screen(table.with_suffix(".json"), results, plan.base)

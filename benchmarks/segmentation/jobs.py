@@ -132,9 +132,10 @@ def read_scores(job: Job, folder: Path = FOLDER) -> list[Row] | None:
     return [Row(*row) for row in record["rows"]] if record["fingerprint"] == job.fingerprint else None
 
 
-def append_table(jobs: Sequence[Job], folder: Path = FOLDER, table: Path = TABLE) -> Iterator[Job]:
-    """Append the rows of finished jobs that the table does not have yet; yield those jobs."""
+def append_table(jobs: Sequence[Job], folder: Path = FOLDER, table: Path = TABLE) -> int:
+    """Append the rows of finished jobs that the table does not have yet; return how many jobs those were."""
     known = {(row["variant"], int(row["seed"]), row["fingerprint"]) for row in _table_rows(table)}
+    added = 0
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("a", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -145,7 +146,8 @@ def append_table(jobs: Sequence[Job], folder: Path = FOLDER, table: Path = TABLE
             if rows is not None and (job.variant, job.seed, job.fingerprint) not in known:
                 for row in rows:
                     writer.writerow([job.variant, job.seed, job.fingerprint, row.task, row.patient, row.value])
-                yield job
+                added += 1
+    return added
 
 
 def table_rows(jobs: Sequence[Job], table: Path = TABLE) -> dict[tuple[str, int], list[Row]]:

@@ -1,7 +1,7 @@
 """The screen's table: every variant with its spread over seeds and its paired difference to the base."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,7 @@ def judge(results: Results, variant: str, base: str, task: str) -> Variant | Non
     spread = float(np.std(list(means.values()), ddof=1)) if len(means) > 1 else None
     difference, better = None, 0
     if variant != base and other:
-        pairs = compare(
-            [row for seed in other for row in own[seed]], [row for rows in other.values() for row in rows]
-        )
+        pairs = compare(_of_task(task, (own[seed] for seed in other)), _of_task(task, other.values()))
         difference = pairs[task].interval if task in pairs else None
         better = sum(_is_better(means[seed], rows, task) for seed, rows in other.items())
     return Variant(float(np.mean(list(means.values()))), spread, len(means), difference, better)
@@ -102,6 +100,10 @@ def write_screen(file: Path, results: Results, base: str) -> None:
                 }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"base": base, "variants": record}, indent=1) + "\n", encoding="utf-8")
+
+
+def _of_task(task: str, groups: Iterable[Sequence[Row]]) -> list[Row]:
+    return [row for rows in groups for row in rows if row.task == task]
 
 
 def _is_better(mean: float, base: Sequence[Row], task: str) -> bool:
