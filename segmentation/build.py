@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from segmentation.baselines import ClassicalUNet, GatedDecoder, UNet
 from segmentation.config import NetworkConfig
 from segmentation.model import Decoder, Encoder, PromptSegmenter
+from segmentation.text_hub import HubPrompts, load_hub_tower
 from segmentation.text_tower import build_text_tower, tokenize
 
 Network = PromptSegmenter | UNet | ClassicalUNet
@@ -68,8 +69,15 @@ class LearnedPrompts(nn.Module):
         return self.embeddings
 
 
-def build_prompts(config: NetworkConfig) -> TextPrompts | LearnedPrompts:
-    """Build what makes the prompt embeddings: the text tower, or plain parameters for the baselines."""
+Prompts = TextPrompts | LearnedPrompts | HubPrompts
+"""What makes prompt embeddings."""
+
+
+def build_prompts(config: NetworkConfig) -> Prompts:
+    """Build what makes the prompt embeddings: a text tower, or plain parameters for the baselines."""
     if config.architecture != "prompted" or not config.use_cross_attention:
         return LearnedPrompts(len(config.phrases), config.token_dim)
+    if config.text_source:
+        tower = load_hub_tower(config.text_source, config.token_dim)
+        return HubPrompts(tower.encode(config.phrases), config.token_dim)
     return TextPrompts(build_text_tower(config), tokenize(config.phrases, config.context_length))

@@ -39,6 +39,9 @@ class NetworkConfig:
     """Width of a pixel embedding at stride 4, where level maps are made."""
     use_cross_attention: bool = True
     """False builds the baseline: learned prompt embeddings that never look at the image."""
+    text_source: str = ""
+    """A text tower from outside: a folder, or ``hf-hub:`` and a hub id (``segmentation.text_hub``); empty takes
+    our own."""
     text_width: int = 128
     """Width of the text tower."""
     text_layers: int = 2

@@ -173,7 +173,7 @@ class SliceSegmenter:
         Raises:
             WeightsError: If these weights hold no text tower.
         """
-        prompts = build_prompts(self.config)
+        prompts = None if self._weights_file is None or self.config.text_source else build_prompts(self.config)
         if self._weights_file is None or not isinstance(prompts, TextPrompts):
             raise WeightsError(
                 "segmentation: these weights hold no text tower; only their own prompts can be asked"

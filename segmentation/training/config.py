@@ -43,6 +43,8 @@ class PidConfig:
     """Ki, per epoch."""
     derivative: float = 0.2
     """Kd, in epochs."""
+    derivative_filter: float = 0.5
+    """Share of the old derivative kept each epoch."""
     beta_low: float = 0.3
     """Smallest beta."""
     beta_high: float = 0.7

@@ -8,11 +8,12 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from runtime.device import use_threads
@@ -21,10 +22,10 @@ from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.progress import Progress
 from runtime.settings import load_settings
 from runtime.weights import seal_weights
-from segmentation.build import LearnedPrompts, Network, TextPrompts, build_network, build_prompts
+from segmentation.build import Network, Prompts, build_network, build_prompts
 from segmentation.predict import save_model
 from segmentation.preprocess import to_network_range
-from segmentation.training.augment import ViewMaker
+from segmentation.training.augment import Batch, ViewMaker
 from segmentation.training.checkpoint import Average, load_checkpoint, save_checkpoint
 from segmentation.training.config import RunConfig, TrainingConfig, load_run_config
 from segmentation.training.cords import cord_folds, load_cord_slices
@@ -119,14 +120,14 @@ def _load_slices(run: RunConfig, fold: int | None) -> list[TrainingSlice]:
 def rate_at(step: int, training: TrainingConfig) -> float:
     """Return the learning rate of a step.
 
-    In each cycle a linear rise over 15 %, then half a cosine to 1 %; in the last phase half a cosine.
+    In each cycle a linear rise over 5 %, then half a cosine to 1 %; in the last phase half a cosine.
     """
     if step >= training.steps:
         share = (step - training.steps) / max(1, training.finish.steps)
         return training.finish.learning_rate * _falling(share)
     length = training.steps // training.cycles
     cycle, place = divmod(min(step, training.steps - 1), length)
-    rise = max(1, round(0.15 * length))
+    rise = max(1, round(0.05 * length))
     share = (place + 1) / rise if place < rise else _falling((place - rise) / max(1, length - rise))
     return training.learning_rate * 0.7**cycle * share
 
@@ -139,7 +140,7 @@ def _falling(share: float) -> float:
 @dataclass
 class _Modules:
     network: Network
-    prompts: TextPrompts | LearnedPrompts
+    prompts: Prompts
     objective: Objective
 
     def as_module(self) -> nn.ModuleDict:
@@ -160,7 +161,8 @@ class Trainer:
         use_threads(self.training.threads)
         torch.manual_seed(self.training.seed)
         torch.set_flush_denormal(True)
-        self.rng = np.random.default_rng(self.training.seed)
+        self.accelerator = Accelerator()  # one process, unless torchrun or accelerate launch started several
+        self.rng = self._own_rng()
         self.modules = _Modules(
             build_network(self.config),
             build_prompts(self.config),
@@ -173,18 +175,29 @@ class Trainer:
         )
         begin_from(self.modules.network, self.modules.prompts, self.training)
         self.model = self.modules.as_module()
-        self.average = Average(self.model, self.training.ema)
-        self.optimizer = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             [parameter for parameter in self.model.parameters() if parameter.requires_grad],
             lr=self.training.learning_rate,
             weight_decay=self.training.weight_decay,
             fused=True,
         )
+        self.network, self.optimizer = self.accelerator.prepare(self.modules.network, optimizer)
+        is_learnt = any(parameter.requires_grad for parameter in self.modules.prompts.parameters())
+        self.prompts = self.accelerator.prepare_model(
+            self.modules.prompts,
+            evaluation_mode=not is_learnt,  # there is nothing to synchronise in a fixed tower
+        )
+        self.modules.objective.to(self.accelerator.device)
+        self.average = Average(self.model, self.training.ema)  # of the weights where prepare put them
         self.step = 0
         self.slices = slices
         self.deck = Deck(slices)
         self.views = ViewMaker(self.config, (self.training.crop_px[0], self.training.crop_px[1]))
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _own_rng(self) -> np.random.Generator:
+        """Return a generator of this rank's: each rank draws slices of its own."""
+        return np.random.default_rng(self.training.seed + 1_000_003 * self.accelerator.process_index)
 
     @property
     def is_finishing(self) -> bool:
@@ -218,21 +231,24 @@ class Trainer:
         )
         samples = self.deck.draw(mix, training.batch, view.alone_share, self.rng)
         batch = self.views.make_batch(samples, view, self.rng)
-        output = self.modules.network(to_network_range(batch.images), self.modules.prompts())
+        batch = Batch(*(getattr(batch, item.name).to(self.accelerator.device) for item in fields(batch)))
+        output = self.network(to_network_range(batch.images), self.prompts())
         loss, terms = self.modules.objective.measure(output, batch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(self.step, training)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), training.clip_norm)
         self.optimizer.step()
         self.average.update(self.model)
         self.step += 1
         return terms
 
     def _begin_self_training(self) -> None:
-        network, embeddings = self.averaged()
-        make_pseudo_labels(network, embeddings, self.slices, self.config, self.training.pseudo, self.folder)
+        if self.accelerator.is_main_process:
+            network, embeddings = self.averaged()
+            make_pseudo_labels(network, embeddings, self.slices, self.config, self.training.pseudo, self.folder)
+        self.accelerator.wait_for_everyone()
         self._take_pseudo_labels()
         logger.info("step %d: self-training begins", self.step)
 
@@ -248,6 +264,7 @@ class Trainer:
         return copy.network.eval(), copy.prompts().detach()
 
     def _save(self) -> None:
+        self.modules.objective.tversky.gather_counts()
         state = {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -256,7 +273,9 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "objective": self.modules.objective.state_dict(),
         }
-        save_checkpoint(self.folder, state, self.rng)
+        if self.accelerator.is_main_process:
+            save_checkpoint(self.folder, state, self.rng)
+        self.accelerator.wait_for_everyone()
 
     def restore(self) -> bool:
         """Go back to the folder's checkpoint; False when there is none."""
@@ -264,6 +283,8 @@ class Trainer:
         if state is None:
             return False
         self.step = state["step"]
+        if not self.accelerator.is_main_process:  # the checkpoint holds the main process's generator
+            self.rng = np.random.default_rng([self.training.seed, self.accelerator.process_index, self.step])
         self.model.load_state_dict(state["model"])
         self.average.values, self.average.updates = state["average"], state["average_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -273,13 +294,16 @@ class Trainer:
         return True
 
     def _start_log(self) -> None:
-        if self.step == 0:
+        is_new = self.step == 0 or not (self.folder / LOG).is_file()
+        if is_new and self.accelerator.is_main_process:
             names = [
                 f"{what}_{name}" for what in ("recall", "precision", "beta") for name in self.config.structures
             ]
             _append(self.folder / LOG, ["step", "rate", *_TERMS, *names], mode="w")
 
     def _write_log(self, terms: dict[str, float], course: dict[str, list[float]]) -> None:
+        if not self.accelerator.is_main_process:
+            return
         rate = self.optimizer.param_groups[0]["lr"]
         numbers = [
             rate,
@@ -293,7 +317,9 @@ class Trainer:
 
 
 def store_model(trainer: Trainer, folder: Path, fold: int | None) -> None:
-    """Write the averaged weights and ``config.json``, and seal the folder."""
+    """Write the averaged weights and ``config.json``, and seal the folder; the main process does."""
+    if not trainer.accelerator.is_main_process:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     network, embeddings = trainer.averaged()
     values = trainer.average.values

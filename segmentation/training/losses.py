@@ -82,7 +82,12 @@ def build_region_loss(classes: int, name: str, pid: PidConfig) -> PIDTverskyLoss
         beta, focal = _FIXED[RegionLoss(name)]
         return PIDTverskyLoss(classes, beta=beta, focal=focal, over_batch=True)
     gains = PidGains(
-        pid.proportional, pid.integral, pid.derivative, beta_low=pid.beta_low, beta_high=pid.beta_high
+        pid.proportional,
+        pid.integral,
+        pid.derivative,
+        derivative_filter=pid.derivative_filter,
+        beta_low=pid.beta_low,
+        beta_high=pid.beta_high,
     )
     return PIDTverskyLoss(
         classes, beta=pid.beta, gains=gains, set_point=pid.set_point, focal=pid.focal, over_batch=True

@@ -6,11 +6,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from runtime.errors import ConfigError
-from segmentation.build import LearnedPrompts, TextPrompts
+from segmentation.build import Prompts, TextPrompts
 from segmentation.training.config import TrainingConfig
 
 
-def begin_from(network: nn.Module, prompts: TextPrompts | LearnedPrompts, training: TrainingConfig) -> None:
+def begin_from(network: nn.Module, prompts: Prompts, training: TrainingConfig) -> None:
     """Load what the run starts from, in place.
 
     Structures and levels of the earlier run may differ: the network's weights do not depend on them.
