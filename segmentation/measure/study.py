@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from segmentation.measure.stack import Stack
 from segmentation.types import LabelMap, Level, Measurement
 
 NO_SPACING = "pixel spacing unknown"
-Places = Literal["all", "levels"]
 
 
 def measure_study(
@@ -32,8 +30,6 @@ def measure_study(
     label_maps: Sequence[LabelMap],
     levels: Sequence[Level],
     protocol: Protocol,
-    *,
-    places: Places = "all",
 ) -> tuple[Measurement, ...]:
     """Measure everything that the label maps of a study show.
 
@@ -43,7 +39,6 @@ def measure_study(
         levels: Named levels on one sagittal series that has a label map, cranial to caudal; none for a study
             without discs.
         protocol: Decides which quantities are looked for.
-        places: ``levels`` leaves out what is measured on single vertebrae.
 
     Returns:
         Measurements with ids m1, m2, ...: level by level, then vertebra by vertebra, then the whole spine and the
@@ -55,7 +50,7 @@ def measure_study(
     stacks = _stacks(study, label_maps)
     found: list[Measurement] = []
     if levels:
-        found += _spine(stacks, tuple(levels), protocol, places)
+        found += _spine(stacks, tuple(levels), protocol)
     joints = next((stack for stack in stacks if stack.plane is Plane.CORONAL), None)
     if SIJ in protocol.levels and joints is not None:
         found += [_build(name, SIJ, side, item, joints, None) for name, side, item in measure_joints(joints)]
@@ -70,9 +65,7 @@ def _stacks(study: Study, label_maps: Sequence[LabelMap]) -> list[Stack]:
     return [Stack.of(series[item.series_id], item.array) for item in label_maps]
 
 
-def _spine(
-    stacks: list[Stack], levels: tuple[Level, ...], protocol: Protocol, places: Places
-) -> Iterator[Measurement]:
+def _spine(stacks: list[Stack], levels: tuple[Level, ...], protocol: Protocol) -> Iterator[Measurement]:
     home = next((stack for stack in stacks if stack.series_id == levels[0].series_id), None)
     if home is None:
         raise ValueError(f"levels: expected a label map of their series {levels[0].series_id!r}, got none")
@@ -80,10 +73,9 @@ def _spine(
     axial = _axial(stacks)
     for level in spine.names:
         yield from _level(spine, level, axial, protocol)
-    if places == "all":
-        for vertebra in spine.bodies_in_view:
-            for name, item in measure_vertebra(spine, vertebra):
-                yield _build(name, vertebra, None, item, home, spine)
+    for vertebra in spine.bodies_in_view:
+        for name, item in measure_vertebra(spine, vertebra):
+            yield _build(name, vertebra, None, item, home, spine)
     for name, item in measure_posture(spine, protocol.name):
         yield _build(name, None, None, item, home, spine)
 
