@@ -13,6 +13,9 @@ from segmentation.levels import NamedDisc
 from segmentation.shapes import DiscShape
 from segmentation.vertebrae import DiscPlane, label_vertebrae
 
+_SACRUM_FRONT = 0.3
+"""How far, in pitches, the sacrum may reach in front of the lowest disc's front edge (own choice)."""
+
 
 def chain_discs(classes: SliceClasses, frame: SliceFrame) -> DiscChain:
     """Find the chain of discs of one slice; an empty chain when there is none."""
@@ -49,7 +52,7 @@ def number_slice(
     canal = _near_spine(is_canal(classes), planes, pitch, frame)
     labels[canal] = fixed_label(Structure.SPINAL_CANAL)
     labels[canal & (classes == CORD)] = fixed_label(Structure.SPINAL_CORD)
-    labels[_below_spine(classes == SACRUM, planes, frame)] = fixed_label(Structure.SACRUM)
+    labels[_below_spine(classes == SACRUM, planes, pitch, frame)] = fixed_label(Structure.SACRUM)
     for level, shape in discs:
         labels[shape.pixels[:, 1], shape.pixels[:, 0]] = disc_label(level)
     return labels
@@ -89,15 +92,22 @@ def _near_spine(
     return np.asarray(kept[pieces], dtype=np.bool_)
 
 
-def _below_spine(sacrum: NDArray[np.bool_], planes: tuple[DiscPlane, ...], frame: SliceFrame) -> NDArray[np.bool_]:
-    """Return the sacrum without pieces that lie above the lowest named disc for the most part."""
+def _below_spine(
+    sacrum: NDArray[np.bool_], planes: tuple[DiscPlane, ...], pitch: float, frame: SliceFrame
+) -> NDArray[np.bool_]:
+    """Return the sacrum without pieces that lie mostly above the lowest named disc or in front of the spine.
+
+    The sacrum turns to the back, so no large part of it lies in front of the lowest disc's front edge.
+    """
     pieces, count = ndimage.label(sacrum)
     if count == 0:
         return sacrum
     last = planes[-1]
+    front = -float(np.linalg.norm(last.posterior - last.centre)) - _SACRUM_FRONT * pitch
     kept = np.zeros(count + 1, dtype=bool)
     for index in range(1, count + 1):
         rows, columns = np.nonzero(pieces == index)
         away = frame.to_plane(np.stack([columns, rows], axis=1)) - last.centre
-        kept[index] = len(rows) >= 4 and float(np.mean(away @ caudal_normal(last.axis) > 0)) > 0.5
+        is_there = (away @ caudal_normal(last.axis) > 0) & (away @ last.axis > front)
+        kept[index] = len(rows) >= 4 and float(is_there.mean()) > 0.5
     return np.asarray(kept[pieces], dtype=np.bool_)

@@ -9,7 +9,7 @@ from anatomy import disc_label, vertebra_label
 from imaging.types import Spacing
 from segmentation.blobs import find_blobs
 from segmentation.chain import DiscChain
-from segmentation.classes import CANAL, DISC, VERTEBRA, classify
+from segmentation.classes import CANAL, DISC, SACRUM, VERTEBRA, classify
 from segmentation.frame import SliceFrame, caudal_normal
 from segmentation.instances import chain_discs, number_slice
 from segmentation.shapes import build_shape
@@ -215,3 +215,22 @@ def test_a_transverse_process_takes_the_number_of_what_it_goes_on_from() -> None
     assert set(np.unique(followed)) == {0, vertebra_label("L3")}
     far = np.zeros_like(beside)
     assert (number_slice(classes, (), planes(spine), spine.pitch, frame, far) == alone).all()
+
+
+def test_a_sacrum_is_kept_below_the_lowest_disc_and_nowhere_else() -> None:
+    spine = DrawnSpine(room=3.0)
+    frame = SliceFrame.of(spine.spacing)
+    lowest, axis, normal = spine.centres()["L5-S1"], spine.axis("L5-S1"), spine.normal("L5-S1")
+    places = {
+        "sacrum": lowest + 20.0 * normal + 5.0 * axis,
+        "belly": lowest + 25.0 * normal - 60.0 * axis,
+        "thorax": spine.centres()["T12-L1"],
+    }
+    classes = np.zeros_like(spine.classes())
+    found = {}
+    for name, place in places.items():
+        x, y = np.round(spine.to_px(place)).astype(int)
+        classes[y - 6 : y + 6, x - 6 : x + 6] = SACRUM
+        found[name] = (y, x)
+    labels = number_slice(classes, (), planes(spine), spine.pitch, frame)
+    assert {name: int(labels[place]) for name, place in found.items()} == {"sacrum": 50, "belly": 0, "thorax": 0}
