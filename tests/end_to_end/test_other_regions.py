@@ -1,28 +1,72 @@
-"""From the command line: phantoms of regions whose weights are not made yet are written, and refused by name."""
+"""From the command line: phantoms of neck and sacroiliac joints are written, refused without weights, and read."""
 
 import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from anatomy import DISC_LEVELS, SIJ, load_protocol
 from cli.main import main
+from runtime.paths import weights_dir
+
+WEIGHTS = "segmentation-regions"
+needs_weights = pytest.mark.skipif(
+    not (weights_dir() / WEIGHTS).is_dir(), reason=f"weights {WEIGHTS!r} are not installed"
+)
+
+
+def write_phantom(protocol: str, folder: Path) -> Path:
+    assert main(["phantom", "--protocol", protocol, "--seed", "7", "--out", str(folder)]) == 0
+    return folder / "phantom_0007"
 
 
 @pytest.mark.parametrize("protocol", ["cervical", "sacroiliac"])
-def test_a_phantom_is_written_and_reading_it_says_that_weights_are_not_installed(
-    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_without_weights_for_its_region_a_study_is_refused_by_name(
+    protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["phantom", "--protocol", protocol, "--seed", "7", "--out", str(tmp_path)]) == 0
-    folder = tmp_path / "phantom_0007"
+    folder = write_phantom(protocol, tmp_path)
     assert {file.name for file in folder.iterdir()} >= {"study.zip", "truth.json", "reference_report.md", "dicom"}
     assert json.loads((folder / "truth.json").read_text(encoding="utf-8"))["protocol"] == protocol
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setenv("SPINESCRIBE_WEIGHTS", str(tmp_path / "weights"))
     out = tmp_path / "out"
     assert main(["read", str(folder / "study.zip"), "--out", str(out)]) == 3  # the region is found by itself
     said = capsys.readouterr().err
     assert f"protocol {protocol}" in said
-    assert "weights" in said
+    assert WEIGHTS in said
     assert "not installed" in said
     assert not (out / "report.md").exists()
+
+
+@pytest.mark.weights
+@needs_weights
+@pytest.mark.parametrize("protocol", ["cervical", "sacroiliac"])
+def test_a_study_of_another_region_ends_in_label_maps_levels_and_a_report_that_grades_nothing(
+    protocol: str, tmp_path: Path
+) -> None:
+    folder, out = write_phantom(protocol, tmp_path), tmp_path / "out"
+    assert main(["read", str(folder / "study.zip"), "--out", str(out)]) == 0
+    document = json.loads((out / "reading.json").read_text(encoding="utf-8"))
+    assert document["study"]["protocol"] == protocol
+    names = [level["name"] for level in document["levels"]]
+    assert set(names) <= set(load_protocol(protocol).levels)
+    assert names == ([SIJ] if protocol == "sacroiliac" else [name for name in DISC_LEVELS if name in names])
+    assert {grade["status"] for grade in document["grades"]} == {"not_assessable"}
+    assert all("no grading model for the" in grade["reason"] for grade in document["grades"])
+    assert any(item["value"] is not None for item in document["measurements"])
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert (
+        "No condition could be graded; the values that were measured are in the table of measurements." in report
+    )
+    assert "repaired" not in report
+    for item in document["label_maps"]:
+        role = next(row["role"] for row in document["study"]["series"] if row["id"] == item["series"])
+        found = nib.as_closest_canonical(nib.load(out / item["file"]))
+        truth = nib.as_closest_canonical(nib.load(folder / "label_maps" / f"{role}.nii.gz"))
+        assert found.shape == truth.shape
+        np.testing.assert_allclose(found.affine, truth.affine, atol=0.05)
 
 
 def test_a_setup_of_another_protocol_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
