@@ -1,13 +1,12 @@
 """Measurements against the truth of phantoms, from their own label maps and from the network's.
 
-    python -m benchmarks.measurements [--source truth network] [--protocols lumbar cervical sacroiliac] [--count 12]
+    python -m benchmarks.measurements [--source truth network] [--protocols lumbar cervical ...] [--count 12]
 
 ``truth`` tests the measuring alone: the label maps are those of the phantom, cut at its voxels. ``network`` reads
-the phantom's images with the shipped weights, names included. Per quantity: number of places, how many had no value
-and how many of those that lack one were no fault of the method (said apart), bias and 95 % limits of agreement,
-and the share within one voxel with its interval over patients. A voxel is that of the sagittal (or coronal) slices
-in the plane; for areas, angles and ratios it is carried over as ``_voxel`` says. Seeds are fresh: no training and no
-frozen test set draws them.
+the phantom's images with the shipped weights, names included. Per quantity: number of places and how many of them
+had no value (the commonest reasons follow), bias and 95 % limits of agreement, and the share within one voxel with
+its interval over patients. A voxel is that of the first series, in the plane; for areas, angles and ratios it is
+carried over as ``_voxel`` says. Seeds are fresh: no training and no frozen test set draws them.
 """
 
 import argparse
@@ -196,8 +195,8 @@ def _key(name: str, level: str, side: Side | None) -> tuple[str, str | None, Sid
 def _voxel(name: str, value: float, pixel: float, phantom: Phantom, level: str) -> float:
     """Return one voxel in the unit of a quantity.
 
-    A length: the voxel. An area: its change when every diameter changes by a voxel. An angle: one end of both lines
-    off by a voxel over the depth of a body. A ratio: the voxel over what it is divided by.
+    A length: the voxel. An area: its change when every diameter changes by a voxel. An angle: one end of both
+    lines off by a voxel over the depth of a body. A ratio: the voxel over what it is divided by.
     """
     depth = _BODY_MM[phantom.protocol]
     if name in ("dural_sac_area", "cord_area"):
@@ -243,7 +242,7 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, object]]:
 def print_table(title: str, table: Sequence[dict[str, object]]) -> None:
     print(f"\n{title}\n")
     print(
-        "| quantity | unit | places (no value) | bias | 95 % limits of agreement | worst | voxel | within one voxel |"
+        "| quantity | unit | places (no value) | bias | limits of agreement | worst | voxel | within one voxel |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for line in table:

@@ -6,6 +6,8 @@ may rise to the patient's right. Nothing here is measured: the truth follows fro
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +52,8 @@ class BlockSpine:
         """(front, back) corners of every endplate, such as ``L5 lower``; S1 has an upper one only."""
         tilt = np.radians(self.turn)
         axis = np.array([np.cos(tilt), -np.sin(tilt)])  # to the front
-        base = np.array([0.0, 95.0]) - 95.0 * np.array(
-            [np.sin(tilt), np.cos(tilt)]
-        )  # turned about the spine's middle
+        # Turned about the spine's middle.
+        base = np.array([0.0, 95.0]) - 95.0 * np.array([np.sin(tilt), np.cos(tilt)])
         front = axis * self.depth / 2
         found = {"S1 upper": (base + front, base - front)}
         edge = found["S1 upper"]
@@ -98,10 +99,13 @@ class BlockSpine:
 
     def labels(self) -> NDArray[np.uint8]:
         """(I, J, K) label numbers."""
+        return self._painted.copy()
+
+    @cached_property
+    def _painted(self) -> NDArray[np.uint8]:
         slices = [self._slice((k - self.middle) * self.slice_mm) for k in range(self.slices)]
         labels = np.stack([item.T for item in slices], axis=2)
-        for label in self.without:
-            labels[labels == label] = 0
+        labels[np.isin(labels, self.without)] = 0
         return np.ascontiguousarray(labels)
 
     def _slice(self, x: float) -> NDArray[np.uint8]:
@@ -125,12 +129,11 @@ class BlockSpine:
         return labels
 
     def _edges_at(self, x: float) -> dict[str, tuple[Point, Point]]:
-        return {
-            name: tuple(
-                corner + np.array([0.0, x * np.tan(np.radians(self.rises.get(name, 0.0)))]) for corner in ends
-            )
-            for name, ends in self.edges().items()
-        }  # type: ignore[misc]
+        found = {}
+        for name, (front, back) in self.edges().items():
+            rise = np.array([0.0, x * np.tan(np.radians(self.rises.get(name, 0.0)))])
+            found[name] = front + rise, back + rise
+        return found
 
     def _draw_canal(self, labels: NDArray[np.uint8], edges: dict[str, tuple[Point, Point]]) -> None:
         order = ["S1 upper", *(f"{name} {end}" for name in BODIES for end in ("lower", "upper"))]
@@ -141,7 +144,7 @@ class BlockSpine:
             if width == 0:
                 continue
             start = self.gap + (self.canal - width) / 2
-            for number, ((a, one), (b, two)) in enumerate(zip(lines, lines[1:], strict=False)):
+            for number, ((a, one), (b, two)) in enumerate(pairwise(lines)):
                 disc = DISCS[number // 2] if number % 2 and number // 2 < len(DISCS) else None
                 here = self.canal_at.get(disc or "", width) if label == 100 else width
                 corners = [a + start * one, a + (start + here) * one, b + (start + here) * two, b + start * two]
@@ -159,11 +162,8 @@ class BlockSpine:
             middle = (below + lower[1]) / 2
             under = 50 if disc == "L5-S1" else vertebra_label(disc.split("-")[1])
             foot = below - 25 * up if floor is None else floor
-            self._fill(
-                labels,
-                [middle - height / 2 * up, foot, foot + 22 * back, middle - height / 2 * up + 22 * back],
-                under,
-            )
+            top = middle - height / 2 * up
+            self._fill(labels, [top, foot, foot + 22 * back, top + 22 * back], under)
             pillar = [middle + width * back - 12 * up, middle + width * back + 12 * up]
             self._fill(labels, [*pillar, pillar[1] + 9 * back, pillar[0] + 9 * back], under)
             floor = middle + height / 2 * up
@@ -171,13 +171,17 @@ class BlockSpine:
 
     def _fill(self, labels: NDArray[np.uint8], corners: list[Point], label: int) -> None:
         px = np.array([self.to_px(corner) for corner in corners])
-        y, x = np.mgrid[0 : labels.shape[0], 0 : labels.shape[1]]
-        sides = [
-            (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
-            for a, b in zip(px, np.roll(px, -1, axis=0), strict=True)
-        ]
-        stack = np.stack(sides)
-        labels[(stack >= 0).all(axis=0) | (stack <= 0).all(axis=0)] = label
+        x0, y0 = np.maximum(np.floor(px.min(axis=0)).astype(int), 0)
+        x1, y1 = np.maximum(np.ceil(px.max(axis=0)).astype(int) + 1, 0)
+        part = labels[y0:y1, x0:x1]
+        y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
+        sides = np.stack(
+            [
+                (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
+                for a, b in zip(px, np.roll(px, -1, axis=0), strict=True)
+            ]
+        )
+        part[(sides >= 0).all(axis=0) | (sides <= 0).all(axis=0)] = label
 
     def levels(self, names: tuple[str, ...] = DISCS) -> tuple[Level, ...]:
         """Levels cranial to caudal on the middle slice."""

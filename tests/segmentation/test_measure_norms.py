@@ -1,11 +1,14 @@
 """Norms and lengths along lines: percentiles by hand, runs at sub-pixel ends."""
 
+import importlib.util
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from segmentation.frame import SliceFrame
+from segmentation.measure import load_quantities
 from segmentation.measure.norms import norms, percentile
 from segmentation.profiles import run_along, runs_along
 from segmentation.shapes import build_shape
@@ -67,3 +70,14 @@ def test_area_over_length_is_the_thickness() -> None:
     shape = build_shape(pixels, np.ones((30, 60), dtype=np.float32), SliceFrame.of(None))
     assert shape.length == pytest.approx(40.0, abs=1.0)
     assert shape.thickness == pytest.approx(6.0, abs=0.2)
+
+
+def test_the_page_of_quantities_is_current() -> None:
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("make_measurements", root / "docs" / "make_measurements.py")
+    assert spec is not None
+    assert spec.loader is not None
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    assert page.FILE.read_text(encoding="utf-8") == page.text()
+    assert all(f"`{name}`" in page.text() for name in load_quantities())
