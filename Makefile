@@ -13,7 +13,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-slow test-browser app check bench clean system-packages
+.PHONY: demo test test-slow test-browser app check bench bench-segmentation clean system-packages
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -50,6 +50,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Short form under 20 minutes on two cores; LONG=1 runs the whole screen and all five folds (hours).
+bench-segmentation: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.segmentation bench $(if $(LONG),--long)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.segmentation

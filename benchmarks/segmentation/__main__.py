@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.segmentation import scoring
-from benchmarks.segmentation.folds import train_folds
+from benchmarks.segmentation.folds import load_finalists, train_folds
 from benchmarks.segmentation.jobs import DRY_FOLDER, FOLDER, TABLE, append_table, run_jobs, run_one, table_rows
 from benchmarks.segmentation.models import SHIPPED, load_model, load_models
 from benchmarks.segmentation.phantom import score_phantoms
 from benchmarks.segmentation.plan import SCREEN_FILE, load_screen
 from benchmarks.segmentation.render import render
+from benchmarks.segmentation.scoring import Row
 from benchmarks.segmentation.screen import screen_table, write_screen
 from benchmarks.segmentation.tables import (
     compare,
@@ -45,8 +46,7 @@ def score(options: argparse.Namespace) -> None:
     models = load_models(options.models, options.folds)
     rows = scoring.score_all(_data(), models)
     print(markdown_table(summarise(rows)))
-    checksums = {fold: model.checksum for fold, model in models.items()}
-    write_record(options.output, rows, models=Path(options.models).name, checksums=checksums)
+    write_record(options.output, rows, models=Path(options.models).name, checksums=_checksums(models))
 
 
 def compare_records(options: argparse.Namespace) -> None:
@@ -85,11 +85,19 @@ def screen(options: argparse.Namespace) -> None:
 
 
 def folds(options: argparse.Namespace) -> None:
-    """Train a finalist on all five folds and score it."""
-    _data()
-    options.models, options.folds = str(train_folds(options.config, options.name)), None
-    options.output = OUT / f"segmentation_{options.name}.json"
-    score(options)
+    """Train finalists on all five folds, score them, and compare the first with each other one."""
+    data, finalists = _data(), load_finalists()
+    if unknown := [name for name in options.names if name not in finalists]:
+        raise ConfigError(f"folds: expected names among {list(finalists)!r}, got {unknown!r}")
+    scored: dict[str, list[Row]] = {}
+    for name in options.names:
+        models = load_models(str(train_folds(finalists[name])))
+        scored[name] = scoring.score_all(data, models)
+        print(f"\n{name}\n\n{markdown_table(summarise(scored[name]))}\n")
+        write_record(OUT / f"segmentation_{name}.json", scored[name], models=name, checksums=_checksums(models))
+    first, *others = options.names
+    for other in others:
+        print(comparison_table(compare(scored[first], scored[other]), first, other))
 
 
 def render_patients(options: argparse.Namespace) -> None:
@@ -114,7 +122,11 @@ def bench(options: argparse.Namespace) -> None:
     main(["screen", *([] if options.long else ["--short"])])
     if options.long:
         print("\nFive folds\n")
-        main(["folds", "--config", "configs/segmentation/train_default.yaml", "--name", "default"])
+        main(["folds", *load_finalists()])
+
+
+def _checksums(models: scoring.Models) -> dict[int, str]:
+    return {fold: model.checksum for fold, model in models.items()}
 
 
 def _has_data() -> bool:
@@ -140,15 +152,14 @@ def _parser() -> argparse.ArgumentParser:
             name, help=command.__doc__, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parts[name].add_argument("--threads", type=int, default=1)
-    for name, option, default in (("score", "--models", "runs/segmentation"), ("render", "--model", SHIPPED)):
+    for name, option, default in (("score", "--models", "runs/segmentation/ours"), ("render", "--model", SHIPPED)):
         parts[name].add_argument(option, default=default, help="shipped, a model folder, or one of fold0 to fold4")
         parts[name].add_argument("--folds", type=int, nargs="+", choices=range(FOLD_COUNT))
     parts["score"].add_argument("--output", type=Path, default=OUT / "segmentation.json")
     parts["render"].add_argument("--out", type=Path, default=Path("out/segmentation"))
     parts["compare"].add_argument("first", type=Path, help="record of score")
     parts["compare"].add_argument("second", type=Path)
-    parts["folds"].add_argument("--config", type=Path, required=True)
-    parts["folds"].add_argument("--name", required=True, help="folder under runs/segmentation")
+    parts["folds"].add_argument("names", nargs="+", help="of configs/segmentation/ablation/finalists.yaml")
     parts["bench"].add_argument("--long", action="store_true", help="the whole screen, and five folds")
     _add_screen_options(parts["screen"])
     return parser

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks.segmentation import __main__ as commands
+from benchmarks.segmentation import folds
 from benchmarks.segmentation import jobs as runs
-from benchmarks.segmentation.folds import is_finished
+from benchmarks.segmentation.folds import Finalist, is_finished, load_finalists, train_folds
 from benchmarks.segmentation.jobs import alone, append_table, read_scores, run_one, table_rows
 from benchmarks.segmentation.plan import Job, load_screen, merged
 from benchmarks.segmentation.scoring import FOREGROUND, Row
 from benchmarks.segmentation.screen import judge, screen_table, write_screen
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, WeightsError
 from segmentation.training.config import load_run_config
 
 SCREEN = load_screen()
@@ -194,3 +196,50 @@ def test_a_broken_off_fold_is_not_finished(tmp_path: Path) -> None:
         training = f'{{"steps": 1300, "finish": {{"steps": 500}}, "steps_taken": {taken}}}'
         (tmp_path / "config.json").write_text(f'{{"training": {training}}}')
         assert is_finished(tmp_path) is done
+
+
+def test_finalists_are_training_files_that_begin_from_what_they_say() -> None:
+    finalists = load_finalists()
+    assert "ours" in finalists
+    for finalist in finalists.values():
+        run = load_run_config(finalist.run)
+        if finalist.start is not None:
+            start = load_run_config(finalist.start)
+            assert run.training.start is not None
+            assert start.network.architecture == run.network.architecture
+            assert start.training.finish.steps == 0
+            kinds = set(start.training.mix)
+            assert kinds & {"space", "t2", "t1", "vertebrae"} == set()  # no held-out patient may be in it
+
+
+def test_missing_folds_are_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(
+        folds, "train", lambda config, *, output, resume, fold=None: asked.append((output.name, fold))
+    )
+    monkeypatch.setattr(folds, "is_finished", lambda model: model.name == "fold1")
+    (tmp_path / "run.yaml").write_text("training: {start: somewhere/pretrain}")
+    finalist = Finalist("ours", tmp_path / "run.yaml", tmp_path / "start.yaml")
+    assert train_folds(finalist, tmp_path) == tmp_path / "ours"
+    assert asked == [("pretrain", None), ("fold0", 0), ("fold2", 2), ("fold3", 3), ("fold4", 4)]
+    (tmp_path / "run.yaml").write_text("training: {}")
+    with pytest.raises(ConfigError, match=r"run.yaml: expected training.start"):
+        train_folds(finalist, tmp_path)
+    (tmp_path / "table.yaml").write_text("ours: {start: a.yaml}")
+    with pytest.raises(ConfigError, match="ours: expected run"):
+        load_finalists(tmp_path / "table.yaml")
+
+
+def test_without_data_only_phantoms_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPINESCRIBE_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr(commands, "OUT", tmp_path)
+    monkeypatch.setattr(commands, "score_phantoms", lambda model, patients: SCORED)
+    commands.main(["bench"])
+    told = capsys.readouterr().out
+    assert "No real data at" in told
+    assert FOREGROUND in told
+    for words in (["score"], ["screen"], ["folds", "ours"], ["render"]):
+        with pytest.raises((ConfigError, WeightsError)):
+            commands.main(words)
