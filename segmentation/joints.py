@@ -108,6 +108,11 @@ def outline_pelvis(
     classes = _without_crumbs(classes)
     refuse_no_pelvis(classes, series)
     labels, zones, fused = _tell_sides(classes, affine, midline_mm)
+    if not any(zone.any() for zone in zones.values()):
+        raise NotEligibleError(
+            "no sacroiliac joints were found: no joint space is seen, and no ilium lies beside the sacrum",
+            code="no_sacroiliac_joints_found",
+        )
     return Pelvis(series, labels, zones, fused, tokens, names, certainty, network.checksum)
 
 

@@ -211,6 +211,7 @@ def test_a_joint_without_a_space_is_doubted_and_still_has_a_region() -> None:
     ("change", "code", "words"),
     [
         ("no pelvis", "no_sacroiliac_joints_found", f"at least {LEAST_SACRUM_CM2:g} and 6 cm2 are needed"),
+        ("no joints", "no_sacroiliac_joints_found", "no joint space is seen, and no ilium lies beside"),
         ("no position", "no_position", "which joint is the patient's left one"),
         ("no coronal", "no_coronal_series", "no coronal series was found"),
     ],
@@ -221,12 +222,21 @@ def test_what_shows_no_joints_is_refused(change: str, code: str, words: str) -> 
     volume = series.volume
     changed = {
         "no pelvis": replace(series, volume=replace(volume, array=np.zeros_like(volume.array))),
+        "no joints": replace(series, volume=replace(volume, array=_apart(volume.array))),
         "no position": replace(series, volume=replace(volume, affine=None)),
         "no coronal": replace(series, plane=Plane.AXIAL),
     }[change]
     with pytest.raises(NotEligibleError, match=words) as caught:
         read(with_series(study, changed))
     assert caught.value.code == code
+
+
+def _apart(array: np.ndarray) -> np.ndarray:
+    """A pelvis whose ilia lie at the edges of the picture, far from the sacrum, and no joints."""
+    apart = np.where(array == 50, array, 0)
+    apart[:25] = 52
+    apart[-25:] = 51
+    return apart
 
 
 def test_weights_that_do_not_know_a_structure_never_show_it() -> None:
