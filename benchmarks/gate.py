@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from anatomy import load_protocol
-from benchmarks.levels import single_slice
+from benchmarks.levels.score import single_slice
 from runtime.errors import NotEligibleError
 from runtime.paths import configs_dir
 from runtime.settings import load_settings

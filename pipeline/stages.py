@@ -44,11 +44,13 @@ class SegmentsStudy(Protocol):
         checksum: Of the network's weights.
         gate_checksum: Of the weights that tell a sagittal spine from other pictures; None when there are none.
         axial_checksum: Of the weights that outline axial slices; None when there are none.
+        naming_checksum: Of the weights that look for the lumbosacral junction; None when there are none.
     """
 
     checksum: str
     gate_checksum: str | None
     axial_checksum: str | None
+    naming_checksum: str | None
 
     def segment_study(
         self,
@@ -147,6 +149,7 @@ class Models:
         sums = {
             "segmentation": self.segmenter.checksum,
             "segmentation-axial": self.segmenter.axial_checksum,
+            "level-naming": self.segmenter.naming_checksum,
             "grading": self.grader.checksum,
             "spine-likeness": self.segmenter.gate_checksum,
             "vlm": None if self.drafter is None else self.drafter.checksum,

@@ -9,13 +9,13 @@ import re
 import numpy as np
 
 from segmentation.chain import DiscChain
-from segmentation.evidence import expected_step, map_evidence
+from segmentation.end_evidence import TALL, UPPERMOST
+from segmentation.evidence import MAP_WEIGHT, map_evidence, sure_from
+from segmentation.naming import NamingTables
 from segmentation.solver import Solution
-from segmentation.view import LUMBOSACRAL, View
+from segmentation.view import LUMBOSACRAL, MAP_SEEN, View
 
 TRANSITIONAL = "possible transitional anatomy"
-SURE = 0.8
-"""A name less probable than this is doubtful."""
 IRREGULAR = (0.6, 1.55)
 """A step outside these shares of its usual length is irregular: the shortest step between two expert discs of the
 30 SPIDER SPACE patients is 0.65 of its usual one (a collapsed vertebra); a missing disc makes it about 2."""
@@ -31,7 +31,13 @@ _FULL_SIZE = 0.8
 
 
 def find_doubts(
-    chain: DiscChain, solution: Solution, view: View, names: tuple[str, ...], *, is_anchored: bool
+    chain: DiscChain,
+    solution: Solution,
+    view: View,
+    names: tuple[str, ...],
+    tables: NamingTables,
+    *,
+    is_anchored: bool,
 ) -> tuple[str | None, ...]:
     """Return the doubt of each disc of a chain, None where its name is sure.
 
@@ -40,10 +46,11 @@ def find_doubts(
         solution: Their names.
         view: Their surroundings.
         names: Names of the states between above and below.
+        tables: Usual steps, and the probability from which a name is sure.
         is_anchored: True when a person named one disc: then only irregular steps raise doubt.
     """
     doubts: list[list[str]] = [[] for _ in chain.discs]
-    for index, reason in _irregular_steps(chain, solution, names):
+    for index, reason in _irregular_steps(chain, solution, names, tables):
         for disc in _concerned(index, solution, view, names, anchored=is_anchored):
             doubts[disc].append(reason)
     if not is_anchored:
@@ -54,9 +61,9 @@ def find_doubts(
         for disc, claimed in _other_claims(solution, view, names):
             doubts[disc].append(f"its level map answers for {claimed}")
         reason = _numbering_reason(solution, view, names)
-        has_landmark = view.has_landmark or view.ends_in_sacrum
+        has_landmark = view.has_landmark or _ends_at_landmark(view, names)
         for disc, state in enumerate(solution.path):
-            if not has_landmark or solution.marginals[disc, state] < SURE:
+            if not has_landmark or solution.marginals[disc, state] < sure_from(view, tables):
                 doubts[disc].append(reason)
     return tuple("; ".join(dict.fromkeys(items)) or None for items in doubts)
 
@@ -71,10 +78,12 @@ def missing_levels(reason: str) -> set[str]:
     return set(re.findall(r"[A-Z]\d+-[A-Z]\d+", reason)) if reason.startswith("no disc found at") else set()
 
 
-def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[tuple[int, str]]:
+def _irregular_steps(
+    chain: DiscChain, solution: Solution, names: tuple[str, ...], tables: NamingTables
+) -> list[tuple[int, str]]:
     """Return (index of the upper disc, reason) of every skipped level and every irregular step."""
     found = []
-    shares = _step_shares(chain, solution, names)
+    shares = _step_shares(chain, solution, names, tables)
     for index in range(len(chain.steps)):
         upper, lower = (state_name(int(state), names) for state in solution.path[index : index + 2])
         if upper is None or lower is None:
@@ -91,12 +100,14 @@ def _irregular_steps(chain: DiscChain, solution: Solution, names: tuple[str, ...
     return found
 
 
-def _step_shares(chain: DiscChain, solution: Solution, names: tuple[str, ...]) -> list[float]:
+def _step_shares(
+    chain: DiscChain, solution: Solution, names: tuple[str, ...], tables: NamingTables
+) -> list[float]:
     """Return every step over its usual length; 1 where a disc has no name."""
     shares = []
     for length, upper, lower in zip(chain.steps, solution.path[:-1], solution.path[1:], strict=True):
         is_named = 1 <= upper < lower <= len(names)
-        usual = expected_step(int(upper) - 1, int(lower) - 1, names) if is_named else length / chain.pitch
+        usual = tables.distance(int(upper) - 1, int(lower) - 1, names) if is_named else length / chain.pitch
         shares.append(length / chain.pitch / usual)
     return shares
 
@@ -127,9 +138,16 @@ def _whole_chain_reason(chain: DiscChain, solution: Solution, view: View, names:
     if last is None:
         usual = float(np.median([disc.length for disc in chain.discs]))
         return TRANSITIONAL if chain.discs[-1].length >= _FULL_SIZE * usual else None
+    if last != LUMBOSACRAL and _meets_sacrum(view):
+        return TRANSITIONAL
     if last != LUMBOSACRAL:
         return f"no disc found at {LUMBOSACRAL} below the lowest one"
     return TRANSITIONAL if _dispute(solution, view, names) > _DISPUTED else None
+
+
+def _meets_sacrum(view: View) -> bool:
+    """Return True when nothing below the lowest disc speaks for one more: the sacrum stands there."""
+    return view.ends_in_sacrum and view.faint_below is None and view.response_below < MAP_SEEN
 
 
 def _other_claims(solution: Solution, view: View, names: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -148,22 +166,33 @@ def _other_claims(solution: Solution, view: View, names: tuple[str, ...]) -> lis
 
 def _dispute(solution: Solution, view: View, names: tuple[str, ...]) -> float:
     """Return by how much (log-likelihood) the level maps alone prefer all names one level higher or lower."""
-    maps = map_evidence(view, names)
+    maps = MAP_WEIGHT * map_evidence(view, names)
     discs = np.arange(len(solution.path))
     given = maps[discs, solution.path].sum()
     shifted = [maps[discs, np.clip(solution.path + shift, 0, len(names) + 1)].sum() - given for shift in (-1, 1)]
     return float(max(shifted))
 
 
+def _ends_at_landmark(view: View, names: tuple[str, ...]) -> bool:
+    """Return True when the chain's end tells the number: the sacrum below it, or C2 with its dens above it."""
+    if names[-1] == LUMBOSACRAL:
+        return view.ends_in_sacrum
+    return names[0] == UPPERMOST and view.tall_above is not None and view.tall_above >= TALL
+
+
 def _numbering_reason(solution: Solution, view: View, names: tuple[str, ...]) -> str:
     """Return why a numbering is not sure."""
-    if not view.has_landmark and not view.is_complete:
-        return "no landmark in view: the chain is cut at the lower image border"
-    if not view.has_landmark:
+    is_lumbar = names[-1] == LUMBOSACRAL
+    if not view.has_landmark and not _ends_at_landmark(view, names):
+        if not is_lumbar:
+            return "no landmark in view: no level map answers, and C2 with its dens is not seen"
+        if not view.is_complete:
+            return "no landmark in view: the chain is cut at the lower image border"
         return "no landmark in view: no level map answers"
-    if not view.is_complete and int(solution.path[-1]) < len(names):
+    if is_lumbar and not view.is_complete and int(solution.path[-1]) < len(names):
         return "the chain of discs is cut at the lower image border"
+    beyond = "in the sacrum" if is_lumbar else f"below {names[-1]}"
     last = state_name(int(solution.path[-1]), names)
     other = None if solution.runner_up is None else state_name(int(solution.runner_up[-1]), names)
-    choices = f"{last or 'in the sacrum'} or {other or 'in the sacrum'}"
+    choices = f"{last or beyond} or {other or beyond}"
     return f"two numberings are almost equally likely (lowest disc {choices})"

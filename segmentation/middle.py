@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Protocol
-from imaging.types import Series
+from imaging.types import Sequence, Series
 from segmentation.chain import DiscChain
 from segmentation.classes import VERTEBRA, SliceClasses, classify, kinds_of
 from segmentation.frame import SliceFrame
 from segmentation.gate import refuse_no_spine
 from segmentation.instances import chain_discs
 from segmentation.levels import Anchor, NamedChain, NamedDisc, locate_levels
+from segmentation.naming import LevelNaming, shipped_tables
 from segmentation.types import Level, SliceMaps
-from segmentation.view import look_around
+from segmentation.view import LUMBOSACRAL, look_around
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ def read_middle(
     *,
     anchor: Anchor | None = None,
     is_forced: bool = False,
+    naming: LevelNaming | None = None,
+    sequence: Sequence = Sequence.UNKNOWN,
 ) -> MiddleSlice:
     """Find and name the discs of one slice.
 
@@ -56,6 +59,8 @@ def read_middle(
         frame: The slice's plane.
         anchor: One confirmed level.
         is_forced: A person says that it is a spine; see ``refuse_no_spine``.
+        naming: What levels are named by; None takes the shipped tables and looks at no junction.
+        sequence: Of the series: grey values are looked at on T2 only.
 
     Raises:
         NotEligibleError: With code ``no_spine_found``.
@@ -64,8 +69,10 @@ def read_middle(
     classes = classify(maps.structures, maps.probabilities[0], kinds_of(protocol))
     chain = chain_discs(classes, frame)
     refuse_no_spine(chain, protocol.min_levels, is_forced=is_forced)
-    view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps)
-    named = locate_levels(chain, view, maps, protocol.named_levels, frame, anchor=anchor)
+    naming = naming or LevelNaming(shipped_tables())
+    head = naming.head_for(sequence, maps) if LUMBOSACRAL in protocol.named_levels else None
+    view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps, image=image, head=head)
+    named = locate_levels(chain, view, maps, protocol.named_levels, frame, anchor=anchor, tables=naming.tables)
     return MiddleSlice(slice_index, classes, chain, named, frame)
 
 

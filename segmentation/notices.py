@@ -2,11 +2,17 @@
 
 from anatomy import Protocol
 from imaging.types import Series
-from segmentation.levels import NamedChain
+from segmentation.doubts import TRANSITIONAL
+from segmentation.named import NamedChain
 from segmentation.sagittal import Located
 from segmentation.scan import SeriesScan
 
 ANCHORED = "Levels are numbered from one level that a person confirmed."
+MAY_BE_TRANSITIONAL = (
+    "Possible transitional lumbosacral anatomy: every level name may be off by one. "
+    "Compare with earlier images or count from above, and confirm one level."
+)
+IN_DOUBT = "The numbering of the levels is in doubt: confirm one level before it is relied on."
 
 
 def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: NamedChain) -> tuple[str, ...]:
@@ -18,9 +24,7 @@ def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: 
         scan: Its slices.
         named: Its levels.
     """
-    notices = []
-    if named.is_anchored:
-        notices.append(ANCHORED)
+    notices = list(numbering_notices(named))
     if named.left_out:
         notices.append(f"{_count(named.left_out, 'disc')} outside {_range(protocol)} left without a name.")
     if primary.volume.spacing is None:
@@ -33,6 +37,16 @@ def study_notices(protocol: Protocol, primary: Series, scan: SeriesScan, named: 
             "the others take the nearest outline."
         )
     return tuple(notices)
+
+
+def numbering_notices(named: NamedChain) -> tuple[str, ...]:
+    """Return what to know about the numbering of the levels: confirmed, transitional, or in doubt as a whole."""
+    if named.is_anchored:
+        return (ANCHORED,)
+    doubts = [disc.doubt for disc in named.discs]
+    if any(doubt is not None and TRANSITIONAL in doubt for doubt in doubts):
+        return (MAY_BE_TRANSITIONAL,)
+    return (IN_DOUBT,) if doubts and all(doubt is not None for doubt in doubts) else ()
 
 
 def axial_notices(

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.chain import DiscChain
-from segmentation.evidence import usual_lengths
 from segmentation.frame import Points, SliceFrame
+from segmentation.naming import shipped_tables
 from segmentation.peaks import Peak, peak_near
 from segmentation.profiles import run_along
 from segmentation.shapes import DiscShape
@@ -73,7 +73,7 @@ def posterior_margin(disc: DiscShape, name: str, margins: Margins) -> Points:
             return fused
         if peak.value >= _CLEAR:
             return peak.point
-    usual = margins.length * usual_lengths().get(name, 1.0)
+    usual = margins.length * shipped_tables().lengths.get(name, 1.0)
     if disc.length >= _SHORT * usual or disc.touches_border:
         return disc.posterior
     reach = usual - disc.length + 0.3 * margins.pitch

@@ -22,6 +22,7 @@ from segmentation.instances import planes_of
 from segmentation.levels import Anchor
 from segmentation.likeness import SpineLikeness, refuse_unlike
 from segmentation.middle import MiddleSlice, read_middle, to_levels
+from segmentation.naming import LevelNaming
 from segmentation.regions import build_regions
 from segmentation.scan import SeriesScan, SliceNetwork, all_slices, scan_series, segment_some
 from segmentation.spread import spread_labels
@@ -59,10 +60,18 @@ class SagittalReader:
         network: What turns slices into maps.
         protocol: Reading plan.
         likeness: Refuses slices that are no sagittal spine; None leaves that to the rules on the chain.
+        naming: What levels are named by; None takes the shipped tables alone.
     """
 
-    def __init__(self, network: SliceNetwork, protocol: Protocol, likeness: SpineLikeness | None) -> None:
+    def __init__(
+        self,
+        network: SliceNetwork,
+        protocol: Protocol,
+        likeness: SpineLikeness | None,
+        naming: LevelNaming | None = None,
+    ) -> None:
         self._network, self._protocol, self._likeness = network, protocol, likeness
+        self._naming = naming
         self._kinds: Iterable[Structure] = kinds_of(protocol)
 
     def read(self, primary: Series, *, anchor: Anchor | None = None, is_forced: bool = False) -> ReadSeries:
@@ -151,6 +160,8 @@ class SagittalReader:
             SliceFrame.of(series.volume.spacing),
             anchor=anchor,
             is_forced=is_forced,
+            naming=self._naming,
+            sequence=series.sequence,
         )
         return ReadSeries(scan, middle, ood)
 

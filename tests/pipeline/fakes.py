@@ -12,6 +12,7 @@ import numpy as np
 import anatomy
 from anatomy import Condition, disc_label, vertebra_label
 from grading.types import Burden, BurdenTerm, Evidence, Findings, Grade, GradeStatus
+from imaging.label_import import ImportedLabels
 from imaging.types import (
     Eligibility,
     GateFinding,
@@ -235,6 +236,7 @@ class FakeSegmenter:
     checksum = "segmenter-sum"
     gate_checksum: str | None = None
     axial_checksum: str | None = None
+    naming_checksum: str | None = None
 
     def __init__(self) -> None:
         self.anchors: list[object] = []
@@ -255,6 +257,11 @@ class FakeSegmenter:
         refusal = GateFinding("no_spine_found", "no spine was found in the picture", "S1")
         ood = OutOfDistribution(score=-3.0, p_value=0.01, threshold=0.02)
         return replace(fake_segmented(study), refusals=(refusal,), ood=ood)
+
+    def segment_imported(
+        self, study: Study, protocol: anatomy.Protocol, imported: ImportedLabels, *, is_forced: bool = False
+    ) -> SegmentedStudy:
+        return replace(fake_segmented(study), notices=imported.notices())
 
     def explain(self, study: Study, segmented: SegmentedStudy) -> Explanation:
         columns, rows, _ = study.series[0].volume.shape

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from anatomy import DISC_LEVELS
 from imaging.types import Plane, Sequence, Series, SourceKind, Spacing, Study, Volume
-from segmentation.evidence import usual_lengths, usual_step
+from segmentation.naming import shipped_tables
 from segmentation.types import SliceMaps
 
 MAP_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
@@ -67,13 +67,13 @@ class DrawnSpine:
         found = {self.levels[-1]: place}
         for upper, lower in reversed(list(pairwise(self.levels))):
             way = self.normal(upper) + self.normal(lower)
-            step = self.pitch * usual_step(upper, lower).step
+            step = self.pitch * shipped_tables().step(upper, lower).step
             place = place - step * way / np.linalg.norm(way)
             found[upper] = place
         return {level: found[level] for level in self.levels}
 
     def length(self, level: str) -> float:
-        return self.disc_length * (usual_lengths()[level] if self.has_usual_lengths else 1.0)
+        return self.disc_length * (shipped_tables().lengths[level] if self.has_usual_lengths else 1.0)
 
     def posterior(self, level: str) -> NDArray[np.float64]:
         return self.centres()[level] + self.axis(level) * self.length(level) / 2

@@ -13,12 +13,12 @@ from anatomy import DISC_LEVELS, load_protocol
 from imaging.types import Spacing
 from runtime.errors import ConfigError, NotEligibleError
 from segmentation.chain import DiscChain
-from segmentation.evidence import usual_step, usual_steps
 from segmentation.frame import SliceFrame
 from segmentation.gate import SIGNS, missing_of_spine
 from segmentation.instances import DISC
 from segmentation.levels import Anchor, NamedChain
 from segmentation.middle import MiddleSlice, content_box, read_middle
+from segmentation.naming import shipped_tables
 from segmentation.shapes import DiscShape
 from segmentation.solver import solve
 from tests.segmentation.drawn_spine import MAP_LEVELS, DrawnSpine, picture_of
@@ -241,8 +241,8 @@ def test_the_solver_says_when_nothing_fits() -> None:
 
 
 def test_the_step_table_covers_every_neighbouring_pair_of_the_lumbar_protocol() -> None:
-    assert set(usual_steps()) == set(pairwise(NAMES))
-    assert usual_step("C3-C4", "C4-C5").step == 1.0
+    assert set(shipped_tables().steps) == set(pairwise(NAMES))
+    assert shipped_tables().step("C3-C4", "C4-C5").step == 1.0
 
 
 def test_empty_margins_do_not_count_as_view() -> None:

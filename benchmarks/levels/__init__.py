@@ -1,0 +1,1 @@
+"""How well levels are named and placed; see ``__main__``."""
