@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from segmentation.backbones import ConvolutionPair
 from segmentation.model import STRIDE, Decoder, Encoder, NetworkOutput, ResidualBlock
 
 _LEVEL_BIAS = -4.0  # a level map is nearly everywhere near zero
@@ -111,26 +112,6 @@ class UNet(nn.Module):
         fine, middle, *_ = self.decoder([*features[:-1], self.bottom(features[-1])])
         masks = functional.pixel_shuffle(self.to_masks(fine), 2)
         return _output(images, prompts, masks, self.to_levels(middle))
-
-
-class ConvolutionPair(nn.Module):
-    """Two 3x3 convolutions, each with group norm and ReLU."""
-
-    def __init__(self, before: int, after: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1, bias=False),
-            nn.GroupNorm(8, after),
-            nn.ReLU(),
-            nn.Conv2d(after, after, 3, padding=1, bias=False),
-            nn.GroupNorm(8, after),
-            nn.ReLU(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``after`` channels at the same size."""
-        result: Tensor = self.layers(x)
-        return result
 
 
 class ClassicalUNet(nn.Module):

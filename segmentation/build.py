@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segmentation.backbones import JoinedDecoder, PooledEncoder
 from segmentation.baselines import ClassicalUNet, GatedDecoder, UNet
 from segmentation.config import NetworkConfig
 from segmentation.model import Decoder, Encoder, PromptSegmenter
@@ -28,9 +29,10 @@ def _build_baseline(config: NetworkConfig) -> UNet | ClassicalUNet:
 
 
 def _build_prompted(config: NetworkConfig) -> PromptSegmenter:
+    is_pooled = len(config.widths) == 5  # strides 1 to 16
     return PromptSegmenter(
-        Encoder(config.widths, config.slices),
-        Decoder(config.widths),
+        PooledEncoder(config.widths, config.slices) if is_pooled else Encoder(config.widths, config.slices),
+        JoinedDecoder(config.widths) if is_pooled else Decoder(config.widths),
         widths=config.widths,
         structures=len(config.structures),
         levels=len(config.levels),
@@ -39,6 +41,7 @@ def _build_prompted(config: NetworkConfig) -> PromptSegmenter:
         mask_dim=config.mask_dim,
         level_dim=config.level_dim,
         use_cross_attention=config.use_cross_attention,
+        look_dropout=config.look_dropout,
     )
 
 
@@ -80,4 +83,6 @@ def build_prompts(config: NetworkConfig) -> Prompts:
     if config.text_source:
         tower = load_hub_tower(config.text_source, config.token_dim)
         return HubPrompts(tower.encode(config.phrases), config.token_dim)
-    return TextPrompts(build_text_tower(config), tokenize(config.phrases, config.context_length))
+    return TextPrompts(
+        build_text_tower(config), tokenize(config.phrases, config.context_length, config.vocabulary)
+    )

@@ -28,7 +28,8 @@ class NetworkConfig:
     context_slices: int = 0
     """Neighbouring slices on each side that enter with a slice (2.5-D); 0 reads every slice alone."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Channels at strides 2, 4, 8 and 16; the last is the patch grid."""
+    """Channels at strides 2, 4, 8 and 16, the last being the patch grid; with five numbers at strides 1 to 16, of
+    the textbook U-Net's encoder and decoder (``segmentation.backbones``)."""
     token_dim: int = 128
     """Width of the patch tokens and of the prompt embeddings."""
     heads: int = 8
@@ -39,6 +40,11 @@ class NetworkConfig:
     """Width of a pixel embedding at stride 4, where level maps are made."""
     use_cross_attention: bool = True
     """False builds the baseline: learned prompt embeddings that never look at the image."""
+    look_dropout: float = 0.0
+    """Chance that an image is asked by its prompts as they come, in training; above 0 what they saw enters through
+    a gate. 0 asks by what they saw alone."""
+    vocabulary: str = "vocabulary.txt"
+    """The words of our own text tower, a file beside ``text_tower.py``."""
     text_source: str = ""
     """A text tower from outside: a folder, or ``hf-hub:`` and a hub id (``segmentation.text_hub``); empty takes
     our own."""
@@ -69,8 +75,10 @@ class NetworkConfig:
         known = {structure.value for structure in Structure}
         if unknown := [name for name in self.structures if name not in known]:
             raise ConfigError(f"structures: expected names of anatomy.Structure, got {unknown!r}")
-        if len(self.widths) != 4:
-            raise ConfigError(f"widths: expected 4 numbers (strides 2, 4, 8, 16), got {self.widths!r}")
+        if len(self.widths) not in (4, 5):
+            raise ConfigError(
+                f"widths: expected 4 numbers (strides 2, 4, 8, 16) or 5 (strides 1 to 16), got {self.widths!r}"
+            )
         views = (self.view_sides_px, self.view_gammas, self.view_flips)
         if not self.view_sides_px or len({len(values) for values in views}) != 1:
             raise ConfigError(

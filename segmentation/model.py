@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segmentation.attention import PatchMixer, SpatialPatchCrossAttention, position_code
+from segmentation.backbones import JoinedDecoder, PooledEncoder
 
 STRIDE = 16
 """Input height and width are multiples of this."""
+_FIRST_GATE = 0.1
 LEVEL_STRIDE = 4
 """Network input pixels per pixel of a level map."""
 
@@ -104,8 +106,8 @@ class PromptSegmenter(nn.Module):
     """Encoder, Spatial Patch Cross-Attention, decoder, and dot products of prompts with pixels.
 
     Args:
-        encoder: Features at strides 2 to 16.
-        decoder: Features back to stride 2.
+        encoder: Features at strides 2 (or 1) to 16.
+        decoder: Features back to stride 2 (or 1).
         widths: Channels of both.
         structures: S, the number of structure prompts.
         levels: L, the number of level prompts.
@@ -114,12 +116,14 @@ class PromptSegmenter(nn.Module):
         mask_dim: Width of a pixel embedding for masks.
         level_dim: Width of a pixel embedding for level maps.
         use_cross_attention: False leaves prompts as they come (the baseline).
+        look_dropout: Chance, in training, that the masks of an image are asked for by the prompts as they come.
+            Above 0 what the prompts saw also enters the questions through a learnt gate that begins small.
     """
 
     def __init__(
         self,
-        encoder: Encoder,
-        decoder: Decoder,
+        encoder: Encoder | PooledEncoder,
+        decoder: Decoder | JoinedDecoder,
         *,
         widths: tuple[int, ...],
         structures: int,
@@ -129,6 +133,7 @@ class PromptSegmenter(nn.Module):
         mask_dim: int,
         level_dim: int,
         use_cross_attention: bool = True,
+        look_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.structures, self.levels = structures, levels
@@ -137,8 +142,11 @@ class PromptSegmenter(nn.Module):
         self.from_tokens = nn.Linear(token_dim, widths[-1])
         self.mixer = PatchMixer(token_dim, heads)
         self.cross_attention = SpatialPatchCrossAttention(token_dim, heads) if use_cross_attention else None
-        self.pixel_embedding = nn.Conv2d(widths[0], 4 * mask_dim, 1)
-        self.level_embedding = nn.Conv2d(widths[1], level_dim, 1)
+        self.shuffle = 2 if len(widths) == 4 else 1  # from the finest features to the input's pixels
+        self.look_dropout = look_dropout
+        self.look_gate = nn.Parameter(torch.full((token_dim,), _FIRST_GATE)) if look_dropout else None
+        self.pixel_embedding = nn.Conv2d(widths[0], self.shuffle**2 * mask_dim, 1)
+        self.level_embedding = nn.Conv2d(widths[-3], level_dim, 1)
         self.mask_query = _query(token_dim, mask_dim)
         self.level_query = _query(token_dim, level_dim)
         with torch.no_grad():  # dot products of two small vectors learn slowly at first: begin with larger ones
@@ -160,29 +168,45 @@ class PromptSegmenter(nn.Module):
         code = position_code(rows, columns, prompts.shape[-1]).to(images)
         tokens = self.mixer(self.to_tokens(features[-1].flatten(2).transpose(1, 2)), code)
         grid = self.from_tokens(tokens).transpose(1, 2).reshape(features[-1].shape)
-        fine, middle, *_ = self.decoder([*features[:-1], features[-1] + grid])
-        attended, maps = self._attend(prompts.expand(len(images), -1, -1), tokens, code)
+        decoded = self.decoder([*features[:-1], features[-1] + grid])
+        fine, middle = decoded[0], decoded[-2]  # the finest, and stride 4
+        asked = prompts.expand(len(images), -1, -1)
+        attended, maps = self._attend(asked, tokens, code)
+        asking = self._gated(asked, attended)
         return NetworkOutput(
-            mask_logits=self._masks(self.mask_query(attended[:, :split]), fine),
-            level_logits=_dot(self.level_query(attended[:, split:]), self.level_embedding(middle)),
+            mask_logits=self._masks(self.mask_query(asking[:, :split]), fine),
+            level_logits=_dot(self.level_query(asking[:, split:]), self.level_embedding(middle)),
             prompt_tokens=attended,
             attention=maps.reshape(*maps.shape[:2], rows, columns),
         )
 
     def _masks(self, queries: Tensor, fine: Tensor) -> Tensor:
-        """Dot (B, S, E + 1) queries with the pixel embeddings of (B, C, h, w) features: (B, S, 2h, 2w) logits.
+        """Dot (B, S, E + 1) queries with the pixel embeddings of (B, C, h, w) features: (B, S, H, W) logits.
 
         Each query is taken through the embedding's weights first: the embeddings, many more numbers than the
         logits, are never written out.
         """
         size = queries.shape[-1] - 1
-        weight = self.pixel_embedding.weight.reshape(size, 4, -1)  # E, the 4 pixels of a feature pixel, C
+        weight = self.pixel_embedding.weight.reshape(size, self.shuffle**2, -1)  # E, pixels of a feature pixel, C
         assert self.pixel_embedding.bias is not None
-        bias = self.pixel_embedding.bias.reshape(size, 4)
+        bias = self.pixel_embedding.bias.reshape(size, self.shuffle**2)
         kernel = torch.einsum("bse,eqc->bsqc", queries[..., :-1], weight).flatten(1, 2)
         offset = (queries[..., :-1] @ bias + queries[..., -1:]).flatten(1, 2)
         logits = torch.baddbmm(offset[..., None], kernel, fine.flatten(2))
-        return functional.pixel_shuffle(logits.reshape(*logits.shape[:2], *fine.shape[-2:]), 2)
+        return functional.pixel_shuffle(logits.reshape(*logits.shape[:2], *fine.shape[-2:]), self.shuffle)
+
+    def _gated(self, prompts: Tensor, attended: Tensor) -> Tensor:
+        """Return what asks for masks, (B, P, D): prompts that are moved by what they saw, gently.
+
+        A question is one vector for the whole image. Where it depends on the image freely, a picture of unusual
+        extent can switch a whole structure off (docs/lab-log.md); so the prompts alone must do in some steps.
+        """
+        if self.look_gate is None:
+            return attended
+        seen = self.look_gate * (attended - prompts)
+        if self.training:
+            seen = seen * (torch.rand(len(seen), 1, 1, device=seen.device) >= self.look_dropout)
+        return prompts + seen
 
     def _attend(self, prompts: Tensor, tokens: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         if self.cross_attention is None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imaging.types import Spacing
 
 _NETWORK, _PROMPTS, _EMBEDDINGS = "network.", "prompts.", "prompt_embeddings"
+_FIRST_VOCABULARY = "vocabulary_1.txt"  # of weights whose configuration names none
 _GROUP = 4  # slices a forward pass: bounds memory
 
 
@@ -40,13 +41,15 @@ class _Looks:
         masks: (N, S, H, W) probabilities on the original grid.
         levels: (N, L, h, w) on the first view's level grid.
         tokens: (N, P, D) of the first view.
-        attention: (N, P, H, W) of the first view, on the original grid.
+        attention: (N, P, h, w) of the first view, on its patch grid.
+        grid: (rows, columns) of the first view.
     """
 
     masks: Tensor
     levels: Tensor
     tokens: Tensor
     attention: Tensor
+    grid: tuple[int, int]
 
 
 class SliceSegmenter:
@@ -92,7 +95,7 @@ class SliceSegmenter:
             WeightsError: If the folder is missing, differs from its checksums or does not fit its configuration.
         """
         folder = open_weights(name, weights_root or load_settings().weights_dir)
-        config = network_config(folder.config["network"])
+        config = network_config({"vocabulary": _FIRST_VOCABULARY} | folder.config["network"])
         file = folder.path / "model.safetensors"
         state = load_file(file)
         network = build_network(config)
@@ -149,7 +152,8 @@ class SliceSegmenter:
     ) -> NDArray[np.float32]:
         """Return where each prompt looked, (N, P, H, W) on the original grid; each map's largest value is 1."""
         groups = self._look_at_all(images, spacing, self.embeddings, len(self.config.structures), neighbours)
-        maps = _join([looks.attention for looks in groups])
+        size = (images.shape[1], images.shape[2])
+        maps = _join([_to_size(looks.attention, looks.grid, STRIDE, size) for looks in groups])
         return np.asarray(maps / np.maximum(maps.max((2, 3), keepdims=True), 1e-12), dtype=np.float32)
 
     def segment_phrases(
@@ -163,7 +167,9 @@ class SliceSegmenter:
             WeightsError: If these weights hold no text tower.
         """
         with torch.inference_mode():
-            prompts = self.text_prompts.tower(tokenize(phrases, self.config.context_length).to(self.device))
+            prompts = self.text_prompts.tower(
+                tokenize(phrases, self.config.context_length, self.config.vocabulary).to(self.device)
+            )
         return _join([looks.masks for looks in self._look_at_all(images, spacing, prompts, len(phrases), None)])
 
     @cached_property
@@ -222,7 +228,8 @@ class SliceSegmenter:
     ) -> _Looks:
         """Average all views' logits of a few (N, slices, H, W); tokens and attention are the first view's."""
         size = (images.shape[2], images.shape[3])
-        grey = self._to_grey(images)
+        distinct, places = _distinct(images)
+        grey = self._to_grey(distinct)
         mask_logits: list[Tensor] = []
         level_logits: list[Tensor] = []
         first: NetworkOutput | None = None
@@ -231,7 +238,9 @@ class SliceSegmenter:
         for side, gamma, is_flipped in views:
             grid = self._grid(size, spacing, side)
             output: NetworkOutput = self.network(
-                _flipped(self._prepare(grey, grid, gamma), grid[1], is_flipped), prompts, structures=structures
+                _flipped(self._prepare(grey, grid, gamma)[places], grid[1], is_flipped),
+                prompts,
+                structures=structures,
             )
             if is_flipped:
                 output = _flipped_back(output, grid[1])
@@ -248,7 +257,8 @@ class SliceSegmenter:
             masks=torch.stack(mask_logits).mean(0).sigmoid().cpu(),
             levels=torch.stack(level_logits).mean(0).sigmoid().cpu(),
             tokens=first.prompt_tokens.cpu(),
-            attention=_to_size(first.attention, first_grid, STRIDE, size).cpu(),
+            attention=first.attention.cpu(),
+            grid=first_grid,
         )
 
     def _grid(self, size: tuple[int, int], spacing: Spacing | None, side: int) -> tuple[int, int]:
@@ -256,17 +266,31 @@ class SliceSegmenter:
         row_column = None if spacing is None else (spacing.row_mm, spacing.col_mm)
         return canonical_size(*size, row_column, side, multiple=LEVEL_STRIDE)
 
-    def _to_grey(self, images: NDArray[np.floating]) -> Tensor:
-        """Scale the grey values of each slice of (N, slices, H, W) to 0 to 1."""
+    def _to_grey(self, images: list[NDArray[np.floating]]) -> Tensor:
+        """Scale the grey values of each slice to 0 to 1: (M, 1, H, W)."""
         low, high = self.config.low_percentile, self.config.high_percentile
-        flat = images.reshape(-1, *images.shape[2:])
-        scaled = np.stack([scale_grey(image, low, high) for image in flat])
-        return torch.from_numpy(scaled.reshape(images.shape))
+        return torch.from_numpy(np.stack([scale_grey(image, low, high) for image in images])[:, None])
 
     def _prepare(self, grey: Tensor, grid: tuple[int, int], gamma: float) -> Tensor:
-        """Return network input: resized to ``grid``, padded at the bottom and the right."""
+        """Return (M, h, w) network input: resized to ``grid``, padded at the bottom and the right."""
         curved = grey if gamma == 1.0 else grey**gamma
-        return to_network_range(pad_to_multiple(resize(curved, grid).clamp(0, 1), STRIDE)).to(self.device)
+        return to_network_range(pad_to_multiple(resize(curved, grid).clamp(0, 1), STRIDE))[:, 0].to(self.device)
+
+
+def _distinct(images: NDArray[np.floating]) -> tuple[list[NDArray[np.floating]], Tensor]:
+    """Return the M different slices of (N, slices, H, W), and (N, slices) which of them stands where.
+
+    Neighbouring slices are each other's neighbours: each is scaled and resized once, not three times.
+    """
+    seen: dict[bytes, int] = {}
+    slices: list[NDArray[np.floating]] = []
+    places = np.empty(images.shape[:2], dtype=np.int64)
+    for place in np.ndindex(places.shape):
+        image = images[place]
+        places[place] = seen.setdefault(image.tobytes(), len(slices))
+        if places[place] == len(slices):
+            slices.append(image)
+    return slices, torch.from_numpy(places)
 
 
 def _flipped(images: Tensor, columns: int, is_flipped: bool) -> Tensor:

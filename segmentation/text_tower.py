@@ -28,9 +28,9 @@ PAD, START, UNKNOWN, END = "<pad>", "<start>", "<unknown>", "<end>"
 
 
 @cache
-def vocabulary() -> dict[str, int]:
-    """Return word (lower case) -> token."""
-    words = (Path(__file__).parent / "vocabulary.txt").read_text(encoding="utf-8").split()
+def vocabulary(file: str = "vocabulary.txt") -> dict[str, int]:
+    """Return word (lower case) -> token of a file beside this one; weights know the words of one file only."""
+    words = (Path(__file__).parent / file).read_text(encoding="utf-8").split()
     return {word.lower(): index for index, word in enumerate(words)}
 
 
@@ -40,12 +40,13 @@ def vocabulary_digest() -> str:
     return hashlib.sha256("\n".join(vocabulary()).encode()).hexdigest()
 
 
-def tokenize(phrases: Sequence[str], context_length: int) -> Tensor:
+def tokenize(phrases: Sequence[str], context_length: int, file: str = "vocabulary.txt") -> Tensor:
     """Turn phrases into tokens.
 
     Args:
         phrases: P phrases; letter case does not matter.
         context_length: Tokens per phrase, start and end included.
+        file: Of the vocabulary.
 
     Returns:
         (P, context_length) int64; a word outside the vocabulary becomes ``<unknown>``.
@@ -53,7 +54,7 @@ def tokenize(phrases: Sequence[str], context_length: int) -> Tensor:
     Raises:
         ValueError: If a phrase has too many words.
     """
-    table = vocabulary()
+    table = vocabulary(file)
     rows = []
     for phrase in phrases:
         words = [START, *phrase.lower().split(), END]
@@ -69,14 +70,15 @@ def build_text_tower(config: NetworkConfig) -> nn.Module:
     allow_torchvision_on_cpu()
     from open_clip.transformer import TextTransformer
 
+    words = vocabulary(config.vocabulary)
     tower: nn.Module = TextTransformer(
         context_length=config.context_length,
-        vocab_size=len(vocabulary()),
+        vocab_size=len(words),
         width=config.text_width,
         heads=config.text_heads,
         layers=config.text_layers,
         output_dim=config.token_dim,
-        pad_id=vocabulary()[PAD],
-        eos_id=vocabulary()[END],
+        pad_id=words[PAD],
+        eos_id=words[END],
     )
     return tower

@@ -136,10 +136,41 @@ def test_config_round_trip() -> None:
         ({"heads": "eight"}, "heads: expected int"),
         ({"widths": [8, 16]}, "expected 4 numbers"),
         ({"structures": ["elbow"]}, "anatomy.Structure"),
-        ({"view_sides_px": [448]}, "as many of one"),
+        ({"view_sides_px": [448]}, "as many of each"),
         ({"token_dim": 100}, "multiple of heads"),
     ],
 )
 def test_bad_config_is_refused(values: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         network_config(values)
+
+
+def test_gated_questions_are_the_prompts_own_when_the_look_is_dropped(images: torch.Tensor) -> None:
+    config = NetworkConfig(**{**SMALL.__dict__, "look_dropout": 0.999999})
+    network, prompts = build_network(config).train(), torch.randn(8, 32)
+    shifted = network(images, prompts).mask_logits
+    with torch.no_grad():
+        network.look_gate.zero_()
+    assert torch.allclose(network(images, prompts).mask_logits, shifted)
+    with torch.no_grad():
+        network.look_gate.fill_(1.0)
+    seeing = network.eval()(images, prompts).mask_logits
+    assert not torch.allclose(seeing, shifted)  # outside training every look counts
+
+
+def test_masks_equal_the_dot_products_of_pixel_embeddings(images: torch.Tensor) -> None:
+    network = build_network(SMALL).eval()
+    fine, queries = torch.randn(2, 8, 48, 32), torch.randn(2, 3, SMALL.mask_dim + 1)
+    pixels = torch.nn.functional.pixel_shuffle(network.pixel_embedding(fine), 2)
+    expected = torch.einsum("bse,behw->bshw", queries[..., :-1], pixels) + queries[..., -1][..., None, None]
+    assert torch.allclose(network._masks(queries, fine), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("widths", [(8, 8, 16, 16), (8, 8, 16, 16, 24)])
+@pytest.mark.parametrize("context", [0, 1])
+def test_both_backbones_give_maps_of_the_same_size(widths: tuple[int, ...], context: int) -> None:
+    config = NetworkConfig(**{**SMALL.__dict__, "widths": widths, "context_slices": context})
+    output = build_network(config)(torch.randn(1, config.slices, 64, 48), torch.randn(8, 32))
+    assert output.mask_logits.shape == (1, 3, 64, 48)
+    assert output.level_logits.shape == (1, 5, 16, 12)
+    assert output.attention.shape == (1, 8, 4, 3)
