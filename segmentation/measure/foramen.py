@@ -42,7 +42,10 @@ choice."""
 _WIDEST = 0.75
 _INSIDE = 0.06
 """The free distance may start this far inside the disc's rear end, pitches: its edge is not straight."""
-_HIGHEST = 1.1
+_PAST = 2.0
+"""The free distance holds a point this many pixels behind the disc, or lies nearest to it: chinks between disc and
+body are no foramen. Own choice."""
+_HIGHEST = 0.7
 """A foramen is no wider and reaches no further up or down than this, in pitches; own choice."""
 
 

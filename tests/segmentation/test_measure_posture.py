@@ -35,8 +35,9 @@ def test_vertebral_heights_ratio_and_wedge(wedged: Table) -> None:
     assert value(wedged, "vertebral_wedge_angle", "L3") == pytest.approx(
         -np.degrees(np.arctan(7.0 / 34.0)), abs=1.2
     )
-    assert value(wedged, "vertebral_depth", "L2") == pytest.approx(34.0, abs=0.7)
-    assert value(wedged, "dural_sac_ratio", "L2") == pytest.approx(14.0 / 34.0, abs=0.03)
+    front, back = WEDGED.edges()["L2 lower"]
+    assert value(wedged, "vertebral_depth", "L2") == pytest.approx(np.linalg.norm(front - back), abs=0.7)
+    assert value(wedged, "dural_sac_ratio", "L2") == pytest.approx(14.0 / np.linalg.norm(front - back), abs=0.03)
     assert value(wedged, "vertebral_height_ratio", "L2") == pytest.approx(1.0, abs=0.03)
 
 
@@ -174,13 +175,13 @@ def test_storage_order_changes_no_value_and_lines_stay_in_stored_pixels(wide: Ta
 
 
 def test_the_cord_and_its_compression() -> None:
-    spine = BlockSpine(cord=7.0, canal=13.0, canal_at={"L3-L4": 9.0}, scale=1.0)
+    spine = BlockSpine(cord=6.0, canal=13.0, canal_at={"L3-L4": 11.0})
     table = measured(spine, protocol="cervical")
-    assert value(table, "cord_ap_diameter", "L3-L4") == pytest.approx(7.0, abs=0.75)
-    assert value(table, "canal_ap_diameter", "L3-L4") == pytest.approx(9.0, abs=0.75)
-    assert value(table, "maximum_canal_compromise", "L3-L4") == pytest.approx(1 - 9 / 13, abs=0.06)
+    assert value(table, "cord_ap_diameter", "L3-L4") == pytest.approx(6.0, abs=0.75)
+    assert value(table, "canal_ap_diameter", "L3-L4") == pytest.approx(11.0, abs=0.75)
+    assert value(table, "maximum_canal_compromise", "L3-L4") == pytest.approx(1 - 11 / 13, abs=0.06)
     assert value(table, "maximum_cord_compression", "L3-L4") == pytest.approx(0.0, abs=0.1)
-    assert value(table, "subarachnoid_space", "L1-L2") == pytest.approx(6.0, abs=0.8)
+    assert value(table, "subarachnoid_space", "L1-L2") == pytest.approx(7.0, abs=0.8)
     bare = measured(BlockSpine(), protocol="cervical")
     assert bare["cord_ap_diameter", "L3-L4", None].reason == "the spinal cord is not outlined at this level"
 
@@ -195,7 +196,7 @@ def axial_of(spine: BlockSpine, width: float, slant_deg: float) -> tuple[Series,
     back = np.array([0.0, -np.cos(slant), np.sin(slant)])
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = (-0.5, 0.0, 0.0), 0.5 * back, 4.0 * up
-    affine[:3, 3] = np.array([30.0, 0.0, 90.0]) - 4.0 * 12 * up - 0.5 * 60 * back
+    affine[:3, 3] = np.array([29.75, 0.25, 90.0]) - 4.0 * 12 * up - 0.5 * 60 * back
     i, j, k = np.meshgrid(np.arange(120), np.arange(160), np.arange(25), indexing="ij")
     world = np.einsum("ab,bijk->aijk", affine, np.stack([i, j, k, np.ones_like(i)]).astype(float))
     behind = -spine.depth / 2 - spine.gap
