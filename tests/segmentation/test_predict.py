@@ -112,7 +112,7 @@ def test_views_are_averaged(root: Path, segmenter: SliceSegmenter) -> None:
         single = SliceSegmenter(
             segmenter.network,
             segmenter.embeddings,
-            replace(CONFIG, view_sides_px=(side,), view_gammas=(gamma,)),
+            replace(CONFIG, view_sides_px=(side,), view_gammas=(gamma,), view_flips=(False,)),
         )
         logits.append(logit(single.segment_slices(images, None).probabilities))
     averaged = np.mean(logits, axis=0)
@@ -178,3 +178,44 @@ def test_shipped_weights_load_and_carry_their_text_tower() -> None:
         embeddings = segmenter.text_prompts()
     assert torch.allclose(embeddings, segmenter.embeddings, atol=1e-4)
     assert (segmenter.config.long_side_px, segmenter.config.use_cross_attention) == (512, True)
+
+
+@pytest.fixture(scope="module")
+def with_context(tmp_path_factory: pytest.TempPathFactory) -> SliceSegmenter:
+    root = tmp_path_factory.mktemp("context")
+    save(root / "tiny", replace(CONFIG, context_slices=1))
+    return SliceSegmenter.load(weights_root=root, name="tiny", device="cpu")
+
+
+def test_a_slice_alone_is_its_own_neighbour(with_context: SliceSegmenter) -> None:
+    images = np.random.default_rng(0).random((2, 96, 80))
+    alone = with_context.segment_slices(images, None).probabilities
+    beside_itself = with_context.segment_slices(images, None, np.stack([images, images], 1)).probabilities
+    assert np.array_equal(alone, beside_itself)
+
+
+def test_neighbours_are_seen_and_their_order_matters(with_context: SliceSegmenter) -> None:
+    images, beside = np.random.default_rng(0).random((1, 96, 80)), np.random.default_rng(1).random((1, 2, 96, 80))
+    once = with_context.segment_slices(images, None, beside).probabilities
+    swapped = with_context.segment_slices(images, None, beside[:, ::-1]).probabilities
+    assert not np.allclose(once, with_context.segment_slices(images, None).probabilities)
+    assert not np.allclose(once, swapped)
+
+
+def test_neighbours_of_another_size_are_refused(with_context: SliceSegmenter) -> None:
+    with pytest.raises(ValueError, match="neighbours: expected"):
+        with_context.segment_slices(np.ones((2, 96, 80)), None, np.ones((2, 1, 96, 80)))
+
+
+def test_a_mirrored_view_is_mirrored_back(root: Path, segmenter: SliceSegmenter) -> None:
+    image = np.random.default_rng(0).random((1, 96, 80))
+    plain = SliceSegmenter(
+        segmenter.network,
+        segmenter.embeddings,
+        replace(CONFIG, view_sides_px=(96,), view_gammas=(1.0,), view_flips=(False,)),
+    )
+    mirrored = SliceSegmenter(segmenter.network, segmenter.embeddings, replace(plain.config, view_flips=(True,)))
+    expected = plain.segment_slices(image[..., ::-1].copy(), None)
+    found = mirrored.segment_slices(image, None)
+    assert np.allclose(found.probabilities, expected.probabilities[..., ::-1], atol=1e-5)
+    assert np.allclose(found.level_maps, expected.level_maps[..., ::-1], atol=1e-5)
