@@ -32,10 +32,10 @@ def lowest_evidence(view: View, names: tuple[str, ...], odds: EndOdds) -> FloatA
     ends = np.arange(len(scores)) >= state
     if view.is_complete:
         scores += np.where(ends, np.log(odds.lumbosacral), np.log(1.0 - odds.lumbosacral))
-    if view.vertebra_below is not None:
-        share = view.vertebra_below
-        ending, going_on = next(odd for limit, *odd in odds.vertebra_below if share <= limit)
-        scores += np.where(ends, np.log(ending), np.log(going_on))
+    for share, rows in ((view.vertebra_below, odds.vertebra_below), (view.sacrum_below, odds.sacrum_below)):
+        if share is not None:
+            ending, going_on = next(odd for limit, *odd in rows if share <= limit)
+            scores += np.where(ends, np.log(ending), np.log(going_on))
     if view.has_landmark:
         _add_sign(scores, state, odds.answer_below, is_seen=view.response_below >= MAP_SEEN)
     if view.is_complete:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy import Protocol
+from anatomy import Protocol, Structure
 from imaging.types import Sequence, Series
 from segmentation.chain import DiscChain
-from segmentation.classes import VERTEBRA, SliceClasses, classify, kinds_of
+from segmentation.classes import SACRUM, VERTEBRA, SliceClasses, classify, kinds_of
 from segmentation.frame import SliceFrame
 from segmentation.gate import refuse_no_spine
 from segmentation.instances import chain_discs
@@ -71,9 +71,23 @@ def read_middle(
     refuse_no_spine(chain, protocol.min_levels, is_forced=is_forced)
     naming = naming or LevelNaming(shipped_tables())
     head = naming.head_for(sequence, maps) if LUMBOSACRAL in protocol.named_levels else None
-    view = look_around(chain, content_box(image), classes.classes == VERTEBRA, frame, maps, image=image, head=head)
+    view = look_around(
+        chain,
+        content_box(image),
+        classes.classes == VERTEBRA,
+        frame,
+        maps,
+        sacrum=sacrum_of(classes, maps),
+        image=image,
+        head=head,
+    )
     named = locate_levels(chain, view, maps, protocol.named_levels, frame, anchor=anchor, tables=naming.tables)
     return MiddleSlice(slice_index, classes, chain, named, frame)
+
+
+def sacrum_of(classes: SliceClasses, maps: SliceMaps) -> NDArray[np.bool_] | None:
+    """Return the sacrum's pixels; None when the network knows no sacrum."""
+    return classes.classes == SACRUM if Structure.SACRUM.value in maps.structures else None
 
 
 def content_box(image: NDArray[np.float32]) -> tuple[int, int, int, int]:

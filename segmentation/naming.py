@@ -54,12 +54,14 @@ class EndOdds:
         lumbosacral: Share of complete views whose lowest outlined disc is L5-S1.
         vertebra_below: (share of vertebra below the lowest disc, up to; how often so when that disc is L5-S1; when
             it is a higher one), ascending.
+        sacrum_below: The same of sacrum, where the network knows one.
         answer_below: How often a level map answers one step below the lowest disc: of L5-S1, of a higher one.
         faint_below: How often a faint disc shows there: below L5-S1, below a higher one.
     """
 
     lumbosacral: float
     vertebra_below: tuple[tuple[float, float, float], ...]
+    sacrum_below: tuple[tuple[float, float, float], ...]
     answer_below: tuple[float, float]
     faint_below: tuple[float, float]
 
@@ -130,7 +132,8 @@ def shipped_tables() -> NamingTables:
         lengths={row["level"]: float(row["length"]) for row in _rows("discs.csv")},
         end=EndOdds(
             lumbosacral=float(end["lumbosacral"]),
-            vertebra_below=tuple((float(a), float(b), float(c)) for a, b, c in end["vertebra_below"]),
+            vertebra_below=_rows_of(end["vertebra_below"]),
+            sacrum_below=_rows_of(end["sacrum_below"]),
             answer_below=(float(end["answer_below"][0]), float(end["answer_below"][1])),
             faint_below=(float(end["faint_below"][0]), float(end["faint_below"][1])),
         ),
@@ -165,6 +168,10 @@ def open_naming(*, weights_root: Path | None = None) -> LevelNaming:
     except (KeyError, TypeError) as error:
         raise WeightsError(f"weights {WEIGHTS!r}: model.safetensors holds no heads: {error}") from error
     return LevelNaming(shipped_tables(), heads["t2"], heads["maps_only"], folder.checksum)
+
+
+def _rows_of(rows: list[list[float]]) -> tuple[tuple[float, float, float], ...]:
+    return tuple((float(limit), float(own), float(higher)) for limit, own, higher in rows)
 
 
 def _rows(name: str) -> list[dict[str, str]]:

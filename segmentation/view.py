@@ -49,6 +49,8 @@ class View:
         responses: (n, L) level-map responses at the discs, 0 to 1.
         level_names: Names of the L maps.
         response_below: Strongest answer of any level map about one pitch below the lowest disc.
+        sacrum_below: Share of sacrum right below the lowest disc; None when that lies outside the image or the
+            network knows no sacrum.
         faint_below: A faint disc about one pitch below the lowest disc, or None.
         faint_between: For each step of the chain that is long enough for a missed disc, the faint disc in it.
         junction: (n + 1, 5) log-probabilities of ``junction.OFFSETS`` for each disc and for the place below the
@@ -62,6 +64,7 @@ class View:
     responses: FloatArray
     level_names: tuple[str, ...]
     response_below: float = 0.0
+    sacrum_below: float | None = None
     faint_below: FaintDisc | None = None
     faint_between: Mapping[int, FaintDisc] = field(default_factory=dict)
     junction: FloatArray | None = None
@@ -90,6 +93,7 @@ def look_around(
     frame: SliceFrame,
     maps: SliceMaps,
     *,
+    sacrum: NDArray[np.bool_] | None = None,
     image: NDArray[np.float32] | None = None,
     head: JunctionHead | None = None,
 ) -> View:
@@ -101,6 +105,7 @@ def look_around(
         vertebra: Vertebra pixels, (rows, columns).
         frame: The slice's plane.
         maps: The network's output for this one slice (N = 1).
+        sacrum: Sacrum pixels, same shape; None when the network knows no sacrum.
         image: Grey values, (rows, columns); needed with a head.
         head: Looks at each disc for the lumbosacral junction; None looks not.
     """
@@ -117,6 +122,7 @@ def look_around(
         ).reshape(len(chain.discs), len(maps.level_names)),
         level_names=maps.level_names,
         response_below=_response_below(last, chain.pitch, maps, frame),
+        sacrum_below=None if sacrum is None else _share_inside(sacrum, below, content, frame),
         faint_below=_faint_below(chain, maps, frame),
         faint_between=_faint_between(chain, maps, frame),
         junction=None if head is None or image is None else junction_answers(head, chain, image, maps, frame),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from segmentation.step_evidence import angle_deg, step_evidence
 from segmentation.training.chain_batch import ChainBatch
 from segmentation.training.naming_cases import NamingCase, collect_cases
 from segmentation.training.naming_files import weights_folder, write_heads, write_tables
-from segmentation.view import LUMBOSACRAL, MAP_SEEN
+from segmentation.view import LUMBOSACRAL, MAP_SEEN, View
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def fit_head(cases: Sequence[NamingCase], names: tuple[str, ...], channels: tupl
 
     rows, labels = _training_rows(cases, names, channels)
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    reduce = PCA(min(_COMPONENTS, len(rows) - 1), svd_solver="randomized", random_state=0).fit(
+    reduce = PCA(min(_COMPONENTS, *rows.shape), svd_solver="randomized", random_state=0).fit(
         (rows - mean) / spread
     )
     scores = reduce.transform((rows - mean) / spread)
@@ -223,42 +223,51 @@ def _fit_end(cases: Sequence[NamingCase], names: tuple[str, ...], base: EndOdds)
     higher = [view for view, last in ends if last is not None and last < state]
     complete = [last for view, last in ends if view.is_complete]
 
-    def share(hits: int, total: int, prior: float) -> float:
-        return (hits + _PSEUDO * prior) / (total + _PSEUDO)
+    def pair(is_seen: Callable[[View], bool], prior: tuple[float, float]) -> tuple[float, float]:
+        shares = [
+            _share(sum(map(is_seen, views)), len(views), start)
+            for views, start in zip((own, higher), prior, strict=True)
+        ]
+        return shares[0], shares[1]
 
-    limits = [limit for limit, _, _ in base.vertebra_below]
-    bins = {
-        group: np.bincount(
-            [
-                int(np.searchsorted(limits, view.vertebra_below))
-                for view in views
-                if view.vertebra_below is not None
-            ],
-            minlength=len(limits),
-        )
-        for group, views in (("own", own), ("higher", higher))
-    }
-    rows = []
-    for index, (limit, first, second) in enumerate(base.vertebra_below):
-        rows.append(
-            (
-                limit,
-                share(int(bins["own"][index]), int(bins["own"].sum()), first),
-                share(int(bins["higher"][index]), int(bins["higher"].sum()), second),
-            )
-        )
     return EndOdds(
-        lumbosacral=share(sum(last >= state for last in complete if last is not None), len(complete), 0.93),
-        vertebra_below=tuple(rows),
-        answer_below=(
-            share(sum(view.response_below >= MAP_SEEN for view in own), len(own), base.answer_below[0]),
-            share(sum(view.response_below >= MAP_SEEN for view in higher), len(higher), base.answer_below[1]),
-        ),
-        faint_below=(
-            share(sum(view.faint_below is not None for view in own), len(own), base.faint_below[0]),
-            share(sum(view.faint_below is not None for view in higher), len(higher), base.faint_below[1]),
-        ),
+        lumbosacral=_share(sum(last >= state for last in complete if last is not None), len(complete), 0.93),
+        vertebra_below=_fit_rows(base.vertebra_below, *_known(own, higher, "vertebra_below")),
+        sacrum_below=_fit_rows(base.sacrum_below, *_known(own, higher, "sacrum_below")),
+        answer_below=pair(lambda view: view.response_below >= MAP_SEEN, base.answer_below),
+        faint_below=pair(lambda view: view.faint_below is not None, base.faint_below),
     )
+
+
+def _known(own: Sequence[View], higher: Sequence[View], field: str) -> tuple[list[float], list[float]]:
+    """Return the values of a share below the lowest disc, where it is known."""
+    found = [
+        [getattr(view, field) for view in views if getattr(view, field) is not None] for views in (own, higher)
+    ]
+    return found[0], found[1]
+
+
+def _fit_rows(
+    base: tuple[tuple[float, float, float], ...], own: Sequence[float], higher: Sequence[float]
+) -> tuple[tuple[float, float, float], ...]:
+    """Count shares by bins, below L5-S1 and below a higher disc."""
+    limits = [limit for limit, _, _ in base]
+    counts = [
+        np.bincount(np.searchsorted(limits, np.asarray(values, dtype=np.float64)), minlength=len(limits))
+        for values in (own, higher)
+    ]
+    return tuple(
+        (
+            limit,
+            _share(int(counts[0][index]), len(own), first),
+            _share(int(counts[1][index]), len(higher), second),
+        )
+        for index, (limit, first, second) in enumerate(base)
+    )
+
+
+def _share(hits: int, total: int, prior: float) -> float:
+    return (hits + _PSEUDO * prior) / (total + _PSEUDO)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from segmentation.classes import VERTEBRA, classify, kinds_of
 from segmentation.frame import Points, SliceFrame
 from segmentation.instances import chain_discs
 from segmentation.junction import GREY, cut_patch, places_of
-from segmentation.middle import content_box
+from segmentation.middle import content_box, sacrum_of
 from segmentation.scan import SliceNetwork
 from segmentation.solver import FloatArray
 from segmentation.training.map_cache import CachedNetwork
@@ -140,7 +140,14 @@ def build_case(reference: ReferenceSlice, maps: SliceMaps, names: tuple[str, ...
     chain = chain_discs(classes, frame)
     if not chain.discs:
         return None
-    view = look_around(chain, content_box(reference.image), classes.classes == VERTEBRA, frame, maps)
+    view = look_around(
+        chain,
+        content_box(reference.image),
+        classes.classes == VERTEBRA,
+        frame,
+        maps,
+        sacrum=sacrum_of(classes, maps),
+    )
     channels = (GREY, *maps.structures)
     patches = [
         np.stack([cut_patch(place, chain.pitch, reference.image, maps, frame, (name,)) for name in channels])

@@ -75,6 +75,7 @@ def _yaml(naming: LevelNaming) -> str:
         "end": {
             "lumbosacral": round(tables.end.lumbosacral, 3),
             "vertebra_below": [[round(value, 3) for value in row] for row in tables.end.vertebra_below],
+            "sacrum_below": [[round(value, 3) for value in row] for row in tables.end.sacrum_below],
             "answer_below": [round(value, 3) for value in tables.end.answer_below],
             "faint_below": [round(value, 3) for value in tables.end.faint_below],
         },
