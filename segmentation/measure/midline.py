@@ -39,6 +39,15 @@ class Middle:
         return int(np.clip(round(self.place), 0, self.slices - 1))
 
     @property
+    def alone(self) -> tuple[tuple[int, float], ...]:
+        """Return the nearest slice with all the weight: for widths that are greatest in the middle.
+
+        The canal and the cord are round: a mean of two slices beside the middle shows them narrower than the
+        nearer one does.
+        """
+        return ((self.nearest, 1.0),)
+
+    @property
     def around(self) -> tuple[tuple[int, float], ...]:
         """Return (slice, weight) of the one or two slices around the middle, nearest first."""
         low = int(np.clip(np.floor(self.place), 0, self.slices - 1))

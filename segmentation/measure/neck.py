@@ -23,7 +23,7 @@ NO_REFERENCE = "the diameter is not known behind a neighbouring vertebral body"
 
 def measure_cord(spine: SagittalSpine, level: str) -> Iterator[Row]:
     """Yield the quantities of the cord at one level."""
-    around = spine.middle(level).around
+    around = spine.middle(level).alone
     yield "cord_ap_diameter", between_slices(around, lambda k: _cord_width(spine, level, k))
     yield "subarachnoid_space", between_slices(around, lambda k: _space(spine, level, k))
     yield "maximum_canal_compromise", between_slices(around, lambda k: _loss(spine, level, k, of_cord=False))

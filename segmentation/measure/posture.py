@@ -43,7 +43,7 @@ def measure_vertebra(spine: SagittalSpine, vertebra: str) -> Iterator[Row]:
         "vertebral_depth",
     ):
         yield name, between_slices(around, lambda k, name=name: of_body(name, k))  # type: ignore[misc]
-    yield "dural_sac_ratio", between_slices(around, lambda k: _sac_ratio(spine, vertebra, k))
+    yield "dural_sac_ratio", between_slices(middle.alone, lambda k: _sac_ratio(spine, vertebra, k))
 
 
 def measure_posture(spine: SagittalSpine, protocol: str) -> Iterator[Row]:

@@ -38,7 +38,7 @@ def measure_level(spine: SagittalSpine, level: str, *, is_t2: bool) -> Iterator[
     for name, window in _WINDOWS:
         yield name, between_slices(around, lambda k, window=window: _height(spine, level, window, k))  # type: ignore[misc]
     yield "disc_height_index", between_slices(around, lambda k: _height_index(spine, level, k))
-    yield "canal_ap_diameter", between_slices(around, lambda k: canal_width(spine, level, k))
+    yield "canal_ap_diameter", between_slices(spine.middle(level).alone, lambda k: canal_width(spine, level, k))
     yield from _slip(spine, level)
     yield "segmental_angle", between_slices(around, lambda k: _segmental_angle(spine, level, k))
     yield "csf_signal_ratio", _csf_ratio(spine, level) if is_t2 else missing(NOT_T2)

@@ -1,10 +1,10 @@
 """Slip of one vertebra on the next (listhesis), from the two bodies' masks.
 
 The rear wall of each body is traced near the disc and carried at right angles onto the body's own endplate (the
-line through its rims), which gives the two corners; the slip is the distance of the corners along the upper endplate
-of the lower vertebra. Carrying it on along its own slope made the error two thirds larger on phantoms: spurs and
-pits turn it. Positive: the upper vertebra stands further to the front (anterolisthesis); negative: to the back
-(retrolisthesis). The share of the slip in that endplate's length is Meyerding's measure.
+line through its rims), which gives the two corners; the slip is the distance of the corners along the upper
+endplate of the lower vertebra. Carrying it on along its own slope made the error two thirds larger on phantoms:
+spurs and pits turn it. Positive: the upper vertebra stands further to the front (anterolisthesis); negative: to
+the back (retrolisthesis). The share of the slip in that endplate's length is Meyerding's measure.
 Source: Meyerding's quarters as in CLINICAL.md section 2.
 """
 
