@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def position_code(rows: int, columns: int, dim: int) -> Tensor:
@@ -43,8 +44,18 @@ class Attention(nn.Module):
         self.to_value = nn.Linear(dim, dim)
         self.out = nn.Linear(dim, dim)
 
+    def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend (B, P, D) queries to (B, T, D) keys: (B, P, D). No map, which is never written out."""
+        q, k, v = (
+            self._split(self.to_query(query)),
+            self._split(self.to_key(key)),
+            self._split(self.to_value(value)),
+        )
+        mixed: Tensor = self.out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return mixed
+
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend (B, P, D) queries to (B, T, D) keys; return (B, P, D) and the map (B, P, T), mean over heads."""
+        """Attend as ``mix`` does; return (B, P, D) and the map (B, P, T), mean over heads."""
         q, k, v = (
             self._split(self.to_query(query)),
             self._split(self.to_key(key)),
@@ -80,7 +91,7 @@ class PatchMixer(nn.Module):
         """Mix (B, T, D) tokens; ``code`` (T, D) marks their places."""
         normed = self.norm(tokens)
         placed = normed + code
-        tokens = tokens + self.attention(placed, placed, normed + code)[0]
+        tokens = tokens + self.attention.mix(placed, placed, placed)
         mixed: Tensor = tokens + self.feed_forward(self.norm_out(tokens))
         return mixed
 
