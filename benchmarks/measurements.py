@@ -25,8 +25,11 @@ from evaluation.bootstrap import bootstrap_by_patient
 from imaging.geometry import spacing_of
 from imaging.phantom import Phantom, build_phantom
 from imaging.types import Plane, Series, SourceKind, Study, Volume
+from pipeline.stages import is_installed
 from runtime.errors import SpineScribeError
+from runtime.settings import load_settings
 from segmentation.measure import measure_study
+from segmentation.study import Segmenter
 from segmentation.types import LabelMap, Level, Measurement
 
 SOURCES = ("truth", "network")
@@ -94,16 +97,12 @@ def open_reader(source: str, protocol_name: str) -> Reader:
     protocol = load_protocol(protocol_name)
     if source == "truth":
         return lambda phantom: from_truth(phantom, protocol)
-    from segmentation.study import Segmenter
-
     segmenter: Segmenter | None = None
 
     def read(phantom: Phantom) -> tuple[Measurement, ...] | None:
         nonlocal segmenter
         try:
-            segmenter = segmenter or Segmenter.load(
-                name=protocol.weights["segmentation"], axial_name=protocol.weights.get("segmentation_axial")
-            )
+            segmenter = segmenter or open_segmenter(protocol)
             study = study_of(phantom, _NETWORK_ROLES[protocol_name])
             return segmenter.segment_study(study, protocol).measurements
         except SpineScribeError as error:
@@ -111,6 +110,15 @@ def open_reader(source: str, protocol_name: str) -> Reader:
             return None
 
     return read
+
+
+def open_segmenter(protocol: Protocol) -> Segmenter:
+    """Load the shipped weights; axial series are left out where theirs are not installed."""
+    axial = "segmentation_axial"
+    return Segmenter.load(
+        name=protocol.weights["segmentation"],
+        axial_name=protocol.weights[axial] if is_installed(protocol, axial, load_settings().weights_dir) else None,
+    )
 
 
 def from_truth(phantom: Phantom, protocol: Protocol) -> tuple[Measurement, ...]:
