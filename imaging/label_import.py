@@ -175,7 +175,10 @@ def choose_convention(volume: LabelVolume, asked: str = AUTO) -> Convention:
         return fitting[0]
     names = ", ".join(item.name for item in (fitting or offered))
     found = f"several that fit ({names})" if fitting else f"none that fits the labels {_few(map(str, present))}"
-    message = f"{volume.name}: expected one label convention, found {found}; name it (--convention C, or --label-convention C of read)"
+    message = (
+        f"{volume.name}: expected one label convention, found {found}; "
+        "name it (--convention C, or --label-convention C of read)"
+    )
     raise StudyError(message) if asked == AUTO else ConfigError(message)
 
 

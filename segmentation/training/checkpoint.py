@@ -28,7 +28,7 @@ class Average:
         keep = min(self.share, (1 + self.updates) / (10 + self.updates))
         state = module.state_dict()
         moving = [name for name, value in state.items() if value.is_floating_point()]
-        mix = get_ema_multi_avg_fn(keep)
+        mix = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
         mix([self.values[name] for name in moving], [state[name] for name in moving], None)
         for name in state.keys() - moving:
             self.values[name].copy_(state[name])

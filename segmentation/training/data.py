@@ -24,7 +24,7 @@ from segmentation.preprocess import canonical_size, resize
 UNKNOWN = 255
 """Label of a pixel about which nothing is known."""
 CLASSES = ("disc", "vertebra", "spinal_canal", "sacrum", "spinal_cord", "ilium", "joint_space")
-"""Structures of a training slice; the label of each is its place here plus 1, the cord's pixels being canal too."""
+"""Structures of a training slice; a label is a place here plus 1, the cord's pixels being canal too."""
 LUMBAR_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 """Levels that SPIDER has points for, cranial to caudal."""
 LEVELS = (*LUMBAR_LEVELS, "C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7", "C7-T1")

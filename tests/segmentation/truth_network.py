@@ -31,7 +31,7 @@ def masks_of(labels: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
 
 
 class TruthNetwork:
-    """Reads label numbers back from the pictures; token p is filled with p; level maps peak at the discs' backs."""
+    """Reads label numbers back from the pictures; token p is filled with p; level maps peak behind discs."""
 
     def __init__(self, *, checksum: str = "truth", structures: tuple[str, ...] = STRUCTURES) -> None:
         self.checksum, self.structures = checksum, structures
