@@ -4,11 +4,12 @@ It is stored as ``config.json`` beside the weights, so that the weights and what
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from anatomy.structures import STRUCTURES, Structure
 from runtime.errors import ConfigError
+from runtime.records import as_record
 
 LEVEL_PHRASE = "posterior margin of the {level} disc"
 ARCHITECTURES = ("prompted", "unet", "attention_unet", "classical_unet")
@@ -115,14 +116,4 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     Raises:
         ConfigError: If a key is unknown or a value has the wrong type.
     """
-    kinds = {field.name for field in fields(NetworkConfig)}
-    if unknown := sorted(set(values) - kinds):
-        raise ConfigError(f"network: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
-    ready: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-    for key, value in ready.items():
-        default = getattr(NetworkConfig, key)
-        if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):
-            raise ConfigError(f"network: {key}: expected {type(default).__name__}, got {value!r}")
-    return NetworkConfig(**ready)
+    return as_record(NetworkConfig, values, "network")

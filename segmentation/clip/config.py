@@ -1,10 +1,11 @@
 """What builds the region-text model: one frozen record, stored as ``config.json`` beside its weights."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.errors import ConfigError
+from runtime.records import as_record
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,4 @@ def clip_config(values: Mapping[str, Any]) -> ClipConfig:
     Raises:
         ConfigError: If a key is unknown or a value has the wrong type.
     """
-    kinds = {field.name for field in fields(ClipConfig)}
-    if unknown := sorted(set(values) - kinds):
-        raise ConfigError(f"clip: unknown keys {unknown!r}; expected some of {sorted(kinds)!r}")
-    ready: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-    for key, value in ready.items():
-        if type(value) is not type(getattr(ClipConfig, key)):
-            expected = type(getattr(ClipConfig, key)).__name__
-            raise ConfigError(f"clip: {key}: expected {expected}, got {value!r}")
-    return ClipConfig(**ready)
+    return as_record(ClipConfig, values, "clip")

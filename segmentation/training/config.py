@@ -1,17 +1,13 @@
 """The training run: one YAML file, checked at load."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
 
 from runtime.errors import ConfigError
+from runtime.records import as_record, read_sections
 from segmentation.config import NetworkConfig, network_config
 from segmentation.pid_tversky import ErrorKind
-
-T = TypeVar("T")
 
 KINDS = (
     "space",
@@ -194,36 +190,25 @@ def load_run_config(path: Path) -> RunConfig:
     Raises:
         ConfigError: If the file is missing or not a mapping, or a key is unknown or has the wrong type.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path.name}: expected a training file at {path}, found nothing")
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or not set(values) <= {"network", "training"}:
-        raise ConfigError(f"{path.name}: expected the keys network and training, got {values!r}"[:300])
-    training = dict(values.get("training") or {})
-    training["pid"] = _record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
-    training["pseudo"] = _record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
-    training["view"] = _record(ViewConfig, training.get("view") or {}, f"{path.name}: training.view")
+    sections = read_sections(path, ("network", "training"))
+    training = sections["training"]
+    training["pid"] = as_record(PidConfig, training.get("pid") or {}, f"{path.name}: training.pid")
+    training["pseudo"] = as_record(PseudoConfig, training.get("pseudo") or {}, f"{path.name}: training.pseudo")
+    training["view"] = as_record(ViewConfig, training.get("view") or {}, f"{path.name}: training.view")
     finish = dict(training.get("finish") or {})
     if "view" in finish:
-        finish["view"] = _record(ViewConfig, finish["view"], f"{path.name}: training.finish.view")
-    training["finish"] = _record(FinishConfig, finish, f"{path.name}: training.finish")
+        finish["view"] = as_record(ViewConfig, finish["view"], f"{path.name}: training.finish.view")
+    training["finish"] = as_record(FinishConfig, finish, f"{path.name}: training.finish")
     training["phantoms"] = [
-        _record(PhantomConfig, values, f"{path.name}: training.phantoms")
+        as_record(PhantomConfig, values, f"{path.name}: training.phantoms")
         for values in training.get("phantoms") or []
     ]
     run = RunConfig(
-        network=network_config(values.get("network") or {}),
-        training=_record(TrainingConfig, training, f"{path.name}: training"),
+        network=network_config(sections["network"]),
+        training=as_record(TrainingConfig, training, f"{path.name}: training"),
     )
     _check(run.training, path.name)
     return run
-
-
-def _record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
-    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(values) - names):
-        raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(names)!r}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _check(training: TrainingConfig, name: str) -> None:

@@ -1,16 +1,11 @@
 """The contrastive run: one YAML file, checked at load."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
 
 from runtime.errors import ConfigError
+from runtime.records import as_record, read_sections
 from segmentation.clip.config import ClipConfig, clip_config
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,28 +87,12 @@ def load_contrastive_run(path: Path) -> ContrastiveRun:
     Raises:
         ConfigError: If the file is missing or not a mapping, or a key is unknown or has the wrong type.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path.name}: expected a training file at {path}, found nothing")
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or not set(values) <= {"model", "training"}:
-        raise ConfigError(f"{path.name}: expected the keys model and training, got {values!r}"[:300])
-    given = dict(values.get("training") or {})
-    draws = tuple(_record(PhantomDraw, item, f"{path.name}: phantoms") for item in given.pop("phantoms", ()))
-    training = _record(ContrastiveTraining, given | {"phantoms": draws}, f"{path.name}: training")
+    sections = read_sections(path, ("model", "training"))
+    given = sections["training"]
+    draws = tuple(as_record(PhantomDraw, item, f"{path.name}: phantoms") for item in given.pop("phantoms", ()))
+    training = as_record(ContrastiveTraining, given | {"phantoms": draws}, f"{path.name}: training")
     _check(training, path.name)
-    return ContrastiveRun(clip_config(values.get("model") or {}), training)
-
-
-def _record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
-    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(values) - set(known)):
-        raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(known)!r}")
-    ready = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    for key, value in ready.items():
-        default: Any = known[key].default
-        if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):
-            raise ConfigError(f"{place}: {key}: expected {type(default).__name__}, got {value!r}")
-    return kind(**ready)
+    return ContrastiveRun(clip_config(sections["model"]), training)
 
 
 def _check(training: ContrastiveTraining, name: str) -> None:

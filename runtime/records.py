@@ -1,0 +1,53 @@
+"""From a parsed YAML or JSON file to frozen records, with every key and type checked."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from runtime.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def read_sections(path: Path, names: tuple[str, str]) -> dict[str, dict[str, Any]]:
+    """Read a training file of two sections; one that is left out is empty.
+
+    Raises:
+        ConfigError: If the file is missing or holds anything else.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path.name}: expected a training file at {path}, found nothing")
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict) or not set(values) <= set(names):
+        raise ConfigError(f"{path.name}: expected the keys {' and '.join(names)}, got {values!r}"[:300])
+    return {name: dict(values.get(name) or {}) for name in names}
+
+
+def as_record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
+    """Build a dataclass of defaults from parsed values; lists become tuples.
+
+    Args:
+        kind: The dataclass.
+        values: Some of its fields.
+        place: Where they stand, for the message.
+
+    Raises:
+        ConfigError: If a key is unknown or a value has another type than the field's default.
+    """
+    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - set(known)):
+        raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(known)!r}")
+    ready = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for key, value in ready.items():
+        default = known[key].default
+        if default is not MISSING and default is not None and not _fits(value, default):
+            raise ConfigError(f"{place}: {key}: expected {type(default).__name__}, got {value!r}")
+    return kind(**ready)
+
+
+def _fits(value: object, default: object) -> bool:
+    """Return whether a value has the default's type; a whole number does for a float."""
+    return type(value) is type(default) or (isinstance(default, float) and type(value) is int)
