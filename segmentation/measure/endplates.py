@@ -30,6 +30,8 @@ _BEHIND = 0.15
 """A body that reaches further behind the disc than this share of its length has grown together with its arch."""
 _AGREE = 0.9
 """A point agrees with a candidate within this many pixels; own choice: masks step by whole pixels."""
+_SURE = 0.5
+"""Share of the points that must agree; own choice: pits over a third of an endplate leave two thirds."""
 _SPREAD = 0.9
 """Points of a candidate lie at least this far apart, in half depths; own choice."""
 _CONVEX = 0.2
@@ -88,7 +90,10 @@ def find_endplate(
     if is_found.sum() < _POINTS_NEEDED:
         return None
     along, away = _PLACES[is_found], edge[is_found]
-    offset, slope = _rim_line(along, away, frame.pixel_side)
+    line = _rim_line(along, away, frame.pixel_side)
+    if line is None:
+        return None
+    offset, slope = line
     axis = disc.axis + slope / half * side * disc.normal
     along = middle + along * half
     points = disc.centre + along[:, None] * disc.axis + away[:, None] * side * disc.normal
@@ -109,7 +114,7 @@ def _extent(
     return (front + back) / 2, (back - front) / 2
 
 
-def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: float) -> tuple[float, float]:
+def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: float) -> tuple[float, float] | None:
     """Return offset and slope of the line through the rims of a hollow endplate.
 
     Every three points, of every second one, give a candidate; the one that most points agree with (a square loss,
@@ -119,6 +124,9 @@ def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: floa
         along: Places, -1 at the front and 1 at the back of the body.
         away: Distance of the bone from the disc's axis.
         pixel: Side of a pixel in the unit of ``away``.
+
+    Returns:
+        None when under ``_SURE`` of the points agree on any line: the edge is too ragged to be an endplate.
     """
     terms = np.stack([np.ones_like(along), along, 1.0 - along**2], axis=1)
     triples = _triples(len(along))
@@ -134,7 +142,9 @@ def _rim_line(along: NDArray[np.float64], away: NDArray[np.float64], pixel: floa
     loss = np.where(rest < 0, np.minimum(-rest, _PROUD * near) ** 2, loss)
     best = int(np.argmin(loss.sum(axis=1)))
     agrees = np.abs(rest[best]) <= near
-    if np.ptp(along[agrees]) < _SPREAD or agrees.sum() < 4:
+    if agrees.mean() < _SURE:
+        return None
+    if np.ptp(along[agrees]) < _SPREAD:
         return float(fits[best, 0]), float(fits[best, 1])
     refined = np.linalg.lstsq(terms[agrees], away[agrees], rcond=None)[0]
     if refined[2] < -_CONVEX * pixel:

@@ -39,7 +39,7 @@ _LEAST = 0.06
 _INWARDS_MM = 1.5
 """The foramen is measured this far inside the pedicles' middle, where the facet reaches furthest forward; own
 choice."""
-_WIDEST = 0.75
+_WIDEST = 0.45
 _INSIDE = 0.06
 """The free distance may start this far inside the disc's rear end, pitches: its edge is not straight."""
 _PAST = 2.0
