@@ -15,8 +15,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,20 +40,30 @@ _FILTERS = (16, 32, 64, 96, 128, 144)
 """About 1.9 M parameters; nnU-Net's own plan starts with 32 and ends with 512."""
 
 
-def study_of_one_series() -> Study:
-    """Return a phantom's T2 series brought to 15 slices of 384 x 384."""
+def study_of_one_series(file: Path | None = None) -> Study:
+    """Return a phantom's T2 series brought to 15 slices of 384 x 384; read from a file where one is given.
+
+    A process whose memory is looked at reads the file: drawing a phantom takes more memory than reading it.
+    """
+    if file is not None:
+        with np.load(file) as kept:
+            return _study(kept["array"], kept["affine"])
     phantom = build_phantom("lumbar", seed=7)
     series = next(item for item in phantom.series if item.role == "sagittal_t2")
     array = torch.from_numpy(series.array)[None, None]
     size = (SIDE, SIDE, SLICES)
     scaled = nn.functional.interpolate(array, size=size, mode="trilinear", align_corners=False)[0, 0].numpy()
-    affine = series.affine @ np.diag([*(np.array(series.array.shape) / size), 1.0])
+    return _study(scaled, series.affine @ np.diag([*(np.array(series.array.shape) / size), 1.0]))
+
+
+def _study(array: np.ndarray, affine: np.ndarray) -> Study:
     column, row, step = (float(value) for value in np.linalg.norm(affine[:3, :3], axis=0))
-    volume = Volume(np.ascontiguousarray(scaled), Spacing(row, column, step), affine, size)
+    volume = Volume(np.ascontiguousarray(array), Spacing(row, column, step), affine, (SIDE, SIDE, SLICES))
     made = Series("S1", "sagittal_t2", Plane.SAGITTAL, Sequence.T2, volume)
     return Study("speed", SourceKind.NIFTI, "lumbar", (made,))
 
 
+@cache
 def build_dynunet() -> nn.Module:
     """Return MONAI's DynUNet for slices, four classes, in evaluation mode."""
     from monai.networks.nets.dynunet import DynUNet
@@ -87,7 +99,7 @@ def jobs(study: Study) -> dict[str, Callable[[], object]]:
     """Return what is timed, by name."""
     segmenter = Segmenter.load(device="cpu")
     protocol = load_protocol("lumbar")
-    series, dynunet = study.series[0], build_dynunet()
+    series = study.series[0]
     images = np.stack([series.volume.slice_image(k) for k in range(SLICES)])
     side = segmenter.network.config.view_sides_px[0]  # type: ignore[attr-defined]
     return {
@@ -96,7 +108,7 @@ def jobs(study: Study) -> dict[str, Callable[[], object]]:
             segment_some(segmenter.network, series, range(start, min(start + 8, SLICES)))
             for start in range(0, SLICES, 8)
         ],
-        "DynUNet, outlined": lambda: outline_with(dynunet, images, side),
+        "DynUNet, outlined": lambda: outline_with(build_dynunet(), images, side),
     }
 
 
@@ -107,13 +119,14 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def child(name: str, threads: int, use_jemalloc: bool) -> dict[str, float]:
+def child(name: str, threads: int, series: Path, *, use_jemalloc: bool) -> dict[str, float]:
     """Run one job in a process of its own; return its seconds and peak memory."""
     environment = dict(os.environ)
     library = ctypes.util.find_library("jemalloc")
     if use_jemalloc and library is not None:
         environment["LD_PRELOAD"] = library
     words = [sys.executable, "-m", "benchmarks.speed_series", "--threads", str(threads), "--child", name]
+    words += ["--series", str(series)]
     done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -131,10 +144,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--series", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--no-memory", action="store_true", help="times only, no processes of their own")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    work = jobs(study_of_one_series())
+    study = study_of_one_series(arguments.series)
+    work = jobs(study)
     if arguments.child:
         work[arguments.child]()
         wall, cpu = timed(work[arguments.child])
@@ -146,16 +161,20 @@ def main() -> None:
     for _ in range(arguments.repeats):
         for name, one in work.items():
             runs[name].append(timed(one))
-    report(runs, arguments.threads, {} if arguments.no_memory else memory(arguments.threads))
+    report(runs, arguments.threads, {} if arguments.no_memory else memory(study, arguments.threads))
 
 
-def memory(threads: int) -> dict[str, dict[str, float]]:
+def memory(study: Study, threads: int) -> dict[str, dict[str, float]]:
     """Return peak memory and times of the whole job with and without jemalloc."""
     name = "ours, outlined, named and measured"
-    return {
-        "plain": child(name, threads, use_jemalloc=False),
-        "jemalloc": child(name, threads, use_jemalloc=True),
-    }
+    volume = study.series[0].volume
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "series.npz"
+        np.savez(file, array=volume.array, affine=volume.affine)
+        return {
+            "plain": child(name, threads, file, use_jemalloc=False),
+            "jemalloc": child(name, threads, file, use_jemalloc=True),
+        }
 
 
 def report(runs: dict[str, list[tuple[float, float]]], threads: int, peaks: dict[str, dict[str, float]]) -> None:
