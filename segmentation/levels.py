@@ -15,7 +15,7 @@ from segmentation.missed import BY_MAP, BY_PERSON, PEAK_CLEAR, Trace, faint_trac
 from segmentation.named import NamedChain, NamedDisc
 from segmentation.naming import NamingTables, shipped_tables
 from segmentation.peaks import Peak, find_peaks
-from segmentation.posterior import Margins, posterior_margin
+from segmentation.posterior import Margins, place_doubt, posterior_margin
 from segmentation.solver import Solution, solve
 from segmentation.types import SliceMaps
 from segmentation.view import View
@@ -59,10 +59,9 @@ def locate_levels(
     except ValueError as error:
         raise ConfigError(f"anchor {anchor[0] if anchor else ''}: {error}") from error
     doubts = find_doubts(chain, solution, view, names, tables, is_anchored=anchor is not None)
-    named = _name_discs(
-        chain, solution, doubts, names, _margins(chain, maps, frame), is_anchored=anchor is not None
-    )
     peaks = find_peaks(maps, frame)
+    margins = _margins(chain, maps, frame)
+    named = _name_discs(chain, solution, doubts, names, margins, peaks, is_anchored=anchor is not None)
     traces = _traces(named, chain, view, names, peaks)
     if anchor is not None and not is_on_disc:
         traces.setdefault(anchor[0], []).append(Trace(frame.to_plane(anchor[1]), 1.0, BY_PERSON))
@@ -97,6 +96,7 @@ def _name_discs(
     doubts: tuple[str | None, ...],
     names: tuple[str, ...],
     margins: Margins,
+    peaks: dict[str, Peak],
     *,
     is_anchored: bool,
 ) -> list[NamedDisc]:
@@ -106,17 +106,21 @@ def _name_discs(
         name = state_name(state, names)
         if name is None:
             continue
+        posterior = posterior_margin(disc, name, margins)
+        others = [other.posterior for other in chain.discs if other is not disc]
+        place = place_doubt(posterior, peaks.get(name), others, chain.pitch)
+        doubt = "; ".join(part for part in (doubts[index], place) if part) or None
         sure = is_anchored and doubts[index] is None
         named.append(
             NamedDisc(
                 name=name,
                 shape=disc,
                 centre=disc.centre,
-                posterior=posterior_margin(disc, name, margins),
+                posterior=posterior,
                 axis=disc.axis,
                 length=disc.length,
                 confidence=1.0 if sure else float(solution.marginals[index, state]),
-                doubt=doubts[index],
+                doubt=doubt,
             )
         )
     return named

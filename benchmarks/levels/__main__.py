@@ -28,7 +28,6 @@ from benchmarks.levels.score import LevelScore, score_peaks, score_reading
 from runtime.folds import FOLD_COUNT
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
-from segmentation import Segmenter
 from segmentation.naming import LevelNaming, open_naming
 from segmentation.training.naming import fit_naming
 from segmentation.training.naming_cases import NamingCase, collect_cases, open_cached, read_references
@@ -66,14 +65,13 @@ def fit_without(fold: int, cases: Sequence[NamingCase]) -> LevelNaming:
 def score_fold(fold: int, models: Path, naming: LevelNaming) -> dict[str, list[LevelScore]]:
     """Score the middle slices of the patients held out in one fold, reader by reader."""
     network = open_cached(fold, models)
-    alone = Segmenter(network, naming=replace(naming, t2=None, maps_only=None))
-    whole = Segmenter(network, naming=naming)
+    alone = replace(naming, t2=None, maps_only=None)
     scores: dict[str, list[LevelScore]] = {name: [] for name in READERS}
     for reference in tqdm(read_references(load_settings().data_dir, (fold,)), desc=f"fold {fold}", mininterval=10):
         maps = network.segment_slices(reference.image[None], reference.spacing)
         scores[READERS[0]] += score_peaks(maps, reference)
-        scores[READERS[1]] += score_reading(alone, reference)
-        scores[READERS[2]] += score_reading(whole, reference)
+        scores[READERS[1]] += score_reading(maps, alone, reference)
+        scores[READERS[2]] += score_reading(maps, naming, reference)
     return scores
 
 

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anatomy import load_protocol
 from imaging.types import Plane, Sequence, Series, SourceKind, Spacing, Study, Volume
 from runtime.errors import NotEligibleError
-from segmentation import Segmenter
 from segmentation.frame import SliceFrame
+from segmentation.naming import LevelNaming
 from segmentation.peaks import find_peaks
+from segmentation.sagittal import SagittalReader
 from segmentation.training.naming_cases import LEVELS, ReferenceSlice
 from segmentation.types import Level, SliceMaps
 
@@ -45,13 +47,31 @@ class LevelScore:
         return self.error is not None and self.error <= WITHIN
 
 
-def score_reading(segmenter: Segmenter, reference: ReferenceSlice) -> list[LevelScore]:
-    """Score a slice through the whole reader of studies."""
+@dataclass(eq=False)
+class SeenNetwork:
+    """A network that has already seen the one slice it is asked about."""
+
+    maps: SliceMaps
+    checksum: str = "seen"
+
+    def segment_slices(
+        self,
+        images: NDArray[np.float32],
+        spacing: Spacing | None,
+        neighbours: NDArray[np.float32] | None = None,
+    ) -> SliceMaps:
+        """Return the maps."""
+        return self.maps
+
+
+def score_reading(maps: SliceMaps, naming: LevelNaming, reference: ReferenceSlice) -> list[LevelScore]:
+    """Score a slice through the reader of sagittal series: scan, chain, gate, names."""
     levels: tuple[Level, ...] = ()
     reason = "level not found"
+    series = single_slice(reference.image, reference.spacing).series[0]
+    reader = SagittalReader(SeenNetwork(maps), load_protocol("lumbar"), None, naming)
     try:
-        study = single_slice(reference.image, reference.spacing)
-        levels = segmenter.segment_study(study, load_protocol("lumbar")).levels
+        levels = reader.levels_of(reader.read(series), series)
     except NotEligibleError as error:
         reason = str(error)
     pitch = _pitch(reference)

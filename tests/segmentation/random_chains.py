@@ -71,6 +71,8 @@ def make_chain(
     lengths = [shipped_tables().step(upper, lower).step for upper, lower in pairwise(levels)]
     noise = [jitter[k % len(jitter)] if jitter else 0.0 for k in range(len(lengths))]
     heights = PITCH * np.cumsum([0.0, *(s * (1 + n) for s, n in zip(lengths, noise, strict=True))]) + 60.0
+    turns = [shipped_tables().step(upper, lower).tilt_deg for upper, lower in pairwise(levels)]
+    angles = dict(zip(levels, 8.0 + np.cumsum([0.0, *turns]), strict=True))
     found: list[tuple[float, str | None]] = []
     for k, level in enumerate(levels):
         is_pair = k in merged and k + 1 < len(levels)
@@ -82,7 +84,7 @@ def make_chain(
             found.append((middle, None))
     found += [(float(heights[-1] + 0.85 * PITCH * (k + 1)), None) for k in range(sacral)]
     found.sort()
-    discs = tuple(_disc(height, level) for height, level in found)
+    discs = tuple(_disc(height, level, angles.get(level or "", 0.0)) for height, level in found)
     steps = tuple(float(lower.centre[1] - upper.centre[1]) for upper, lower in pairwise(discs))
     pitch = float(np.median(steps)) if steps else PITCH
     chain = DiscChain(discs, steps, (0.9,) * len(steps), pitch, 1.0, 1.0, 1.0)
@@ -97,9 +99,9 @@ def make_chain(
     return MadeChain(chain, view, tuple(level for _, level in found), maps)
 
 
-def _disc(height: float, level: str | None) -> DiscShape:
+def _disc(height: float, level: str | None, angle_deg: float) -> DiscShape:
     length = 33.0 * (shipped_tables().lengths.get(level, 1.0) if level else 0.6)
-    axis: Points = np.array([1.0, 0.0])
+    axis: Points = np.array([np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))])
     centre = np.array([250.0, height])
     pixels = np.array([[250 + x, round(height)] for x in range(-15, 16)], dtype=np.intp)
     return DiscShape(pixels, centre, axis, length, 8.0, centre + axis * length / 2, 0.9, False)

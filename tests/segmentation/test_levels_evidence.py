@@ -17,6 +17,8 @@ from segmentation.junction import GREY, OFFSETS, JunctionHead, cut_patch, juncti
 from segmentation.levels import locate_levels
 from segmentation.missed import BY_TRACE
 from segmentation.naming import TERMS, WEIGHTS, LevelNaming, open_naming, shipped_tables
+from segmentation.peaks import Peak
+from segmentation.posterior import ELSEWHERE, place_doubt
 from segmentation.solver import solve
 from segmentation.step_evidence import step_evidence
 from segmentation.training.chain_batch import ChainBatch
@@ -61,11 +63,12 @@ def test_a_patch_shows_the_disc_in_front_of_its_place_and_nothing_outside_the_im
 
 def test_the_place_below_the_lowest_disc_is_one_step_down_and_turned() -> None:
     chain = make_chain(NAMES, first=3, count=8).chain
-    end, axis = places_of(chain)[-1]
-    assert end == pytest.approx(
-        chain.discs[-1].posterior + 0.85 * chain.pitch * np.array([0.1045, 0.9945]), abs=0.05
-    )
-    assert np.degrees(np.arctan2(axis[1], axis[0])) == pytest.approx(-6.0)
+    last, (end, axis) = chain.discs[-1], places_of(chain)[-1]
+    turned = np.degrees(np.arctan2(axis[1], axis[0])) - np.degrees(np.arctan2(last.axis[1], last.axis[0]))
+    assert turned == pytest.approx(-6.0)
+    assert np.linalg.norm(end - last.posterior) == pytest.approx(0.85 * chain.pitch)
+    assert (end - last.posterior) @ axis == pytest.approx(0.0, abs=1e-9)
+    assert end[1] > last.posterior[1]
 
 
 def test_answers_of_a_head_are_probabilities_with_a_floor() -> None:
@@ -267,3 +270,16 @@ def check_same(first: SliceMaps, second: SliceMaps) -> None:
     assert first.level_stride == second.level_stride
     assert second.probabilities == pytest.approx(first.probabilities, abs=1e-3)
     assert second.level_maps == pytest.approx(first.level_maps, abs=1e-3)
+
+
+def test_a_map_that_answers_beside_the_disc_casts_doubt_on_the_place_only() -> None:
+    posterior, neighbour = np.array([100.0, 100.0]), np.array([100.0, 134.0])
+    cases = {0.1: None, 0.45: ELSEWHERE, 0.9: None}
+    for share, doubt in cases.items():
+        peak = Peak(posterior - np.array([0.0, share * PITCH]), 0.7)
+        assert place_doubt(posterior, peak, [neighbour], PITCH) == doubt
+    nearer = Peak(posterior + np.array([0.0, 0.6 * PITCH]), 0.7)
+    assert place_doubt(posterior, nearer, [neighbour], PITCH) is None, "that is the next disc's"
+    weak = Peak(posterior - np.array([0.0, 0.45 * PITCH]), 0.3)
+    assert place_doubt(posterior, weak, [neighbour], PITCH) is None
+    assert place_doubt(posterior, None, [neighbour], PITCH) is None
