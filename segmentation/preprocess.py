@@ -5,7 +5,6 @@ Pixel coordinates are (x, y) at pixel centres; resizing maps x to (x + 0.5) * fa
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
