@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anatomy import load_protocol
+from anatomy import Structure, load_protocol
 from imaging.types import Sequence, Spacing
 from runtime.errors import WeightsError
 from runtime.weights import seal_weights
@@ -283,3 +283,13 @@ def test_a_map_that_answers_beside_the_disc_casts_doubt_on_the_place_only() -> N
     weak = Peak(posterior - np.array([0.0, 0.45 * PITCH]), 0.3)
     assert place_doubt(posterior, weak, [neighbour], PITCH) is None
     assert place_doubt(posterior, None, [neighbour], PITCH) is None
+
+
+def test_the_shipped_heads_open_and_look_at_known_maps() -> None:
+    naming = open_naming()
+    assert naming.t2 is not None
+    assert naming.maps_only is not None
+    assert naming.t2.channels == (GREY, *naming.maps_only.channels)
+    assert set(naming.maps_only.channels) <= {kind.value for kind in Structure}
+    assert 0.5 < naming.tables.sure < 1.0
+    assert all(weight > 0 for weight in naming.tables.weights.values())
