@@ -4,13 +4,12 @@ Unknown keys and impossible values fail at load, naming the key.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from anatomy import DISC_LEVELS
 from runtime.errors import ConfigError
-
-T = TypeVar("T")
+from runtime.records import as_record
 
 
 @dataclass(frozen=True)
@@ -81,23 +80,6 @@ class GraderConfig:
     """Network."""
 
 
-def build_section(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """Build one flat configuration dataclass from a table; lists become tuples.
-
-    Raises:
-        ConfigError: If a key is unknown or a value does not fit, naming it.
-    """
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    odd = sorted(set(table) - known)
-    if odd:
-        raise ConfigError(f"{where}: unknown keys {', '.join(odd)}; expected some of {', '.join(sorted(known))}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
 def build_grader_config(table: Mapping[str, Any], where: str) -> GraderConfig:
     """Build a grader's configuration from the sections ``crops`` and ``network``.
 
@@ -108,6 +90,6 @@ def build_grader_config(table: Mapping[str, Any], where: str) -> GraderConfig:
     if odd:
         raise ConfigError(f"{where}: unknown sections {', '.join(odd)}; expected crops, network")
     return GraderConfig(
-        crops=build_section(CropGeometry, table.get("crops", {}), f"{where}: crops"),
-        network=build_section(NetworkConfig, table.get("network", {}), f"{where}: network"),
+        crops=as_record(CropGeometry, table.get("crops", {}), f"{where}: crops"),
+        network=as_record(NetworkConfig, table.get("network", {}), f"{where}: network"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
@@ -27,7 +27,7 @@ def read_sections(path: Path, names: tuple[str, str]) -> dict[str, dict[str, Any
 
 
 def as_record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
-    """Build a dataclass of defaults from parsed values; lists become tuples.
+    """Build a flat dataclass from parsed values; lists become tuples.
 
     Args:
         kind: The dataclass.
@@ -35,17 +35,24 @@ def as_record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
         place: Where they stand, for the message.
 
     Raises:
-        ConfigError: If a key is unknown or a value has another type than the field's default.
+        ConfigError: If a key is unknown or missing, or a value has another type than the field's default.
     """
     known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - set(known)):
-        raise ConfigError(f"{place}: unknown keys {unknown!r}; expected some of {sorted(known)!r}")
+        raise ConfigError(
+            f"{place}: unknown keys {', '.join(unknown)}; expected some of {', '.join(sorted(known))}"
+        )
     ready = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    hints = get_type_hints(kind)
     for key, value in ready.items():
         default = known[key].default
-        if default is not MISSING and default is not None and not _fits(value, default):
+        may_be_none = value is None and type(None) in get_args(hints[key])
+        if default is not MISSING and default is not None and not may_be_none and not _fits(value, default):
             raise ConfigError(f"{place}: {key}: expected {type(default).__name__}, got {value!r}")
-    return kind(**ready)
+    try:
+        return kind(**ready)
+    except TypeError as error:  # a key without default is missing
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _fits(value: object, default: object) -> bool:

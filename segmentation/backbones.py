@@ -1,7 +1,7 @@
 """The textbook U-Net's two halves, at the input's own resolution: an alternative to the space-to-depth stem.
 
 Pairs of convolutions, max pooling on the way down, skips joined as channels on the way up. Dearer a pixel than
-``model.Encoder``, and better at thin and small structures for the same number of steps (docs/lab-log.md).
+``model.Encoder``; in one run of 500 steps it was ahead of it (docs/lab-log.md).
 
 Source: Ronneberger et al., MICCAI 2015.
 """

@@ -80,6 +80,10 @@ class NetworkConfig:
             raise ConfigError(
                 f"widths: expected 4 numbers (strides 2, 4, 8, 16) or 5 (strides 1 to 16), got {self.widths!r}"
             )
+        if len(self.widths) == 5 and self.architecture != "prompted":
+            raise ConfigError(
+                f"widths: expected 4 numbers for architecture {self.architecture!r}, got {self.widths!r}"
+            )
         views = (self.view_sides_px, self.view_gammas, self.view_flips)
         if not self.view_sides_px or len({len(values) for values in views}) != 1:
             raise ConfigError(

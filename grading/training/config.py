@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
-from grading.config import GraderConfig, build_grader_config, build_section
+from grading.config import GraderConfig, build_grader_config
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT
+from runtime.records import as_record
 
 
 @dataclass(frozen=True)
@@ -85,5 +86,5 @@ def load_run_config(path: Path) -> RunConfig:
     training = table.pop("training", {})
     return RunConfig(
         grader=build_grader_config(table, path.name),
-        training=build_section(TrainingConfig, training, f"{path.name}: training"),
+        training=as_record(TrainingConfig, training, f"{path.name}: training"),
     )

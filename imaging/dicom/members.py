@@ -23,7 +23,7 @@ from runtime.errors import StudyError
 from runtime.names import shown_name
 
 _BROKEN_ZIP = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, IndexError,
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, IndexError,
 )  # fmt: skip
 
 

@@ -27,8 +27,7 @@ Value = str | float
 # What pydicom raises on damaged files. Memory that runs out is no damage: it is left to the limits.
 BROKEN = (
     pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException, struct.error, zlib.error, OSError,
-    EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, NotImplementedError,
-    OverflowError,
+    EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError,
 )  # fmt: skip
 
 _CHARACTER_SET = 0x00080005

@@ -1,6 +1,6 @@
 """The training slices: SPIDER's pictures, masks and points on the canonical grid, decoded once.
 
-Four kinds (folders of ``data/README.md``), and phantoms (``phantoms``):
+The kinds of SPIDER (folders of ``data/README.md``); cords (``cords``) and phantoms (``phantoms``) join them:
   space      T2 SPACE slices with masks of disc, vertebra and canal; posterior disc points where masks give them
   t2, t1     ordinary middle slices with the points of the five lumbar levels; no masks
   vertebrae  T1/T2 slices with vertebra masks only

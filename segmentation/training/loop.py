@@ -1,6 +1,6 @@
 """The training run: draw, step, steer the loss, keep checkpoints, store the averaged weights.
 
-A single process; the loss sums its counts over ranks where torch.distributed is running.
+One process or several under accelerate; the loss sums its counts over ranks where torch.distributed is running.
 """
 
 import csv
@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from runtime.device import use_threads
+from runtime.device import denormals_flushed, use_threads
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.progress import Progress
@@ -160,7 +160,6 @@ class Trainer:
         self.config, self.training, self.folder = run.network, run.training, folder
         use_threads(self.training.threads)
         torch.manual_seed(self.training.seed)
-        torch.set_flush_denormal(True)
         self.accelerator = Accelerator()  # one process, unless torchrun or accelerate launch started several
         self.rng = self._own_rng()
         self.modules = _Modules(
@@ -206,6 +205,10 @@ class Trainer:
 
     def run(self, until: int, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Take steps until ``until``; a checkpoint is written at the end and every ``checkpoint_steps``."""
+        with denormals_flushed():
+            self._run(until, on_progress)
+
+    def _run(self, until: int, on_progress: Callable[[Progress], None] | None) -> None:
         self._start_log()
         self.model.train()
         while self.step < min(until, self.training.total_steps):

@@ -18,6 +18,7 @@ class Shelf:
     is_full: bool = False
     authors: tuple[str, ...] = ()
     owner: str | None = None
+    limit: int | None = 5
 
 
 def test_lists_become_tuples_and_whole_numbers_do_for_floats() -> None:
@@ -28,16 +29,34 @@ def test_lists_become_tuples_and_whole_numbers_do_for_floats() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"height": 1}, "shelf: unknown keys \\['height'\\]"),
+        (
+            {"height": 1},
+            "shelf: unknown keys height; expected some of authors, books, is_full",
+        ),
         ({"books": 1.5}, "shelf: books: expected int, got 1.5"),
         ({"books": True}, "books: expected int, got True"),
         ({"width": True}, "width: expected float, got True"),
         ({"authors": "a"}, "authors: expected tuple, got 'a'"),
+        ({"width": None}, "width: expected float, got None"),
+        ({"limit": "none"}, "limit: expected int, got 'none'"),
     ],
 )
 def test_what_does_not_fit_is_refused(values: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         as_record(Shelf, values, "shelf")
+
+
+def test_none_is_taken_where_the_field_allows_it() -> None:
+    assert as_record(Shelf, {"limit": None}, "shelf").limit is None
+
+
+def test_a_missing_key_without_default_is_named() -> None:
+    @dataclass(frozen=True)
+    class Lamp:
+        watts: float
+
+    with pytest.raises(ConfigError, match=r"lamp: .*watts"):
+        as_record(Lamp, {}, "lamp")
 
 
 def test_sections_left_out_are_empty(tmp_path: Path) -> None:

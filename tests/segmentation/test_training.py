@@ -9,6 +9,7 @@ import torch
 
 from runtime.errors import ConfigError
 from runtime.folds import spider_folds
+from segmentation.build import build_network
 from segmentation.config import NetworkConfig
 from segmentation.pid_tversky import ErrorKind
 from segmentation.preprocess import to_network_range
@@ -151,11 +152,20 @@ def test_stored_model_is_sealed_and_says_what_was_held_out(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["pretrain", "train_default", "train_phantom", "train_regions", "ablation/train_unet"]
+    "name",
+    [
+        "pretrain",
+        "train_default",
+        "train_phantom",
+        "train_regions",
+        "ablation/pretrain_unet",
+        "ablation/train_unet",
+    ],
 )
 def test_training_files_load(name: str) -> None:
     run = load_run_config(CONFIGS / f"{name}.yaml")
-    assert (run.network.architecture == "unet") == name.endswith("unet")
+    assert (run.network.architecture == "classical_unet") == name.endswith("unet")
+    assert sum(part.numel() for part in build_network(run.network).parameters()) > 1_000_000
     assert run.training.steps > 100
 
 
