@@ -1,7 +1,7 @@
 """How real the phantoms are: a network that saw phantoms only, scored on real slices.
 
-``python -m benchmarks.phantom_realism [--model runs/phantom/model]``, after
-``spinescribe train segmentation --config configs/segmentation/train_phantom.yaml --out runs/phantom/model``.
+``python -m benchmarks.phantom_realism [--model runs/segmentation/pretrain]``, after
+``spinescribe train segmentation --config configs/segmentation/pretrain.yaml --out runs/segmentation/pretrain``.
 
 Scores all 30 patients of SPIDER's T2 SPACE slices (the training has seen none), the ordinary T1 and T2 slices with
 vertebra masks, and the posterior points of ordinary T2 slices, by the measures of ``benchmarks.segmentation``.
@@ -29,7 +29,7 @@ REAL = Path("runs/benchmarks/segmentation.json")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("runs/phantom/model"))
+    parser.add_argument("--model", type=Path, default=Path("runs/segmentation/pretrain"))
     parser.add_argument("--space-only", action="store_true", help="leaves the other slices out")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

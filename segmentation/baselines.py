@@ -1,11 +1,8 @@
 """The networks ours is measured against: U-Nets without prompts, behind the interface of ``PromptSegmenter``.
 
-Three of them, each with one plain convolution per mask and per level map in place of prompts:
-  ``UNet`` on ``Encoder`` and ``Decoder``       ours without attention: the same blocks and stem, one more block at
-                                                stride 16 where patch mixer and cross-attention were
-  ``UNet`` on ``Encoder`` and ``GatedDecoder``  Attention U-Net: additive gates on the skips; no deep supervision
-  ``ClassicalUNet``                             the textbook: stem at full resolution, pairs of convolutions, max
-                                                pooling, skips joined as channels
+``UNet`` on ``Encoder`` and ``Decoder`` is the textbook's; on ``Encoder`` and ``GatedDecoder`` it is the Attention
+U-Net (additive gates on the skips; no deep supervision). Both have one plain convolution per mask and level map
+where ours has prompts, patch mixer and cross-attention; the halves are the same.
 
 Shapes as in ``segmentation.model``. Prompts are taken for their number and width: what they say has no effect.
 
@@ -19,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segmentation.backbones import ConvolutionPair
-from segmentation.model import STRIDE, Decoder, Encoder, NetworkOutput, ResidualBlock
+from segmentation.backbone import Decoder, Encoder
+from segmentation.model import LEVEL_PLACE, STRIDE, NetworkOutput
 
 _LEVEL_BIAS = -4.0  # a level map is nearly everywhere near zero
 
@@ -65,12 +62,11 @@ class GatedDecoder(Decoder):
         self.gates = nn.ModuleList(AttentionGate(fine, coarse) for fine, coarse in steps[:-1])
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        """Return features at strides 2, 4 and 8, finest first."""
+        """Return features at strides 1, 2, 4 and 8, finest first."""
         x, outputs = features[-1], []
-        skips = features[-2::-1]
-        for index, (reduce, block, skip) in enumerate(zip(self.reduce, self.blocks, skips, strict=True)):
+        for index, (stage, skip) in enumerate(zip(self.stages, features[-2::-1], strict=True)):
             gated = self.gates[index](skip, x) if index < len(self.gates) else skip
-            x = block(functional.interpolate(reduce(x), scale_factor=2, mode="nearest") + gated)
+            x = stage(torch.cat([functional.interpolate(x, scale_factor=2, mode="nearest"), gated], dim=1))
             outputs.append(x)
         return outputs[::-1]
 
@@ -79,8 +75,8 @@ class UNet(nn.Module):
     """Encoder, decoder, and one plain convolution per mask and level map.
 
     Args:
-        encoder: Features at strides 2 to 16.
-        decoder: Features back to stride 2; ``GatedDecoder`` makes it an Attention U-Net.
+        encoder: Features at strides 1 to 16.
+        decoder: Features back to stride 1; ``GatedDecoder`` makes it an Attention U-Net.
         widths: Channels of both.
         structures: S, the number of masks.
         levels: L, the number of level maps.
@@ -92,9 +88,8 @@ class UNet(nn.Module):
         super().__init__()
         self.structures, self.levels = structures, levels
         self.encoder, self.decoder = encoder, decoder
-        self.bottom = ResidualBlock(widths[-1])
-        self.to_masks = nn.Conv2d(widths[0], 4 * structures, 1)
-        self.to_levels = _level_head(widths[1], levels)
+        self.to_masks = nn.Conv2d(widths[0], structures, 1)
+        self.to_levels = _level_head(widths[LEVEL_PLACE], levels)
 
     def forward(self, images: Tensor, prompts: Tensor, structures: int | None = None) -> NetworkOutput:
         """Segment images.
@@ -108,44 +103,8 @@ class UNet(nn.Module):
             ValueError: If other prompts are asked for than the network has maps.
         """
         _check_prompts(prompts, structures, self.structures, self.levels)
-        features = self.encoder(images)
-        fine, middle, *_ = self.decoder([*features[:-1], self.bottom(features[-1])])
-        masks = functional.pixel_shuffle(self.to_masks(fine), 2)
-        return _output(images, prompts, masks, self.to_levels(middle))
-
-
-class ClassicalUNet(nn.Module):
-    """The textbook U-Net at strides 1 to 16, with group norm for small batches.
-
-    Args:
-        widths: Channels at strides 1, 2, 4 and 8; stride 16 has half as many again as the last, which makes
-            1.6 million parameters of 16, 32, 64, 128.
-        slices: N, 1 for a slice alone, 3 with its neighbours.
-        structures: S, the number of masks.
-        levels: L, the number of level maps.
-    """
-
-    def __init__(self, widths: tuple[int, ...], slices: int = 1, *, structures: int, levels: int) -> None:
-        super().__init__()
-        self.structures, self.levels = structures, levels
-        whole = (*widths, widths[-1] * 3 // 2)
-        steps = list(pairwise(whole))
-        self.downs = nn.ModuleList(ConvolutionPair(*step) for step in [(slices, widths[0]), *steps])
-        self.ups = nn.ModuleList(ConvolutionPair(coarse + fine, fine) for fine, coarse in reversed(steps))
-        self.to_masks = nn.Conv2d(widths[0], structures, 1)
-        self.to_levels = _level_head(widths[2], levels)
-
-    def forward(self, images: Tensor, prompts: Tensor, structures: int | None = None) -> NetworkOutput:
-        """Segment images; arguments and errors as of ``UNet``."""
-        _check_prompts(prompts, structures, self.structures, self.levels)
-        skips = [self.downs[0](images)]
-        for down in list(self.downs)[1:]:
-            skips.append(down(functional.max_pool2d(skips[-1], 2)))
-        x, outputs = skips.pop(), []
-        for up in self.ups:
-            x = up(torch.cat([functional.interpolate(x, scale_factor=2, mode="nearest"), skips.pop()], dim=1))
-            outputs.append(x)
-        return _output(images, prompts, self.to_masks(x), self.to_levels(outputs[1]))  # stride 4
+        decoded = self.decoder(self.encoder(images))
+        return _output(images, prompts, self.to_masks(decoded[0]), self.to_levels(decoded[LEVEL_PLACE]))
 
 
 def _level_head(channels: int, levels: int) -> nn.Conv2d:

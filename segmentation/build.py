@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from segmentation.backbones import JoinedDecoder, PooledEncoder
-from segmentation.baselines import ClassicalUNet, GatedDecoder, UNet
+from segmentation.backbone import Decoder, Encoder
+from segmentation.baselines import GatedDecoder, UNet
 from segmentation.config import NetworkConfig
-from segmentation.model import Decoder, Encoder, PromptSegmenter
+from segmentation.model import PromptSegmenter
 from segmentation.text_hub import HubPrompts, load_hub_tower
 from segmentation.text_tower import build_text_tower, tokenize
 
-Network = PromptSegmenter | UNet | ClassicalUNet
+Network = PromptSegmenter | UNet
 """What segments slices: all take (images, prompts, structures) and return ``NetworkOutput``."""
 
 
@@ -19,20 +19,21 @@ def build_network(config: NetworkConfig) -> Network:
     return _build_prompted(config) if config.architecture == "prompted" else _build_baseline(config)
 
 
-def _build_baseline(config: NetworkConfig) -> UNet | ClassicalUNet:
-    structures, levels, widths = len(config.structures), len(config.levels), config.widths
-    if config.architecture == "classical_unet":
-        return ClassicalUNet(widths, config.slices, structures=structures, levels=levels)
-    decoder = GatedDecoder(widths) if config.architecture == "attention_unet" else Decoder(widths)
-    encoder = Encoder(widths, config.slices)
-    return UNet(encoder, decoder, widths=widths, structures=structures, levels=levels)
+def _build_baseline(config: NetworkConfig) -> UNet:
+    kind = GatedDecoder if config.architecture == "attention_unet" else Decoder
+    return UNet(
+        Encoder(config.widths, config.slices),
+        kind(config.widths),
+        widths=config.widths,
+        structures=len(config.structures),
+        levels=len(config.levels),
+    )
 
 
 def _build_prompted(config: NetworkConfig) -> PromptSegmenter:
-    is_pooled = len(config.widths) == 5  # strides 1 to 16
     return PromptSegmenter(
-        PooledEncoder(config.widths, config.slices) if is_pooled else Encoder(config.widths, config.slices),
-        JoinedDecoder(config.widths) if is_pooled else Decoder(config.widths),
+        Encoder(config.widths, config.slices),
+        Decoder(config.widths),
         widths=config.widths,
         structures=len(config.structures),
         levels=len(config.levels),

@@ -12,7 +12,7 @@ from runtime.errors import ConfigError
 from runtime.records import as_record
 
 LEVEL_PHRASE = "posterior margin of the {level} disc"
-ARCHITECTURES = ("prompted", "unet", "attention_unet", "classical_unet")
+ARCHITECTURES = ("prompted", "unet", "attention_unet")
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,15 @@ class NetworkConfig:
 
     architecture: str = "prompted"
     """``prompted`` (Spatial Patch Cross-Attention), or a baseline (``baselines``): ``unet``,
-    ``attention_unet``, ``classical_unet``."""
+    ``attention_unet``."""
     structures: tuple[str, ...] = ("disc", "vertebra", "spinal_canal")
     """Structures that get a mask, by ``anatomy.Structure`` value."""
     levels: tuple[str, ...] = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
     """Disc levels that get a heat map of their posterior margin."""
     context_slices: int = 0
     """Neighbouring slices on each side that enter with a slice (2.5-D); 0 reads every slice alone."""
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Channels at strides 2, 4, 8 and 16, the last being the patch grid; with five numbers at strides 1 to 16, of
-    the textbook U-Net's encoder and decoder (``segmentation.backbones``)."""
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    """Channels at strides 1, 2, 4, 8 and 16, the last being the patch grid."""
     token_dim: int = 128
     """Width of the patch tokens and of the prompt embeddings."""
     heads: int = 8
@@ -76,14 +75,8 @@ class NetworkConfig:
         known = {structure.value for structure in Structure}
         if unknown := [name for name in self.structures if name not in known]:
             raise ConfigError(f"structures: expected names of anatomy.Structure, got {unknown!r}")
-        if len(self.widths) not in (4, 5):
-            raise ConfigError(
-                f"widths: expected 4 numbers (strides 2, 4, 8, 16) or 5 (strides 1 to 16), got {self.widths!r}"
-            )
-        if len(self.widths) == 5 and self.architecture != "prompted":
-            raise ConfigError(
-                f"widths: expected 4 numbers for architecture {self.architecture!r}, got {self.widths!r}"
-            )
+        if len(self.widths) != 5:
+            raise ConfigError(f"widths: expected 5 numbers (strides 1, 2, 4, 8, 16), got {self.widths!r}")
         views = (self.view_sides_px, self.view_gammas, self.view_flips)
         if not self.view_sides_px or len({len(values) for values in views}) != 1:
             raise ConfigError(

@@ -1,26 +1,24 @@
 """The segmentation network: tensors only; files, spacing and grey values are ``predict.py``'s.
 
 Shapes: B images, N slices of an image (its own and its neighbours), C channels, H x W network input pixels
-(multiples of 16), P prompts = S structures + L levels, T patches at stride 16, D token width. The input enters
-through a space-to-depth stem at half size, and mask logits leave through a pixel shuffle at full size: a
-512-pixel slice costs what a 256-pixel U-Net costs.
+(multiples of 16), P prompts = S structures + L levels, T patches at stride 16, D token width.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from segmentation.attention import PatchMixer, SpatialPatchCrossAttention, position_code
-from segmentation.backbones import JoinedDecoder, PooledEncoder
+from segmentation.backbone import Decoder, Encoder
 
 STRIDE = 16
 """Input height and width are multiples of this."""
 _FIRST_GATE = 0.1
 LEVEL_STRIDE = 4
 """Network input pixels per pixel of a level map."""
+LEVEL_PLACE = 2
+"""Of the features at that stride among those at strides 1 to 16."""
 
 
 @dataclass(frozen=True)
@@ -40,74 +38,12 @@ class NetworkOutput:
     attention: Tensor
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with group norm and a skip."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv_in = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm_in = nn.GroupNorm(8, channels)
-        self.conv_out = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm_out = nn.GroupNorm(8, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return features of the same shape."""
-        inner = functional.relu(self.norm_in(self.conv_in(x)))
-        return functional.relu(x + self.norm_out(self.conv_out(inner)))
-
-
-class Encoder(nn.Module):
-    """Features at strides 2, 4, 8 and 16.
-
-    Args:
-        widths: Channels at those strides.
-        slices: N, 1 for a slice alone, 3 with its neighbours.
-        blocks: Residual blocks at those strides.
-    """
-
-    def __init__(self, widths: tuple[int, ...], slices: int = 1, blocks: tuple[int, ...] = (1, 2, 2, 2)) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(4 * slices, widths[0], 3, padding=1)
-        self.downs = nn.ModuleList(nn.Conv2d(before, after, 2, stride=2) for before, after in pairwise(widths))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
-            for width, count in zip(widths, blocks, strict=True)
-        )
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Encode (B, N, H, W) images, finest features first."""
-        x = self.stages[0](self.stem(functional.pixel_unshuffle(images, 2)))
-        features = [x]
-        for down, stage in zip(self.downs, list(self.stages)[1:], strict=True):
-            x = stage(down(x))
-            features.append(x)
-        return features
-
-
-class Decoder(nn.Module):
-    """Back from stride 16 to stride 2, adding the encoder's features on the way."""
-
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        steps = list(pairwise(widths))[::-1]
-        self.reduce = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in steps)
-        self.blocks = nn.ModuleList(ResidualBlock(fine) for fine, _ in steps)
-
-    def forward(self, features: list[Tensor]) -> list[Tensor]:
-        """Return features at strides 2, 4 and 8, finest first."""
-        x, outputs = features[-1], []
-        for reduce, block, skip in zip(self.reduce, self.blocks, features[-2::-1], strict=True):
-            x = block(functional.interpolate(reduce(x), scale_factor=2, mode="nearest") + skip)
-            outputs.append(x)
-        return outputs[::-1]
-
-
 class PromptSegmenter(nn.Module):
     """Encoder, Spatial Patch Cross-Attention, decoder, and dot products of prompts with pixels.
 
     Args:
-        encoder: Features at strides 2 (or 1) to 16.
-        decoder: Features back to stride 2 (or 1).
+        encoder: Features at strides 1 to 16.
+        decoder: Features back to stride 1.
         widths: Channels of both.
         structures: S, the number of structure prompts.
         levels: L, the number of level prompts.
@@ -122,8 +58,8 @@ class PromptSegmenter(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder | PooledEncoder,
-        decoder: Decoder | JoinedDecoder,
+        encoder: Encoder,
+        decoder: Decoder,
         *,
         widths: tuple[int, ...],
         structures: int,
@@ -142,11 +78,10 @@ class PromptSegmenter(nn.Module):
         self.from_tokens = nn.Linear(token_dim, widths[-1])
         self.mixer = PatchMixer(token_dim, heads)
         self.cross_attention = SpatialPatchCrossAttention(token_dim, heads) if use_cross_attention else None
-        self.shuffle = 2 if len(widths) == 4 else 1  # from the finest features to the input's pixels
         self.look_dropout = look_dropout
         self.look_gate = nn.Parameter(torch.full((token_dim,), _FIRST_GATE)) if look_dropout else None
-        self.pixel_embedding = nn.Conv2d(widths[0], self.shuffle**2 * mask_dim, 1)
-        self.level_embedding = nn.Conv2d(widths[-3], level_dim, 1)
+        self.pixel_embedding = nn.Conv2d(widths[0], mask_dim, 1)
+        self.level_embedding = nn.Conv2d(widths[LEVEL_PLACE], level_dim, 1)
         self.mask_query = _query(token_dim, mask_dim)
         self.level_query = _query(token_dim, level_dim)
         with torch.no_grad():  # dot products of two small vectors learn slowly at first: begin with larger ones
@@ -169,7 +104,7 @@ class PromptSegmenter(nn.Module):
         tokens = self.mixer(self.to_tokens(features[-1].flatten(2).transpose(1, 2)), code)
         grid = self.from_tokens(tokens).transpose(1, 2).reshape(features[-1].shape)
         decoded = self.decoder([*features[:-1], features[-1] + grid])
-        fine, middle = decoded[0], decoded[-2]  # the finest, and stride 4
+        fine, middle = decoded[0], decoded[LEVEL_PLACE]
         asked = prompts.expand(len(images), -1, -1)
         attended, maps = self._attend(asked, tokens, code)
         asking = self._gated(asked, attended)
@@ -181,19 +116,17 @@ class PromptSegmenter(nn.Module):
         )
 
     def _masks(self, queries: Tensor, fine: Tensor) -> Tensor:
-        """Dot (B, S, E + 1) queries with the pixel embeddings of (B, C, h, w) features: (B, S, H, W) logits.
+        """Dot (B, S, E + 1) queries with the pixel embeddings of (B, C, H, W) features: (B, S, H, W) logits.
 
         Each query is taken through the embedding's weights first: the embeddings, many more numbers than the
         logits, are never written out.
         """
-        size = queries.shape[-1] - 1
-        weight = self.pixel_embedding.weight.reshape(size, self.shuffle**2, -1)  # E, pixels of a feature pixel, C
-        assert self.pixel_embedding.bias is not None
-        bias = self.pixel_embedding.bias.reshape(size, self.shuffle**2)
-        kernel = torch.einsum("bse,eqc->bsqc", queries[..., :-1], weight).flatten(1, 2)
-        offset = (queries[..., :-1] @ bias + queries[..., -1:]).flatten(1, 2)
+        embedding = self.pixel_embedding
+        assert embedding.bias is not None
+        kernel = queries[..., :-1] @ embedding.weight.flatten(1)
+        offset = queries[..., :-1] @ embedding.bias + queries[..., -1]
         logits = torch.baddbmm(offset[..., None], kernel, fine.flatten(2))
-        return functional.pixel_shuffle(logits.reshape(*logits.shape[:2], *fine.shape[-2:]), self.shuffle)
+        return logits.reshape(*logits.shape[:2], *fine.shape[-2:])
 
     def _gated(self, prompts: Tensor, attended: Tensor) -> Tensor:
         """Return what asks for masks, (B, P, D): prompts that are moved by what they saw, gently.

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from imaging.types import Spacing
 
 _NETWORK, _PROMPTS, _EMBEDDINGS = "network.", "prompts.", "prompt_embeddings"
-_FIRST_VOCABULARY = "vocabulary_1.txt"  # of weights whose configuration names none
 _GROUP = 4  # slices a forward pass: bounds memory
 
 
@@ -95,7 +94,7 @@ class SliceSegmenter:
             WeightsError: If the folder is missing, differs from its checksums or does not fit its configuration.
         """
         folder = open_weights(name, weights_root or load_settings().weights_dir)
-        config = network_config({"vocabulary": _FIRST_VOCABULARY} | folder.config["network"])
+        config = network_config(folder.config["network"])
         file = folder.path / "model.safetensors"
         state = load_file(file)
         network = build_network(config)

@@ -40,6 +40,7 @@ from segmentation.predict import SliceSegmenter
 STRUCTURES = tuple(SPACE_LABELS)
 FOREGROUND = "SPACE mean foreground Dice"
 WITHIN_PITCHES = 0.3
+_NEAR_MIDLINE = 0.5  # of the largest vertebra area among the patient's slices; own choice
 Models = Mapping[int, SliceSegmenter]
 """Fold -> the network that held it out."""
 
@@ -115,7 +116,11 @@ def pooled_dice(masks: Mask, reference: Mask, places: Iterable[Place]) -> float:
 
 
 def score_vertebrae(data: Path, models: Models) -> Iterator[Row]:
-    """Score vertebra masks on the ordinary T1 and T2 slices that have them, by sequence and together."""
+    """Score vertebra masks on the ordinary T1 and T2 slices that have them, by sequence and together.
+
+    Many slices are far lateral; those that show at least half of the patient's largest vertebra area are also told
+    apart, as near the midline.
+    """
     slices = vertebra_slices(data, held_out(models))
     for patient, group in groupby(slices, key=lambda item: item.patient):
         model = models[spider_folds()[patient]]
@@ -129,6 +134,9 @@ def score_vertebrae(data: Path, models: Models) -> Iterator[Row]:
         if pairs:
             everything = [pair for own in pairs.values() for pair in own]
             yield Row("T1 and T2 vertebra Dice", patient, _joined_dice(everything))
+            widest = max(truth.sum() for _, truth in everything)
+            near = [pair for pair in everything if pair[1].sum() >= _NEAR_MIDLINE * widest]
+            yield Row("T1 and T2 vertebra Dice near the midline", patient, _joined_dice(near))
 
 
 def score_points(data: Path, models: Models) -> Iterator[Row]:

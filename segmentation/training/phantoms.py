@@ -3,7 +3,8 @@
 Every patient is painted once, on a run of neighbouring slices (``phantom_kinds``); the run is then drawn in
 contrasts by chance and in scanners by chance (``imaging.phantom.draws``). Labels are ``data.CLASSES``. What a
 region's phantom does not draw where it would be seen is unknown: the lumbar phantom has sacrum and iliac wings but
-no sacroiliac joint between them.
+no sacroiliac joint between them. What a region's protocol does not outline is not taught on it either: a batch
+would spend most of its loss on structures that are not in it and that nobody asks for there.
 
 Run ``python -m segmentation.training.phantoms --kind phantom_axial --patients 60 --slices 6`` to fill the cache; a
 run that was broken off goes on where it stopped.
@@ -14,13 +15,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from operator import and_
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy import STRUCTURES, VERTEBRAE, Structure
+from anatomy import STRUCTURES, VERTEBRAE, Structure, load_protocol
 from imaging.phantom.draws import PaintedPatient
 from imaging.phantom.picture import to_grey
 from imaging.phantom.scene import build_scene
@@ -28,6 +30,7 @@ from imaging.phantom.setup import load_setup
 from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import TruthLevel
+from segmentation.classes import kinds_of
 from segmentation.training.config import PhantomConfig
 from segmentation.training.data import (
     CLASSES,
@@ -67,9 +70,14 @@ def load_phantom_slices(config: PhantomConfig, cache_dir: Path, long_side_px: in
     The cache is told apart by the configuration and the versions of the phantom's tables.
     """
     cache = cache_file(config, cache_dir, long_side_px)
-    if cache.is_file():
-        return read_cache(cache)
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    slices = read_cache(cache) if cache.is_file() else _build(config, cache, long_side_px)
+    asked = _asked_classes(phantom_kind(config.kind).protocol)
+    return [replace(item, known=tuple(map(and_, item.known, asked))) for item in slices]
+
+
+def _build(config: PhantomConfig, cache: Path, long_side_px: int) -> list[TrainingSlice]:
+    """Draw all slices, storing parts on the way, and store them."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
     slices: list[TrainingSlice] = []
     parts = []
     for start in range(0, config.patients, _PART_PATIENTS):
@@ -162,6 +170,12 @@ def known_classes(protocol: str, labels: NDArray[np.uint8]) -> tuple[bool, ...]:
     has_pelvis = all((labels == class_number(name)).any() for name in ("sacrum", "ilium"))
     is_joint_drawn = protocol == "sacroiliac" or not has_pelvis
     return tuple(name != "joint_space" or is_joint_drawn for name in CLASSES)
+
+
+def _asked_classes(protocol: str) -> tuple[bool, ...]:
+    """Return which of ``data.CLASSES`` a protocol outlines."""
+    asked = {structure.value for structure in kinds_of(load_protocol(protocol))}
+    return tuple(name in asked for name in CLASSES)
 
 
 def _points(

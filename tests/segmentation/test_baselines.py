@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from imaging.types import Spacing
 from runtime.errors import WeightsError
-from segmentation.baselines import AttentionGate, ClassicalUNet, GatedDecoder, UNet
+from segmentation.backbone import Decoder
+from segmentation.baselines import AttentionGate, GatedDecoder, UNet
 from segmentation.build import Network, build_network, build_prompts
 from segmentation.config import ARCHITECTURES, NetworkConfig
-from segmentation.model import Decoder
 from segmentation.predict import SliceSegmenter
 
-WIDTHS = (8, 8, 16, 16)
+WIDTHS = (8, 8, 8, 16, 16)
 SMALL = NetworkConfig(widths=WIDTHS, token_dim=32, heads=4, text_width=32, text_layers=1)
 BASELINES = [name for name in ARCHITECTURES if name != "prompted"]
 
@@ -68,7 +68,7 @@ def test_shut_gates_hide_the_coarse_skips_and_never_the_finest() -> None:
     decoder, seen = GatedDecoder(WIDTHS), features()
     set_gates(decoder, -40.0)
     before = decoder(seen)[0]
-    changed = [seen[0], seen[1] + 5, seen[2] - 5, seen[3]]
+    changed = [seen[0], seen[1] + 5, seen[2] - 5, seen[3] + 5, seen[4]]
     assert torch.allclose(decoder(changed)[0], before, atol=1e-6)
     assert not torch.allclose(decoder([seen[0] + 1, *seen[1:]])[0], before, atol=1e-3)
 
@@ -111,15 +111,15 @@ def test_a_bright_square_is_learnt(architecture: str) -> None:
     assert 2 * float((found * target).sum()) / float(found.sum() + target.sum()) > 0.98
 
 
-def test_sizes_are_near_ours() -> None:
-    def size(architecture: str) -> int:
-        network = build_network(NetworkConfig(architecture=architecture))
+def test_sizes_are_told_apart() -> None:
+    def size(architecture: str, widths: tuple[int, ...] = NetworkConfig().widths) -> int:
+        network = build_network(NetworkConfig(architecture=architecture, widths=widths))
         return sum(value.numel() for value in network.parameters())
 
-    ours = size("prompted")
-    assert size("unet") == pytest.approx(ours, rel=0.05)
-    assert size("attention_unet") == pytest.approx(ours, rel=0.05)
-    assert size("classical_unet") == pytest.approx(1.6e6, rel=0.05)  # issue 4: "a plain 1.6 M U-Net"
+    wide = (16, 32, 64, 128, 192)
+    assert size("unet", wide) == pytest.approx(1.6e6, rel=0.05)  # issue 4: "a plain 1.6 M U-Net"
+    assert size("attention_unet", wide) == pytest.approx(1.6e6, rel=0.05)
+    assert size("unet") < size("attention_unet") < size("prompted")
 
 
 def test_which_network_is_built() -> None:
@@ -128,7 +128,6 @@ def test_which_network_is_built() -> None:
     assert isinstance(gated.decoder, GatedDecoder)
     assert isinstance(plain, UNet)
     assert not isinstance(plain.decoder, GatedDecoder)
-    assert isinstance(build("classical_unet")[1], ClassicalUNet)
 
 
 @pytest.mark.parametrize("architecture", BASELINES)

@@ -29,7 +29,7 @@ from segmentation.types import SliceMaps
 CONFIG = NetworkConfig(
     structures=CLASSES,
     levels=(),
-    widths=(8, 8, 8, 8),
+    widths=(8, 8, 8, 8, 8),
     token_dim=16,
     heads=2,
     view_sides_px=(64,),

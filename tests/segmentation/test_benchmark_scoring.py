@@ -186,7 +186,7 @@ class Oracle(SliceSegmenter):
     """Sees the truth in the grey values: 60 times the label. Levels peak where the picture is white."""
 
     def __init__(self) -> None:
-        config = NetworkConfig(widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1)
+        config = NetworkConfig(widths=(8, 8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1)
         torch.manual_seed(0)
         super().__init__(build_network(config), build_prompts(config)().detach(), config)
 

@@ -24,7 +24,7 @@ from segmentation.training.phantoms import (
 )
 
 CONFIG = PhantomConfig(patients=2, first_seed=100000, slices=3, contrasts=1, scanners=1)
-FILE = Path(__file__).parents[2] / "configs" / "segmentation" / "train_phantom.yaml"
+FILE = Path(__file__).parents[2] / "configs" / "segmentation" / "pretrain.yaml"
 PHANTOM_KINDS = [kind for kind in KINDS if kind.startswith("phantom")]
 SIDE = 256
 

@@ -18,7 +18,7 @@ from segmentation.predict import SliceSegmenter, save_model
 from segmentation.preprocess import canonical_size, scale_grey
 
 CONFIG = NetworkConfig(
-    widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, view_sides_px=(128, 96)
+    widths=(8, 8, 8, 16, 16), token_dim=32, heads=4, text_width=32, text_layers=1, view_sides_px=(128, 96)
 )
 
 

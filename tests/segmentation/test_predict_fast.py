@@ -21,7 +21,7 @@ def tiny(context: int = 1) -> SliceSegmenter:
     """Return a small random network with neighbours."""
     torch.manual_seed(3)
     config = NetworkConfig(
-        widths=(8, 8, 16, 16), token_dim=16, heads=2, mask_dim=4, level_dim=4, context_slices=context,
+        widths=(8, 8, 8, 16, 16), token_dim=16, heads=2, mask_dim=4, level_dim=4, context_slices=context,
         view_sides_px=(64, 48), view_gammas=(1.0, 0.6), view_flips=(False, False), long_side_px=64,
     )  # fmt: skip
     prompts = torch.randn(len(config.structures) + len(config.levels), config.token_dim)

@@ -20,7 +20,7 @@ from segmentation.training.data import CLASSES, NOTHING, TrainingSlice
 from segmentation.training.deck import Deck, stretched
 from tests.segmentation.schematic import schematic_slice, schematic_slices, spine_labels
 
-NETWORK = NetworkConfig(widths=(8, 8, 16, 16), token_dim=32, heads=4, text_width=32)
+NETWORK = NetworkConfig(widths=(8, 8, 8, 16, 16), token_dim=32, heads=4, text_width=32)
 STILL = ViewConfig(scale_low=1.0, scale_high=1.0, whole_share=0.0, angle_deg=0.0, shift=0.0, contrast=0.0)
 
 

@@ -1,9 +1,8 @@
-"""The textbook U-Net's two halves, at the input's own resolution: an alternative to the space-to-depth stem.
+"""The two halves of every network here, ours and the baselines: the textbook U-Net's.
 
-Pairs of convolutions, max pooling on the way down, skips joined as channels on the way up. Dearer a pixel than
-``model.Encoder``; in one run of 500 steps it was ahead of it (docs/lab-log.md).
+Pairs of convolutions, max pooling on the way down, skips joined as channels on the way up.
 
-Source: Ronneberger et al., MICCAI 2015.
+Source: Ronneberger et al., MICCAI 2015; group norm for small batches: Wu and He, ECCV 2018.
 """
 
 from itertools import pairwise
@@ -33,12 +32,12 @@ class ConvolutionPair(nn.Module):
         return result
 
 
-class PooledEncoder(nn.Module):
+class Encoder(nn.Module):
     """Features at strides 1, 2, 4, 8 and 16.
 
     Args:
         widths: Channels at those strides.
-        slices: Slices of an image.
+        slices: N, 1 for a slice alone, 3 with its neighbours.
     """
 
     def __init__(self, widths: tuple[int, ...], slices: int = 1) -> None:
@@ -46,14 +45,14 @@ class PooledEncoder(nn.Module):
         self.stages = nn.ModuleList(ConvolutionPair(*step) for step in [(slices, widths[0]), *pairwise(widths)])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Encode (B, slices, H, W) images, finest features first."""
+        """Encode (B, N, H, W) images, finest features first."""
         features = [self.stages[0](images)]
         for stage in list(self.stages)[1:]:
             features.append(stage(functional.max_pool2d(features[-1], 2)))
         return features
 
 
-class JoinedDecoder(nn.Module):
+class Decoder(nn.Module):
     """Back from stride 16 to stride 1, the encoder's features joined as channels."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
