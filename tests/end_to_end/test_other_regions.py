@@ -9,12 +9,8 @@ import pytest
 
 from anatomy import DISC_LEVELS, SIJ, load_protocol
 from cli.main import main
-from runtime.paths import weights_dir
 
 WEIGHTS = "segmentation-regions"
-needs_weights = pytest.mark.skipif(
-    not (weights_dir() / WEIGHTS).is_dir(), reason=f"weights {WEIGHTS!r} are not installed"
-)
 
 
 def write_phantom(protocol: str, folder: Path) -> Path:
@@ -41,7 +37,6 @@ def test_without_weights_for_its_region_a_study_is_refused_by_name(
 
 
 @pytest.mark.weights
-@needs_weights
 @pytest.mark.parametrize("protocol", ["cervical", "sacroiliac"])
 def test_a_study_of_another_region_ends_in_label_maps_levels_and_a_report_that_grades_nothing(
     protocol: str, tmp_path: Path
