@@ -36,6 +36,7 @@ from segmentation.types import SliceMaps
 _log = logging.getLogger(__name__)
 
 WEIGHTS = "spine-likeness"
+_JUDGED = "segmentation"  # the model folder it was fitted on
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,19 +169,25 @@ def _head(stored: dict[str, Any], number: int) -> LikenessHead:
     return LikenessHead(**{**numbers, "bias": float(numbers["bias"][0])})
 
 
-def open_likeness(segmentation_checksum: str, *, weights_root: Path | None = None) -> SpineLikeness | None:
-    """Load the gate that lies beside a segmentation network.
+def open_likeness(
+    name: str, segmentation_checksum: str, *, weights_root: Path | None = None
+) -> SpineLikeness | None:
+    """Load the gate that lies beside the lumbar network.
 
-    A network in training, or one just replaced, has no gate of its own yet: then the answer is None, with a
-    warning, the rules on the chain of discs stand alone and the provenance lists no gate.
+    A network just replaced has no gate of its own yet: then the answer is None, with a warning. Networks of other
+    names (other regions, models in training) have none. Without it the rules on the chain of discs stand alone and
+    the provenance lists no gate.
 
     Args:
-        segmentation_checksum: Of the network that will be asked.
+        name: Model folder of the network that will be asked.
+        segmentation_checksum: Of that network.
         weights_root: Folder of model folders; None takes ``Settings.weights_dir``.
 
     Raises:
         WeightsError: If the gate is damaged.
     """
+    if name != _JUDGED:
+        return None
     root = weights_root or load_settings().weights_dir
     if not (root / WEIGHTS).is_dir():
         _log.warning("weights %r are not installed: only the rules on discs tell a spine from others", WEIGHTS)

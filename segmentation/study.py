@@ -90,7 +90,7 @@ class Segmenter:
         axial = network if axial_name == name else None
         if axial_name is not None and axial is None:
             axial = SliceSegmenter.load(weights_root=weights_root, name=axial_name, device=device)
-        likeness = open_likeness(network.checksum, weights_root=weights_root)
+        likeness = open_likeness(name, network.checksum, weights_root=weights_root)
         return cls(network, likeness=likeness, axial=axial, naming=open_naming(weights_root=weights_root))
 
     def segment_study(

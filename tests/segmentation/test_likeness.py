@@ -204,11 +204,12 @@ def test_weights_come_back_from_disk(tmp_path: Path) -> None:
 
 
 def test_a_gate_of_another_network_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert open_likeness("net", weights_root=tmp_path) is None
+    assert open_likeness("segmentation", "net", weights_root=tmp_path) is None
     assert "not installed" in caplog.text
     write_head(tmp_path / WEIGHTS, head_of(3, 2), "net")
-    assert open_likeness("net", weights_root=tmp_path) is not None
-    assert open_likeness("other", weights_root=tmp_path) is None
+    assert open_likeness("segmentation", "net", weights_root=tmp_path) is not None
+    assert open_likeness("segmentation-regions", "net", weights_root=tmp_path) is None  # not its network, no word
+    assert open_likeness("segmentation", "other", weights_root=tmp_path) is None
     assert "train them again" in caplog.text
 
 
