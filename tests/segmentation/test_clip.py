@@ -145,7 +145,7 @@ class TestModel:
             load_clip(build_clip(TINY), tmp_path)
 
     def test_configuration_names_the_wrong_key(self) -> None:
-        with pytest.raises(ConfigError, match="unknown keys \\['depth'\\]"):
+        with pytest.raises(ConfigError, match="unknown keys depth"):
             clip_config({"depth": 3})
         with pytest.raises(ConfigError, match="visual_width: expected int, got 'wide'"):
             clip_config({"visual_width": "wide"})
