@@ -88,7 +88,11 @@ def make_chain(
     steps = tuple(float(lower.centre[1] - upper.centre[1]) for upper, lower in pairwise(discs))
     pitch = float(np.median(steps)) if steps else PITCH
     chain = DiscChain(discs, steps, (0.9,) * len(steps), pitch, 1.0, 1.0, 1.0)
-    maps = _maps({level: float(height) for level, height in zip(levels, heights, strict=True)}, answer)
+    ends = {
+        level: _disc(float(height), level, angles[level]).posterior
+        for level, height in zip(levels, heights, strict=True)
+    }
+    maps = _maps(ends, answer)
     view = View(
         room_below=room,
         vertebra_below=0.05 if levels[-1] == DISC_LEVELS[-1] or sacral else 0.9,
@@ -115,11 +119,13 @@ def _responses(given: list[str | None], answer: float) -> np.ndarray:
     return rows
 
 
-def _maps(heights: dict[str, float], answer: float) -> SliceMaps:
+def _maps(ends: dict[str, Points], answer: float) -> SliceMaps:
+    """Draw each level's answer at the posterior end of its disc, (x, y)."""
     level_maps = np.zeros((1, len(MAP_LEVELS), SIDE // 8, SIDE // 8), dtype=np.float32)
     for index, level in enumerate(MAP_LEVELS):
-        if level in heights and heights[level] < SIDE:
-            level_maps[0, index, int(heights[level] // 8), 267 // 8] = answer
+        if level in ends and (ends[level] < SIDE).all():
+            column, row = (int(place // 8) for place in ends[level])
+            level_maps[0, index, row, column] = answer
     return SliceMaps(
         structures=STRUCTURES,
         probabilities=np.zeros((1, 3, SIDE, SIDE), dtype=np.float32),
