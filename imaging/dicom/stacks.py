@@ -182,13 +182,13 @@ def _deal(part: list[SliceHeader]) -> list[list[SliceHeader]]:
 
 
 def _by_place(part: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Group slices that lie at the same place along their normal."""
+    """Group slices that lie at the same place along their normal: two places are never nearer than that."""
     places: list[list[SliceHeader]] = []
-    start = -np.inf
+    last = -np.inf
     for place, item in zip(np.sort(_places(part)), _sorted_by_place(part), strict=True):
-        if place - start >= SAME_PLACE_MM:
+        if place - last >= SAME_PLACE_MM:
             places.append([])
-            start = place
+        last = place
         places[-1].append(item)
     return places
 

@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
@@ -269,6 +269,7 @@ _PLACES = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(_PLACES, st.randoms())
+@example([(0.0, 0, 0.0, 20.0, 0.0), (0.0, 0, 0.03125, 20.0, 0.0), (0.0, 0, -0.03125, 20.0, 0.0)], Random(0))
 def test_every_slice_is_in_one_stack_and_where_it_says(places: list[tuple[float, ...]], order: Random) -> None:
     slices = [
         sliced(slot * 4.0 + jitter, turn_deg=tilt, echo=echo, station_mm=station, rank=n)
