@@ -63,7 +63,12 @@ class Decoder(nn.Module):
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         """Return features at strides 1, 2, 4 and 8, finest first."""
         x, outputs = features[-1], []
-        for stage, skip in zip(self.stages, features[-2::-1], strict=True):
-            x = stage(torch.cat([functional.interpolate(x, scale_factor=2, mode="nearest"), skip], dim=1))
+        for place, (stage, skip) in enumerate(zip(self.stages, features[-2::-1], strict=True)):
+            joined = [functional.interpolate(x, scale_factor=2, mode="nearest"), self.pass_skip(place, skip, x)]
+            x = stage(torch.cat(joined, dim=1))
             outputs.append(x)
         return outputs[::-1]
+
+    def pass_skip(self, place: int, skip: Tensor, coarse: Tensor) -> Tensor:
+        """Return what joins of the skip at a place, coarsest 0, where ``coarse`` comes up; here all of it."""
+        return skip

@@ -61,14 +61,10 @@ class GatedDecoder(Decoder):
         steps = list(pairwise(widths))[::-1]
         self.gates = nn.ModuleList(AttentionGate(fine, coarse) for fine, coarse in steps[:-1])
 
-    def forward(self, features: list[Tensor]) -> list[Tensor]:
-        """Return features at strides 1, 2, 4 and 8, finest first."""
-        x, outputs = features[-1], []
-        for index, (stage, skip) in enumerate(zip(self.stages, features[-2::-1], strict=True)):
-            gated = self.gates[index](skip, x) if index < len(self.gates) else skip
-            x = stage(torch.cat([functional.interpolate(x, scale_factor=2, mode="nearest"), gated], dim=1))
-            outputs.append(x)
-        return outputs[::-1]
+    def pass_skip(self, place: int, skip: Tensor, coarse: Tensor) -> Tensor:
+        """Return the gated skip; the finest, which has no gate, as it is."""
+        gated: Tensor = self.gates[place](skip, coarse) if place < len(self.gates) else skip
+        return gated
 
 
 class UNet(nn.Module):

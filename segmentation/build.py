@@ -16,27 +16,17 @@ Network = PromptSegmenter | UNet
 
 def build_network(config: NetworkConfig) -> Network:
     """Build the network with random weights."""
-    return _build_prompted(config) if config.architecture == "prompted" else _build_baseline(config)
-
-
-def _build_baseline(config: NetworkConfig) -> UNet:
-    kind = GatedDecoder if config.architecture == "attention_unet" else Decoder
-    return UNet(
-        Encoder(config.widths, config.slices),
-        kind(config.widths),
-        widths=config.widths,
-        structures=len(config.structures),
-        levels=len(config.levels),
-    )
-
-
-def _build_prompted(config: NetworkConfig) -> PromptSegmenter:
+    widths, structures, levels = config.widths, len(config.structures), len(config.levels)
+    encoder = Encoder(widths, config.slices)
+    decoder = (GatedDecoder if config.architecture == "attention_unet" else Decoder)(widths)
+    if config.architecture != "prompted":
+        return UNet(encoder, decoder, widths=widths, structures=structures, levels=levels)
     return PromptSegmenter(
-        Encoder(config.widths, config.slices),
-        Decoder(config.widths),
-        widths=config.widths,
-        structures=len(config.structures),
-        levels=len(config.levels),
+        encoder,
+        decoder,
+        widths=widths,
+        structures=structures,
+        levels=levels,
         token_dim=config.token_dim,
         heads=config.heads,
         mask_dim=config.mask_dim,

@@ -33,7 +33,7 @@ _OWN_HEIGHT, _AHEAD, _BEHIND = 0.35, 0.6, 0.8
 ELSEWHERE = "its level map places it elsewhere on the disc"
 _BESIDE = (0.3, 0.8)
 """A level map's clear answer this many pitches beside the point casts doubt on the place. With an earlier network,
-held out T2 middle slices (172 patients): at 9 of 855 levels; at 5 of them the point was over 0.3 pitch off."""
+on held-out T2 slices of 172 patients, it did so at 9 of 855 levels; at 5 the point was over 0.3 pitch off."""
 _SHORT = 0.75
 """A disc shorter than this share of its usual length is outlined in part."""
 

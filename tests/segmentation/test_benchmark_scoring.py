@@ -292,6 +292,7 @@ def test_a_perfect_network_scores_perfectly(data: Path, tmp_path: Path, monkeypa
         assert figures[f"SPACE {task} Dice"] == 1
     assert figures["SPACE disc HD95 mm"] == figures["SPACE structures missed in a slice"] == 0
     assert figures["T1 vertebra Dice"] == figures["T1 and T2 vertebra Dice"] == 1
+    assert figures["T1 and T2 vertebra Dice near the midline"] == 1
     assert figures["T2 points within 0.3 pitch (raw peaks)"] == pytest.approx(0.8)
     assert score_all(data, {1: Oracle()}) == []  # fold 1's network has seen this patient
 

@@ -10,7 +10,7 @@ from imaging.phantom.setup import load_setup, setup_names
 from imaging.phantom.tissues import Palette, Tissue
 from runtime.errors import ConfigError
 from segmentation.training.config import KINDS, PhantomConfig, load_run_config
-from segmentation.training.data import CLASSES, LEVELS, UNKNOWN, TrainingSlice, write_cache
+from segmentation.training.data import CLASSES, LEVELS, UNKNOWN, TrainingSlice, no_points, write_cache
 from segmentation.training.loop import train
 from segmentation.training.phantom_kinds import paint_run, phantom_kind
 from segmentation.training.phantoms import (
@@ -164,3 +164,20 @@ def test_the_training_file_trains_on_phantoms_and_holds_out_no_fold() -> None:
     assert {config.kind for config in run.training.phantoms} == set(run.training.mix) == {"phantom"}
     with pytest.raises(ConfigError, match="fold"):
         train(FILE, fold=9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "taught"),
+    [
+        ("phantom", {"disc", "vertebra", "spinal_canal", "sacrum"}),
+        ("phantom_cervical_axial", {"disc", "vertebra", "spinal_canal", "spinal_cord"}),
+        ("phantom_sacroiliac", {"sacrum", "ilium", "joint_space"}),
+    ],
+)
+def test_a_region_teaches_what_its_protocol_outlines(kind: str, taught: set[str], tmp_path: Path) -> None:
+    config = replace(CONFIG, kind=kind, patients=1)
+    blank = np.zeros((32, 32), np.uint8)
+    stored = TrainingSlice("a", 1, kind, blank, blank, (True,) * len(CLASSES), no_points())
+    write_cache(cache_file(config, tmp_path, 32), [stored])
+    (found,) = load_phantom_slices(config, tmp_path, 32)
+    assert {name for name, is_known in zip(CLASSES, found.known, strict=True) if is_known} == taught
