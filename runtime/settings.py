@@ -7,6 +7,9 @@ from pathlib import Path
 from runtime.errors import ConfigError
 from runtime.paths import weights_dir
 
+PRECISIONS = ("float32", "bfloat16")
+"""What the segmentation network may compute in; its weights stay float32."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -18,6 +21,8 @@ class Settings:
         host: Address the web page binds to (``SPINESCRIBE_HOST``, default 127.0.0.1).
         port: Port of the web page (``SPINESCRIBE_PORT``, default 7860).
         threads: CPU threads for the models (``SPINESCRIBE_THREADS``); None leaves the library's choice.
+        precision: What the segmentation network computes in (``SPINESCRIBE_PRECISION``, one of ``PRECISIONS``).
+            bfloat16 is faster only where the processor has instructions for it.
     """
 
     data_dir: Path
@@ -25,17 +30,21 @@ class Settings:
     host: str
     port: int
     threads: int | None
+    precision: str = PRECISIONS[0]
 
 
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        ConfigError: If a number is not one, or the port is out of range.
+        ConfigError: If a number is not one, the port is out of range, or there is no such precision.
     """
     port = _whole_number("SPINESCRIBE_PORT", "7860")
     if not 0 < port < 65536:
         raise ConfigError(f"SPINESCRIBE_PORT: expected 1 to 65535, got {port!r}")
+    precision = os.environ.get("SPINESCRIBE_PRECISION", PRECISIONS[0])
+    if precision not in PRECISIONS:
+        raise ConfigError(f"SPINESCRIBE_PRECISION: expected {' or '.join(PRECISIONS)}, got {precision!r}")
     threads = os.environ.get("SPINESCRIBE_THREADS")
     return Settings(
         data_dir=Path(os.environ.get("SPINESCRIBE_DATA", "../shared/data")),
@@ -43,6 +52,7 @@ def load_settings() -> Settings:
         host=os.environ.get("SPINESCRIBE_HOST", "127.0.0.1"),
         port=port,
         threads=None if threads is None else max(1, _whole_number("SPINESCRIBE_THREADS", "1")),
+        precision=precision,
     )
 
 

@@ -8,6 +8,7 @@ from segmentation.types import SliceMaps
 
 Vector = NDArray[np.float64]
 
+_LOOKED_AT = (Structure.DISC, Structure.VERTEBRA, Structure.SPINAL_CANAL, Structure.SACRUM)
 _STEP = 4  # map statistics are taken on every fourth row and column
 
 
@@ -17,19 +18,18 @@ def token_vector(maps: SliceMaps) -> Vector:
 
 
 def map_statistics(maps: SliceMaps) -> Vector:
-    """Return what the maps of the first slice look like, (S,): lengths are shares of the longer side."""
+    """Return what the maps of the first slice look like, (S,): lengths are shares of the longer side.
+
+    The sacrum tells a spine with its head below, whose discs and vertebrae look as usual: hardly any is found.
+    """
     probability = maps.probabilities[0, :, ::_STEP, ::_STEP].astype(np.float64)
-    names = (Structure.DISC.value, Structure.VERTEBRA.value, Structure.SPINAL_CANAL.value)
-    disc, vertebra, canal = (probability[maps.structures.index(name)] for name in names)
-    found = [_shape(plane) for plane in (disc, vertebra, canal)]
-    # canal and vertebrae against the discs: behind or in front, above or below
-    offsets = [found[index][:2] - found[0][:2] for index in (1, 2)]
+    planes = [probability[maps.structures.index(name.value)] for name in _LOOKED_AT if name in maps.structures]
+    found = [_shape(plane) for plane in planes]
+    # the others against the discs: behind or in front, above or below
+    offsets = [shape[:2] - found[0][:2] for shape in found[1:]]
     return np.concatenate(
         [
-            *(
-                np.array([plane.mean(), plane.max(), (plane * (1 - plane)).mean()])
-                for plane in (disc, vertebra, canal)
-            ),
+            *(np.array([plane.mean(), plane.max(), (plane * (1 - plane)).mean()]) for plane in planes),
             *offsets,
             *(shape[2:] for shape in found),
             _level_statistics(maps.level_maps[0].astype(np.float64)),

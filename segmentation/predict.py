@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from runtime.device import pick_device
 from runtime.errors import WeightsError
-from runtime.settings import load_settings
+from runtime.settings import PRECISIONS, load_settings
 from runtime.weights import open_weights
 from segmentation.build import Network, TextPrompts, build_network, build_prompts
 from segmentation.config import NetworkConfig, network_config
@@ -61,6 +61,7 @@ class SliceSegmenter:
         checksum: Of the weights, for provenance.
         device: Where it runs.
         weights_file: Where the text tower's weights lie; None leaves only the default prompts.
+        precision: What the network computes in, one of ``runtime.settings.PRECISIONS``; its weights stay float32.
     """
 
     def __init__(
@@ -72,18 +73,19 @@ class SliceSegmenter:
         checksum: str = "",
         device: torch.device | None = None,
         weights_file: Path | None = None,
+        precision: str = PRECISIONS[0],
     ) -> None:
         self.device = device or torch.device("cpu")
         self.network = network.eval().to(self.device)
         self.embeddings = embeddings.detach().to(self.device)
-        self.config, self.checksum = config, checksum
+        self.config, self.checksum, self.precision = config, checksum, precision
         self._weights_file = weights_file
 
     @classmethod
     def load(
         cls, *, weights_root: Path | None = None, name: str = "segmentation", device: str = "auto"
     ) -> SliceSegmenter:
-        """Load a verified model folder.
+        """Load a verified model folder, to compute in ``Settings.precision``.
 
         Args:
             weights_root: Folder of model folders; None takes ``Settings.weights_dir``.
@@ -93,19 +95,21 @@ class SliceSegmenter:
         Raises:
             WeightsError: If the folder is missing, differs from its checksums or does not fit its configuration.
         """
-        folder = open_weights(name, weights_root or load_settings().weights_dir)
+        settings = load_settings()
+        folder = open_weights(name, weights_root or settings.weights_dir)
         config = network_config(folder.config["network"])
         file = folder.path / "model.safetensors"
         state = load_file(file)
         network = build_network(config)
         _load_strictly(network, state, _NETWORK, name)
         return cls(
-            network,
+            network.to(memory_format=torch.channels_last),  # a quarter faster on CPUs
             state[_EMBEDDINGS],
             config,
             checksum=folder.checksum,
             device=pick_device(device),
             weights_file=file,
+            precision=settings.precision,
         )
 
     @property
@@ -236,11 +240,8 @@ class SliceSegmenter:
         views = zip(self.config.view_sides_px, self.config.view_gammas, self.config.view_flips, strict=True)
         for side, gamma, is_flipped in views:
             grid = self._grid(size, spacing, side)
-            output: NetworkOutput = self.network(
-                _flipped(self._prepare(grey, grid, gamma)[places], grid[1], is_flipped),
-                prompts,
-                structures=structures,
-            )
+            view = _flipped(self._prepare(grey, grid, gamma)[places], grid[1], is_flipped)
+            output = self._ask(view, prompts, structures)
             if is_flipped:
                 output = _flipped_back(output, grid[1])
             if first is None:
@@ -259,6 +260,13 @@ class SliceSegmenter:
             attention=first.attention.cpu(),
             grid=first_grid,
         )
+
+    def _ask(self, view: Tensor, prompts: Tensor, structures: int) -> NetworkOutput:
+        """Return float32 answers of the network, computed in this segmenter's precision."""
+        dtype = getattr(torch, self.precision)
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            output: NetworkOutput = self.network(view, prompts, structures=structures)
+        return replace(output, **{item.name: getattr(output, item.name).float() for item in fields(output)})
 
     def _grid(self, size: tuple[int, int], spacing: Spacing | None, side: int) -> tuple[int, int]:
         """Return the size of a view, whole pixels of a level map."""

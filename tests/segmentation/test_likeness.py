@@ -132,6 +132,25 @@ def test_statistics_turn_with_the_picture() -> None:
     assert map_statistics(maps_of(np.rot90(image), spine))[23] == pytest.approx(-upright[23], abs=0.05)
 
 
+def test_statistics_see_a_sacrum_below_the_discs_and_miss_one_that_is_not_found() -> None:
+    spine = DrawnSpine()
+    maps = maps_of(picture_of(spine.classes()), spine)
+    plane = np.zeros_like(maps.probabilities[:, :1])
+    plane[:, :, -40:, 100:140] = 0.9
+    both = [
+        map_statistics(
+            replace(maps, structures=(*maps.structures, "sacrum"), probabilities=np.concatenate(pair, 1))
+        )
+        for pair in ((maps.probabilities, plane), (maps.probabilities, plane * 0))
+    ]
+    assert len(both[0]) == len(map_statistics(maps)) + 9
+    mean, highest = both[0][9:11]
+    assert mean > 0
+    assert highest == pytest.approx(0.9)
+    assert both[0][17] > 0.1, "the last of three offsets in y: below the discs"
+    assert both[1][9:11].tolist() == [0, 0]
+
+
 def test_empty_maps_have_statistics_too() -> None:
     spine = DrawnSpine()
     seen = map_statistics(maps_of(np.zeros(spine.shape, dtype=np.float32), spine))

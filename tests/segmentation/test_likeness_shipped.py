@@ -75,6 +75,7 @@ TURNS = {
     "on its right": lambda image: np.rot90(image, 3),
     "upside down": lambda image: image[::-1, ::-1],
     "mirrored": lambda image: image[:, ::-1],
+    "head below": lambda image: image[::-1],
 }
 
 
@@ -97,16 +98,16 @@ def test_another_region_of_the_body_is_refused(protocol: str, role: str) -> None
 
 
 @pytest.mark.weights
-def test_real_slices_of_held_out_patients_pass_and_mirrored_ones_do_not(data_dir: Path) -> None:
+def test_real_slices_of_held_out_patients_pass_and_turned_ones_do_not(data_dir: Path) -> None:
     """One slice each of six patients of fold 0, which neither network nor gate was trained on."""
     gate, folds = shipped().likeness, spider_folds()
     assert gate is not None
     held_out = sorted(patient for patient, fold in folds.items() if fold == 0)[:6]
-    refused = {"plain": 0, "mirrored": 0}
+    refused = {"plain": 0, "mirrored": 0, "head below": 0}
     for patient in held_out:
         file = data_dir / "spider" / "midsagittal" / f"{patient}_t2.png"
         image = np.asarray(Image.open(file).convert("L"), dtype=np.float32)
-        for name, view in (("plain", image), ("mirrored", image[:, ::-1])):
+        for name, view in (("plain", image), ("mirrored", image[:, ::-1]), ("head below", image[::-1])):
             maps = shipped().network.segment_slices(np.ascontiguousarray(view)[None], None)
             refused[name] += gate.judge(maps).is_refused
-    assert refused == {"plain": 0, "mirrored": 6}
+    assert refused == {"plain": 0, "mirrored": 6, "head below": 6}

@@ -22,6 +22,8 @@ def test_percentiles_follow_the_norm_table() -> None:
     assert one_up == pytest.approx(100 * NormalDist().cdf(1.0))
     assert percentile("disc_height", "T8-T9", 8.0, "mm") is None
     assert percentile("disc_height", "L4-L5", 8.0, "1") is None
+    assert percentile("vertebral_height_anterior", "L5", 30.3, "mm") == pytest.approx(50.0)
+    assert percentile("vertebral_height_anterior", "L4", 30.3, "mm") is None, "published for L5 only"
     item = measured(BlockSpine())["disc_height", "L4-L5", None]
     assert item.value is not None
     assert item.percentile == percentile("disc_height", "L4-L5", item.value, "mm")

@@ -62,7 +62,7 @@ def test_groups_of_slices_equal_one_by_one(segmenter: SliceSegmenter) -> None:
     images = np.random.default_rng(1).random((6, 96, 128))
     together = segmenter.segment_slices(images, None)
     single = np.concatenate([segmenter.segment_slices(image[None], None).probabilities for image in images])
-    assert np.allclose(together.probabilities, single, atol=1e-4)
+    assert np.allclose(together.probabilities, single, atol=1e-3)
 
 
 def test_grey_scale_does_not_matter(segmenter: SliceSegmenter) -> None:

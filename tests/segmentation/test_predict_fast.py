@@ -8,6 +8,8 @@ import torch
 
 import segmentation.predict as room
 from imaging.types import Spacing
+from runtime.errors import ConfigError
+from runtime.settings import load_settings
 from segmentation.attention import Attention
 from segmentation.build import build_network
 from segmentation.config import NetworkConfig
@@ -105,3 +107,39 @@ def test_attention_maps_are_made_only_when_asked(monkeypatch: pytest.MonkeyPatch
     assert asked[2:] == [1, 1, 16]
     assert maps.shape == (2, len(network.prompt_names), 60, 50)
     np.testing.assert_allclose(maps.max((2, 3)), 1.0)
+
+
+def test_half_precision_computes_in_halves_and_answers_in_float32() -> None:
+    full = tiny()
+    half = SliceSegmenter(full.network, full.embeddings, full.config, precision="bfloat16")
+    computed: list[torch.dtype] = []
+    convolution = next(module for module in full.network.modules() if isinstance(module, torch.nn.Conv2d))
+    handle = convolution.register_forward_hook(lambda module, inputs, output: computed.append(output.dtype))
+    images, _ = series(2)
+    expected, found = full.segment_slices(images, SPACING), half.segment_slices(images, SPACING)
+    handle.remove()
+    assert set(computed[: len(computed) // 2]) == {torch.float32}
+    assert set(computed[len(computed) // 2 :]) == {torch.bfloat16}
+    assert found.probabilities.dtype == np.float32
+    assert not np.array_equal(found.probabilities, expected.probabilities)
+    assert np.abs(found.probabilities - expected.probabilities).max() < 0.05
+
+
+def test_the_layout_of_memory_changes_nothing_to_speak_of() -> None:
+    plain, last = tiny(), tiny()
+    last.network.to(memory_format=torch.channels_last)
+    images, _ = series(2)
+    one, other = (model.segment_slices(images, SPACING) for model in (plain, last))
+    np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-4)
+    np.testing.assert_allclose(one.prompt_tokens, other.prompt_tokens, atol=2e-3)
+
+
+def test_precision_comes_from_the_environment_and_an_unknown_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().precision == "float32"
+    monkeypatch.setenv("SPINESCRIBE_PRECISION", "bfloat16")
+    assert load_settings().precision == "bfloat16"
+    monkeypatch.setenv("SPINESCRIBE_PRECISION", "int4")
+    with pytest.raises(ConfigError, match="SPINESCRIBE_PRECISION: expected float32 or bfloat16, got 'int4'"):
+        load_settings()
