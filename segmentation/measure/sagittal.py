@@ -37,7 +37,9 @@ def measure_level(spine: SagittalSpine, level: str, *, is_t2: bool) -> Iterator[
     around = spine.middle(level).around
     for name, window in _WINDOWS:
         yield name, between_slices(around, lambda k, window=window: _height(spine, level, window, k))  # type: ignore[misc]
-    yield "disc_height_index", between_slices(around, lambda k: _height_index(spine, level, k))
+    for name, window in _WINDOWS:
+        index = name.replace("disc_height", "disc_height_index")
+        yield index, between_slices(around, lambda k, window=window: _height_index(spine, level, window, k))  # type: ignore[misc]
     yield "canal_ap_diameter", between_slices(spine.middle(level).alone, lambda k: canal_width(spine, level, k))
     yield from _slip(spine, level)
     yield "segmental_angle", between_slices(around, lambda k: _segmental_angle(spine, level, k))
@@ -71,7 +73,7 @@ def _height(spine: SagittalSpine, level: str, window: str, k: int) -> Found:
     return Found(found.value, None, found.line_px)
 
 
-def _height_index(spine: SagittalSpine, level: str, k: int) -> Found:
+def _height_index(spine: SagittalSpine, level: str, window: str, k: int) -> Found:
     disc = spine.disc(level, k)
     reason = missing_disc(disc)
     if disc is None or reason is not None:
@@ -85,8 +87,8 @@ def _height_index(spine: SagittalSpine, level: str, k: int) -> Found:
     known = [height for height in heights if height is not None]
     if not known:
         return missing(NO_BODY)
-    middle = measure_heights(disc, spine.frame)["middle"]
-    return Found(middle.value / float(np.mean(known)), None, middle.line_px)
+    height = measure_heights(disc, spine.frame)[window]
+    return Found(height.value / float(np.mean(known)), None, height.line_px)
 
 
 def _slip(spine: SagittalSpine, level: str) -> Iterator[Row]:

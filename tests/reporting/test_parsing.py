@@ -359,6 +359,7 @@ def test_sentences() -> None:
         ("L4-L5: AP diameter of the spinal canal measures 11 mm", "canal_ap_diameter", 11.0, "mm"),
         ("L4-L5: disc height of 7.25 mm", "disc_height", 7.25, "mm"),
         ("L4-L5: disc height index 0.31", "disc_height_index", 0.31, "1"),
+        ("L4-L5: posterior disc height index 0.22", "disc_height_index_posterior", 0.22, "1"),
         ("L4-L5: spondylolisthesis (slip 4.1 mm)", "listhesis", 4.1, "mm"),
     ],
 )

@@ -50,6 +50,15 @@ def test_the_height_index_is_disc_over_body_and_needs_no_spacing() -> None:
     assert value(stretched, "disc_height_index", "L3-L4") == pytest.approx(9.0 / 27.0, rel=0.08)
 
 
+def test_front_and_rear_index_follow_their_heights_and_need_no_spacing() -> None:
+    table, unknown = measured(BlockSpine()), measured(BlockSpine(), has_spacing=False)
+    for part in ("anterior", "posterior"):
+        share = value(table, f"disc_height_{part}", "L4-L5") / value(table, "disc_height", "L4-L5")
+        index = value(table, f"disc_height_index_{part}", "L4-L5")
+        assert index == pytest.approx(share * value(table, "disc_height_index", "L4-L5"), rel=1e-6)
+        assert value(unknown, f"disc_height_index_{part}", "L4-L5") == pytest.approx(index, rel=0.1)
+
+
 def test_without_spacing_only_ratios_along_one_direction_and_signals_have_values() -> None:
     kinds = {name: quantity.needs_spacing for name, quantity in load_quantities().items()}
     table = measured(BlockSpine(), has_spacing=False, has_positions=False)
@@ -174,9 +183,10 @@ def test_ids_run_from_m1_and_every_item_has_a_value_or_a_reason() -> None:
     assert all((item.value is None) == (item.reason is not None) for item in found)
     assert {item.name for item in found} <= set(load_quantities())
     assert all(item.method.startswith(load_quantities()[item.name].method) for item in found)
-    first = [item.name for item in found[:7]]
+    first = [item.name for item in found[:9]]
     assert first == [
-        "disc_height", "disc_height_anterior", "disc_height_posterior", "disc_height_index", "canal_ap_diameter",
+        "disc_height", "disc_height_anterior", "disc_height_posterior", "disc_height_index",
+        "disc_height_index_anterior", "disc_height_index_posterior", "canal_ap_diameter",
         "listhesis", "listhesis_percent",
     ]  # fmt: skip
 
