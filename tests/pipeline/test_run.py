@@ -82,11 +82,11 @@ def test_notices_come_once_each_in_the_order_of_the_stages() -> None:
 
 
 def test_the_precision_of_the_network_is_part_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = read().provenance.config_hash
+    plain = read(fake_reader()).provenance.config_hash
     monkeypatch.setenv("SPINESCRIBE_PRECISION", "bfloat16")
-    assert read().provenance.config_hash != plain
+    assert read(fake_reader()).provenance.config_hash != plain
     monkeypatch.setenv("SPINESCRIBE_PRECISION", "float32")
-    assert read().provenance.config_hash == plain
+    assert read(fake_reader()).provenance.config_hash == plain
 
 
 def test_same_input_gives_the_same_provenance_and_picture() -> None:
