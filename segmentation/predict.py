@@ -102,8 +102,9 @@ class SliceSegmenter:
         state = load_file(file)
         network = build_network(config)
         _load_strictly(network, state, _NETWORK, name)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter faster on CPUs
         return cls(
-            network.to(memory_format=torch.channels_last),  # a quarter faster on CPUs
+            network,
             state[_EMBEDDINGS],
             config,
             checksum=folder.checksum,
