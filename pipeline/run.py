@@ -23,7 +23,7 @@ from pipeline.stages import Models, Stages, open_stages
 from pipeline.types import Reading
 from runtime.progress import Progress
 from runtime.provenance import Provenance, collect_provenance
-from runtime.settings import PRECISIONS, load_settings
+from runtime.settings import load_settings
 from segmentation.types import SegmentedStudy
 
 _log = logging.getLogger(__name__)
@@ -160,9 +160,7 @@ class Reader:
         else:
             prompts["vlm"] = models.drafter.prompt_id
             prompts["vlm_regions"] = "used" if models.drafter_knows_regions else "left out"
-        config = {**options.to_dict(), "read_as": protocol.name}
-        if (precision := load_settings().precision) != PRECISIONS[0]:
-            config["precision"] = precision
+        config = {**options.to_dict(), "read_as": protocol.name, "precision": models.segmenter.precision}
         return collect_provenance(weights=weights, config=config, prompts=prompts)
 
 

@@ -45,12 +45,14 @@ class SegmentsStudy(Protocol):
         gate_checksum: Of the weights that tell a sagittal spine from other pictures; None when there are none.
         axial_checksum: Of the weights that outline axial slices; None when there are none.
         naming_checksum: Of the weights that look for the lumbosacral junction; None when there are none.
+        precision: What the networks compute in, one of ``runtime.settings.PRECISIONS``.
     """
 
     checksum: str
     gate_checksum: str | None
     axial_checksum: str | None
     naming_checksum: str | None
+    precision: str
 
     def segment_study(
         self,

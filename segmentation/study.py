@@ -12,6 +12,7 @@ from anatomy import Protocol
 from imaging.label_import import ImportedLabels
 from imaging.types import Plane, Series, Study
 from runtime.errors import NotEligibleError
+from runtime.settings import PRECISIONS
 from segmentation.axial import SpineNames, read_axial
 from segmentation.choose import primary_first, reads_joints, series_of_plane
 from segmentation.classes import kinds_of
@@ -42,6 +43,7 @@ class Segmenter:
             rules on the chain.
         axial: What turns axial slices into maps; None leaves axial series of the spine without outlines.
         naming: What levels are named by; None takes the shipped tables and looks at no junction.
+        precision: What the networks compute in, for provenance.
 
     Attributes:
         checksum: Of the network's weights, for provenance.
@@ -57,10 +59,11 @@ class Segmenter:
         likeness: SpineLikeness | None = None,
         axial: SliceNetwork | None = None,
         naming: LevelNaming | None = None,
+        precision: str = PRECISIONS[0],
     ) -> None:
         self.network, self.likeness, self.axial, self.naming = network, likeness, axial, naming
         self.naming_checksum = None if naming is None else naming.checksum
-        self.checksum = network.checksum
+        self.checksum, self.precision = network.checksum, precision
         self.gate_checksum = None if likeness is None else likeness.checksum
         self.axial_checksum = None if axial is None else axial.checksum
 
@@ -91,7 +94,8 @@ class Segmenter:
         if axial_name is not None and axial is None:
             axial = SliceSegmenter.load(weights_root=weights_root, name=axial_name, device=device)
         likeness = open_likeness(name, network.checksum, weights_root=weights_root)
-        return cls(network, likeness=likeness, axial=axial, naming=open_naming(weights_root=weights_root))
+        naming = open_naming(weights_root=weights_root)
+        return cls(network, likeness=likeness, axial=axial, naming=naming, precision=network.precision)
 
     def segment_study(
         self, study: Study, protocol: Protocol, *, anchor: Anchor | None = None, is_forced: bool = False

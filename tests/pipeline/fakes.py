@@ -237,6 +237,7 @@ class FakeSegmenter:
     gate_checksum: str | None = None
     axial_checksum: str | None = None
     naming_checksum: str | None = None
+    precision = "float32"
 
     def __init__(self) -> None:
         self.anchors: list[object] = []

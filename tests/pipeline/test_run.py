@@ -83,9 +83,9 @@ def test_notices_come_once_each_in_the_order_of_the_stages() -> None:
 
 def test_the_precision_of_the_network_is_part_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = read(fake_reader()).provenance.config_hash
-    monkeypatch.setenv("SPINESCRIBE_PRECISION", "bfloat16")
+    monkeypatch.setattr(FakeSegmenter, "precision", "bfloat16")
     assert read(fake_reader()).provenance.config_hash != plain
-    monkeypatch.setenv("SPINESCRIBE_PRECISION", "float32")
+    monkeypatch.setattr(FakeSegmenter, "precision", "float32")
     assert read(fake_reader()).provenance.config_hash == plain
 
 
