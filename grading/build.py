@@ -3,8 +3,9 @@
 from torch import nn
 
 from grading.config import NetworkConfig
+from grading.encoders import ENCODERS
 from grading.heads import HeadInfo, HeadKind, load_heads
-from grading.model import GradingNetwork, PatchEncoder
+from grading.model import BiomarkerEncoder, GradingNetwork
 from grading.ordinal import OrdinalHead
 
 
@@ -16,12 +17,15 @@ def build_network(config: NetworkConfig) -> GradingNetwork:
     )
     mixer = nn.TransformerEncoder(layer, config.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
     return GradingNetwork(
-        PatchEncoder(config.widths, width, dropout=config.dropout),
+        ENCODERS[config.encoder](config.widths, width, config.dropout),
         mixer,
         {head.condition.value: _build_head(head, width) for head in load_heads()},
         sequences=len(config.sequences),
         levels=len(config.levels),
         width=width,
+        biomarkers=BiomarkerEncoder(len(config.biomarkers), width, dropout=config.dropout)
+        if config.biomarkers
+        else None,
     )
 
 

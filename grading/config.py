@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anatomy import DISC_LEVELS
+from grading.biomarkers import biomarker_names
 from runtime.errors import ConfigError
 from runtime.records import as_record
+
+ENCODER_NAMES = ("small_cnn", "mobilenet_v3", "efficientnet", "hybrid")
+"""Patch encoders that ``grading.encoders`` builds; named here too, because no torch is loaded here."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class NetworkConfig:
     """Sequences it takes, each a slot that may be empty."""
     levels: tuple[str, ...] = ("T11-T12", "T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
     """Levels with an embedding, cranial to caudal."""
+    encoder: str = "small_cnn"
+    """Patch encoder, one of ``grading.encoders.ENCODERS``."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Channels after the stem and after each halving."""
     token_width: int = 128
@@ -59,12 +65,18 @@ class NetworkConfig:
     """Transformer layers across levels."""
     dropout: float = 0.2
     """Dropout of tokens and attention, 0 to 1."""
+    biomarkers: tuple[str, ...] = ()
+    """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"network.dropout: expected 0 to below 1, got {self.dropout!r}")
         if self.token_width % self.heads:
             raise ConfigError(f"network.token_width: expected a multiple of heads, got {self.token_width!r}")
+        if self.encoder not in ENCODER_NAMES:
+            raise ConfigError(f"network.encoder: expected one of {', '.join(ENCODER_NAMES)}, got {self.encoder!r}")
+        if odd := [name for name in self.biomarkers if name not in biomarker_names()]:
+            raise ConfigError(f"network.biomarkers: expected names among {biomarker_names()!r}, got {odd!r}")
         for level in self.levels:
             if level not in DISC_LEVELS:
                 raise ConfigError(f"network.levels: expected C2-C3 to L5-S1, got {level!r}")

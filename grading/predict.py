@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from anatomy import CONDITIONS, Condition, Protocol
+from grading.biomarkers import Values, biomarker_names, level_biomarkers
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
@@ -87,7 +88,7 @@ class Grader:
             The Findings graph. A condition that cannot be graded at a level is there with its reason.
         """
         inputs, notices = gather_crops(study, segmented, self.config)
-        results = self._predict(inputs)
+        results = self._predict(inputs, level_biomarkers(segmented.levels, segmented.measurements))
         rules = {rule.condition: rule for rule in rules_of(protocol)}
         heads = {head.condition: head for head in load_heads()}
         grades = []
@@ -105,13 +106,15 @@ class Grader:
         roles = {item.series_id: ROLE_OF[item.sequence] for item in inputs}
         return build_findings(study, segmented, protocol, grades, notices=notices, roles=roles)
 
-    def _predict(self, inputs: Sequence[SequenceCrops]) -> dict[tuple[str, Condition], _HeadResult]:
+    def _predict(
+        self, inputs: Sequence[SequenceCrops], biomarkers: Mapping[str, Values]
+    ) -> dict[tuple[str, Condition], _HeadResult]:
         """Run the members on every level that has a crop."""
         network = self.config.network
         crops, present = _stack(inputs, self.config)
         if not present.any():
             return {}
-        logits = self._run(crops, present)
+        logits = self._run(crops, present, _stack_biomarkers(biomarkers, self.config))
         results = {}
         for row in np.flatnonzero(present.any(axis=1)):
             at_hand = "+".join(name for name, there in zip(network.sequences, present[row], strict=True) if there)
@@ -123,12 +126,15 @@ class Grader:
                 results[network.levels[row], head.condition] = _HeadResult(mean, tuning)
         return results
 
-    def _run(self, crops: NDArray[np.float32], present: NDArray[np.bool_]) -> list[dict[str, NDArray[np.float64]]]:
+    def _run(
+        self, crops: NDArray[np.float32], present: NDArray[np.bool_], biomarkers: NDArray[np.float32]
+    ) -> list[dict[str, NDArray[np.float64]]]:
         """Return each member's logits: condition -> (L, K - 1 or K)."""
         crops_in = torch.from_numpy(crops)[None].to(self._device)
         present_in = torch.from_numpy(present)[None].to(self._device)
+        biomarkers_in = torch.from_numpy(biomarkers)[None].to(self._device)
         with torch.inference_mode():
-            outputs = [member(crops_in, present_in) for member in self._members]
+            outputs = [member(crops_in, present_in, biomarkers_in) for member in self._members]
         return [{name: value[0].double().cpu().numpy() for name, value in output.items()} for output in outputs]
 
     def _grade(
@@ -187,6 +193,17 @@ def _stack(inputs: Sequence[SequenceCrops], config: GraderConfig) -> tuple[NDArr
             crops[place] = image
             present[place] = True
     return crops, present
+
+
+def _stack_biomarkers(found: Mapping[str, Values], config: GraderConfig) -> NDArray[np.float32]:
+    """Return (L, M), NaN where unknown."""
+    network = config.network
+    columns = [biomarker_names().index(name) for name in network.biomarkers]
+    values = np.full((len(network.levels), len(columns)), np.nan, dtype=np.float32)
+    for level, there in found.items():
+        if level in network.levels:
+            values[network.levels.index(level)] = there[columns]
+    return values
 
 
 def _evidence(level: str, inputs: Sequence[SequenceCrops], segmented: SegmentedStudy) -> Evidence:

@@ -1,6 +1,6 @@
 """Batches of patients: crops at (jittered) points, grey-scale augmentation, left-out sequences.
 
-Notation: B patients, L levels, S sequences, H rows, W columns, C conditions.
+Notation: B patients, L levels, S sequences, H rows, W columns, C conditions, M biomarkers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from grading.biomarkers import biomarker_names
 from grading.config import GraderConfig
 from grading.crops import CropFrame, Point, crop_frames, cut_crop, normalise_crops
 from grading.training.config import TrainingConfig
@@ -24,11 +25,13 @@ class Batch:
         crops: (B, L, S, H, W) float32 normalised crops, 0 where not present.
         present: (B, L, S) bool.
         labels: (B, L, C) steps, -1 where not graded or without any crop.
+        biomarkers: (B, L, M) float32, NaN where unknown.
     """
 
     crops: NDArray[np.float32]
     present: NDArray[np.bool_]
     labels: NDArray[np.int64]
+    biomarkers: NDArray[np.float32]
 
 
 def shuffled_batches(
@@ -92,7 +95,32 @@ def _cut_case(
         present[rows, column] = True
     has_crop: NDArray[np.bool_] = np.asarray(present.any(axis=1))
     labels = np.where(has_crop[:, None], case.labels, -1)
-    return Batch(crops[None], present[None], labels[None])
+    return Batch(crops[None], present[None], labels[None], _biomarkers(slices, config, training, rng)[None])
+
+
+def _biomarkers(
+    slices: dict[str, CaseSlice],
+    config: GraderConfig,
+    training: TrainingConfig | None,
+    rng: np.random.Generator | None,
+) -> NDArray[np.float32]:
+    """Return (L, M) of the first sequence at hand (a reading measures its primary series), jittered."""
+    network = config.network
+    values = np.full((len(network.levels), len(network.biomarkers)), np.nan, dtype=np.float32)
+    first = next((slices[name] for name in network.sequences if name in slices), None)
+    if first is None or not network.biomarkers:
+        return values
+    columns = [biomarker_names().index(name) for name in network.biomarkers]
+    for level, found in first.biomarkers.items():
+        if level in network.levels:
+            values[network.levels.index(level)] = found[columns]
+    if training is None or rng is None:
+        return values
+    values += rng.normal(0, training.biomarker_jitter, values.shape).astype(np.float32)
+    values[rng.random(values.shape) < training.biomarker_dropout] = np.nan
+    if rng.random() < training.biomarkers_out:
+        values[:] = np.nan
+    return values
 
 
 def _cut_slice(
@@ -150,4 +178,5 @@ def stack(batches: Sequence[Batch]) -> Batch:
         np.concatenate([batch.crops for batch in batches]),
         np.concatenate([batch.present for batch in batches]),
         np.concatenate([batch.labels for batch in batches]),
+        np.concatenate([batch.biomarkers for batch in batches]),
     )

@@ -44,6 +44,12 @@ class TrainingConfig:
     """Probability that T1 is left out of a patient who has T2."""
     t2_dropout: float = 0.1
     """Probability that T2 is left out of a patient who has T1."""
+    biomarker_jitter: float = 0.1
+    """Standard deviation of the noise of a biomarker, in spreads of the table."""
+    biomarker_dropout: float = 0.1
+    """Probability that a biomarker of a level is left out."""
+    biomarkers_out: float = 0.15
+    """Probability that a patient's biomarkers are all left out."""
     use_found_points: bool = False
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
@@ -57,7 +63,8 @@ class TrainingConfig:
         for name in ("epochs", "batch_patients", "threads", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
-        for name in ("holdout_share", "t1_dropout", "t2_dropout", "average_decay"):
+        shares = ("holdout_share", "t1_dropout", "t2_dropout", "average_decay")
+        for name in (*shares, "biomarker_dropout", "biomarkers_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training.{name}: expected 0 to below 1, got {getattr(self, name)!r}")
 

@@ -21,13 +21,14 @@ end-to-end figures, which take every found point as it is.
 import argparse
 import csv
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from anatomy import Protocol, load_protocol
+from grading.biomarkers import Values, biomarker_names, level_biomarkers
 from grading.crops import Point, crop_frames
 from grading.training.spider import Points, read_reference_points, read_rows
 from imaging import load_study
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 _AGREES_WITHIN = 0.3  # pitches: the tolerance of the level benchmark (issue 2, targets)
 _SURE_FROM = 0.9  # ours: confidence below which an unchecked slice teaches nothing
 _SAME_FIELD = 0.02  # ours: relative difference of the fields of view that still counts as the same
-COLUMNS = ("file", "patient", "fold", "level", "x", "y", "confidence", "doubt", "teaches")
+COLUMNS = ("file", "patient", "fold", "level", "x", "y", "confidence", "doubt", "teaches", *biomarker_names())
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class FoundSlice:
         row: The slice's row of midsagittal.csv.
         fold: Fold that holds the patient out.
         levels: Named levels.
+        biomarkers: Level -> (M,) of ``grading.biomarkers``.
         refusal: Why there are none, or None.
     """
 
@@ -60,6 +62,7 @@ class FoundSlice:
     fold: int
     levels: tuple[Level, ...]
     refusal: str | None
+    biomarkers: Mapping[str, Values] = field(default_factory=dict)
 
 
 def find_fold(fold: int, segmenter: Segmenter, data_dir: Path) -> list[FoundSlice]:
@@ -83,9 +86,10 @@ def _find_slice(
         spacing = Spacing(float(row["row_spacing_mm"]), float(row["col_spacing_mm"]))
     study = load_study(data_dir / "spider" / "midsagittal" / row["file"], protocol=protocol.name, spacing=spacing)
     try:
-        return FoundSlice(row, fold, segmenter.segment_study(study, protocol).levels, None)
+        found = segmenter.segment_study(study, protocol)
     except NotEligibleError as error:
         return FoundSlice(row, fold, (), str(error))
+    return FoundSlice(row, fold, found.levels, None, level_biomarkers(found.levels, found.measurements))
 
 
 def teaches(found: FoundSlice, by_file: dict[str, dict[str, str]], reference: dict[str, Points]) -> bool:
@@ -140,7 +144,9 @@ def write_points(found: Sequence[FoundSlice], data_dir: Path, file: Path) -> Non
             for level in item.levels:
                 x, y = level.posterior_px
                 place = [f"{x:.2f}", f"{y:.2f}", f"{level.confidence:.3f}", level.doubt or ""]
-                writer.writerow([*start, level.name, *place, mark])
+                values = item.biomarkers.get(level.name, ())
+                told = [f"{value:.3f}" if np.isfinite(value) else "" for value in values]
+                writer.writerow([*start, level.name, *place, mark, *told])
             if not item.levels:
                 writer.writerow([*start, "", "", "", "", item.refusal, "no"])
 

@@ -170,5 +170,5 @@ def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarra
     return {name: value.double().numpy() for name, value in logits.items()}
 
 
-def _inputs(batch: Batch) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(batch.crops), torch.from_numpy(batch.present)
+def _inputs(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.from_numpy(batch.crops), torch.from_numpy(batch.present), torch.from_numpy(batch.biomarkers)

@@ -9,7 +9,8 @@ Lumbar Coordinate Pretraining Dataset (MIT).
 
 import csv
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anatomy import DISC_LEVELS
+from grading.biomarkers import Values, biomarker_names
 from grading.config import GraderConfig
 from grading.crops import Point, crop_frames, smooth_for_crops
 from grading.heads import load_heads
@@ -44,12 +46,14 @@ class CaseSlice:
         file: File name of the slice.
         image: Strip (rows, columns) float32, smoothed for sampling.
         points: Level -> posterior point (x, y) in pixels of the strip.
+        biomarkers: Level -> (M,) of ``grading.biomarkers``, NaN where unknown; a level may be missing.
     """
 
     sequence: str
     file: str
     image: NDArray[np.float32]
     points: Points
+    biomarkers: Mapping[str, Values] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,40 @@ def read_found_points(path: Path, *, teaching_only: bool) -> dict[str, Points]:
     return dict(points)
 
 
+def read_found_biomarkers(path: Path, *, teaching_only: bool) -> dict[str, dict[str, Values]]:
+    """Read biomarkers of found levels (``found_points``): file -> level -> (M,) in the order of the table.
+
+    Args:
+        path: The CSV.
+        teaching_only: Leave out slices that must not be trained on.
+    """
+    found: dict[str, dict[str, Values]] = defaultdict(dict)
+    for row in read_rows(path):
+        if row["level"] and (row["teaches"] == "yes" or not teaching_only):
+            values = [float(row[name]) if row[name] else np.nan for name in biomarker_names()]
+            found[row["file"]][row["level"]] = np.array(values, dtype=np.float32)
+    return dict(found)
+
+
 def merge_points(reference: dict[str, Points], found: dict[str, Points]) -> dict[str, Points]:
     """Fill levels and slices without reference points with found ones."""
     return {file: found.get(file, {}) | reference.get(file, {}) for file in {*reference, *found}}
 
 
-def read_cases(data_dir: Path, config: GraderConfig, points: dict[str, Points]) -> tuple[Case, ...]:
-    """Read every patient with gradings and at least one slice with two points or more."""
+def read_cases(
+    data_dir: Path,
+    config: GraderConfig,
+    points: dict[str, Points],
+    biomarkers: Mapping[str, Mapping[str, Values]] | None = None,
+) -> tuple[Case, ...]:
+    """Read every patient with gradings and at least one slice with two points or more.
+
+    Args:
+        data_dir: Folder of the real data.
+        config: Levels and crops.
+        points: File -> level -> posterior point.
+        biomarkers: File -> level -> (M,); None leaves them unknown.
+    """
     labels = read_labels(data_dir, config)
     slices: dict[int, list[CaseSlice]] = defaultdict(list)
     for row in read_rows(data_dir / "spider" / "midsagittal.csv"):
@@ -135,7 +166,9 @@ def read_cases(data_dir: Path, config: GraderConfig, points: dict[str, Points]) 
         if len(chain) >= 2:
             sequence = row["sequence"].removesuffix("_SPACE")
             image = np.asarray(Image.open(data_dir / "spider" / "midsagittal" / row["file"]), dtype=np.float32)
-            slices[int(row["patient"])].append(make_strip(sequence, row["file"], image, chain, config))
+            strip = make_strip(sequence, row["file"], image, chain, config)
+            known = (biomarkers or {}).get(row["file"], {})
+            slices[int(row["patient"])].append(replace(strip, biomarkers=known))
     return tuple(
         Case(patient, tuple(slices[patient]), labels[patient]) for patient in sorted(labels) if patient in slices
     )

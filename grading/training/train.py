@@ -6,19 +6,28 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from grading.biomarkers import Values
 from grading.build import build_network
 from grading.model import GradingNetwork
 from grading.training.assemble import assemble
 from grading.training.config import RunConfig, load_run_config
 from grading.training.held_out import load_held_out, save_held_out, score_held_out
 from grading.training.run import FoldRun
-from grading.training.spider import Case, merge_points, read_cases, read_found_points, read_reference_points
+from grading.training.spider import (
+    Case,
+    merge_points,
+    read_cases,
+    read_found_biomarkers,
+    read_found_points,
+    read_reference_points,
+)
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.settings import load_settings
 
 logger = logging.getLogger(__name__)
 TRAINING_POINTS = "training_points.csv"
+HELD_OUT_POINTS = "points.csv"
 
 
 def train(config_path: Path, *, fold: int | None = None, resume: bool = False, out: Path | None = None) -> Path:
@@ -76,7 +85,20 @@ def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
                 "`python -m grading.training.found_points --model fold0` (it needs that segmentation fold)"
             )
         points = merge_points(points, read_found_points(file, teaching_only=True))
-    return read_cases(data_dir, config.grader, points)
+    return read_cases(data_dir, config.grader, points, _read_biomarkers(config, folder))
+
+
+def _read_biomarkers(config: RunConfig, folder: Path) -> dict[str, dict[str, Values]]:
+    """Return what the segmentation models that held each patient out measured; nothing where none is asked for."""
+    if not config.grader.network.biomarkers:
+        return {}
+    file = folder / HELD_OUT_POINTS
+    if not file.is_file():
+        raise ConfigError(
+            f"network.biomarkers: expected {file}; write it with `python -m grading.training.found_points` "
+            "(it needs the five segmentation folds)"
+        )
+    return read_found_biomarkers(file, teaching_only=True)
 
 
 def _train_fold(config: RunConfig, cases: tuple[Case, ...], fold: int, folder: Path, *, resume: bool) -> None:

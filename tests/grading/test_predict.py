@@ -283,9 +283,9 @@ def test_batch_equals_one_by_one(stored: StoredGrader) -> None:
     present = torch.rand(3, 7, 2, generator=generator) > 0.3
     present[:, 0] = True
     with torch.inference_mode():
-        together = network(crops, present)
+        together = network(crops, present, torch.zeros(3, 7, 0))
         for row in range(3):
-            alone = network(crops[row : row + 1], present[row : row + 1])
+            alone = network(crops[row : row + 1], present[row : row + 1], torch.zeros(1, 7, 0))
             for name, logits in alone.items():
                 seen = present[row].any(dim=-1)
                 torch.testing.assert_close(logits[0][seen], together[name][row][seen], atol=1e-5, rtol=1e-5)
@@ -297,9 +297,9 @@ def test_absent_crops_are_not_looked_at(stored: StoredGrader) -> None:
     present = torch.ones(1, 7, 2, dtype=torch.bool)
     present[:, :, 1] = False
     with torch.inference_mode():
-        first = network(crops, present)
+        first = network(crops, present, torch.zeros(1, 7, 0))
         crops[:, :, 1] = np.nan
-        second = network(crops, present)
+        second = network(crops, present, torch.zeros(1, 7, 0))
     for name, logits in first.items():
         torch.testing.assert_close(logits, second[name])
 
@@ -313,5 +313,5 @@ def test_a_patient_without_crops_does_not_spoil_the_batch(stored: StoredGrader) 
     present = torch.ones(2, 7, 2, dtype=torch.bool)
     present[1] = False
     crops = torch.randn(2, 7, 2, 32, 48, generator=torch.Generator().manual_seed(2))
-    for logits in network(crops, present).values():
+    for logits in network(crops, present, torch.zeros(2, 7, 0)).values():
         assert logits.isfinite().all()
