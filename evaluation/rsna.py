@@ -1,8 +1,8 @@
 """The weighted log loss of the RSNA 2024 lumbar spine challenge.
 
-Rows are (study, condition, level, side) with three steps: normal or mild, moderate, severe, weighing 1, 2 and 4. The
-loss is the plain mean of four parts: canal stenosis, foraminal narrowing, subarticular stenosis, and "any severe canal
-stenosis" by study, whose probability is the largest severe one of the study's levels.
+Rows are (study, condition, level, side) with three steps: normal or mild, moderate, severe, weighing 1, 2 and 4.
+The loss is the plain mean of four parts: canal stenosis, foraminal narrowing, subarticular stenosis, and "any severe
+canal stenosis" by study, whose probability is the largest severe one of the study's levels.
 
 Source: the metric of the RSNA 2024 Lumbar Spine Degenerative Classification challenge (Kaggle), as published.
 """
@@ -39,8 +39,8 @@ class RsnaRows:
         count = len(self.truth)
         if not (len(self.studies) == len(self.conditions) == count) or self.probabilities.shape != (count, 3):
             raise ValueError(
-                f"rows: expected {count} studies, conditions and rows of 3 probabilities, got {len(self.studies)}, "
-                f"{len(self.conditions)} and {self.probabilities.shape!r}"
+                f"rows: expected {count} studies, conditions and rows of 3 probabilities, got "
+                f"{len(self.studies)}, {len(self.conditions)} and {self.probabilities.shape!r}"
             )
         if odd := sorted(set(self.conditions) - set(GROUPS)):
             raise ValueError(f"conditions: expected {GROUPS!r}, got {odd!r}")
