@@ -1,8 +1,8 @@
 """The weighted log loss of the RSNA 2024 lumbar spine challenge.
 
 Rows are (study, condition, level, side) with three steps: normal or mild, moderate, severe, weighing 1, 2 and 4.
-The loss is the plain mean of four parts: canal stenosis, foraminal narrowing, subarticular stenosis, and "any severe
-canal stenosis" by study, whose probability is the largest severe one of the study's levels.
+The loss is the plain mean of four parts: canal stenosis, foraminal narrowing, subarticular stenosis, and "any
+severe canal stenosis" by study, whose probability is the largest severe one of the study's levels.
 
 Source: the metric of the RSNA 2024 Lumbar Spine Degenerative Classification challenge (Kaggle), as published.
 """

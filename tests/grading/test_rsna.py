@@ -19,7 +19,9 @@ def folder_of(
     path: Path,
     *,
     train: str = "7,Severe,Normal/Mild,\n9,,Moderate,Severe",
-    points: str = "7,11,8,Spinal Canal Stenosis,L4/L5,120.5,200.25\n9,12,3,Right Subarticular Stenosis,L1/L2,10,20",
+    points: str = (
+        "7,11,8,Spinal Canal Stenosis,L4/L5,120.5,200.25\n9,12,3,Right Subarticular Stenosis,L1/L2,10,20"
+    ),
     series: str = "7,11,Sagittal T2/STIR\n7,13,Sagittal T1\n9,12,Axial T2",
 ) -> Path:
     for name, head, body in (
