@@ -146,6 +146,8 @@ class TimmTrunk(nn.Module):
 
         self.model = timm.create_model(name, pretrained=False, in_chans=1, features_only=True, out_indices=(3,))
         self.channels = int(self.model.feature_info.channels()[-1])
+        last = int(self.model.feature_info.module_name()[-1].rpartition(".")[2])
+        self.model.blocks = self.model.blocks[: last + 1]  # timm keeps the deeper stages, which nobody would train
 
     def forward(self, crops: Tensor) -> Tensor:
         """Map (N, 1, H, W) to (N, C, H / 16, W / 16)."""

@@ -22,6 +22,8 @@ class TrainingConfig:
     """Patients a step."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule."""
+    rate_decay: float = 1.0
+    """Factor of the learning rate from one stage of the encoder to the one before it; 1 trains all alike."""
     weight_decay: float = 0.05
     """AdamW's decay of weights."""
     average_decay: float = 0.99
@@ -60,6 +62,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.shipped_fold is not None and not 0 <= self.shipped_fold < FOLD_COUNT:
             raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
+        if not 0 < self.rate_decay <= 1:
+            raise ConfigError(f"training.rate_decay: expected above 0 to 1, got {self.rate_decay!r}")
         for name in ("epochs", "batch_patients", "threads", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")

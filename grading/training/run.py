@@ -21,6 +21,7 @@ from grading.model import GradingNetwork
 from grading.training.batches import Batch, plain_batch, shuffled_batches
 from grading.training.config import RunConfig
 from grading.training.losses import multi_task_loss, step_weights
+from grading.training.rates import parameter_groups
 from grading.training.spider import Case
 from runtime.errors import ConfigError
 
@@ -54,12 +55,11 @@ class FoldRun:
         self.best_loss = float("inf")
         self.epoch = 0
         self.history: list[dict[str, float]] = []
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
+        groups = parameter_groups(self.network, training.learning_rate, training.rate_decay)
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=training.weight_decay)
         steps = -(-len(self.cases) // training.batch_patients) * training.epochs
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, training.learning_rate, total_steps=steps, pct_start=_WARM_UP_SHARE
+            self.optimiser, [group["lr"] for group in groups], total_steps=steps, pct_start=_WARM_UP_SHARE
         )
 
     def run(self) -> GradingNetwork:
