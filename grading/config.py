@@ -108,6 +108,16 @@ class GraderConfig:
         known = load_views(self.region) if self.network.views else {}
         return tuple(known[name] for name in self.network.views)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the kinds of series it reads: the sequences of the midline, then those of further views."""
+        return tuple(dict.fromkeys([*self.network.sequences, *(view.source for view in self.views)]))
+
+    def head_sources(self, head: HeadInfo) -> tuple[str, ...]:
+        """Return the kinds of series that a head reads, in the order of ``sources``."""
+        seen = {view.source for view in self.views if view.name in head.views}
+        return tuple(name for name in self.sources if name in self.network.sequences or name in seen)
+
     def __post_init__(self) -> None:
         load_heads(self.region)
         known = load_views(self.region) if self.network.views else {}

@@ -165,16 +165,17 @@ def _disc_box(frame: CropFrame, rows: int, columns: int) -> tuple[float, float, 
     )
 
 
-def normalise_crops(crops: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring the windows of one slice to a common grey scale, about -1 to 1.
+def normalise_crops(crops: NDArray[np.float32], *, like: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Bring the windows of one series to a common grey scale, about -1 to 1.
 
-    The scale is the slice's own, from the windows alone: they always hold marrow, discs and cerebrospinal fluid,
+    The scale is the series' own, from the windows alone: they always hold marrow, discs and cerebrospinal fluid,
     whereas the whole slice holds air and coil-near fat that say nothing about a disc.
 
     Args:
-        crops: (levels, rows, columns), any intensity scale.
+        crops: (..., rows, columns), any intensity scale.
+        like: What the scale is taken from; None takes ``crops``.
     """
-    low, high = np.percentile(crops, [1.0, 99.0])
+    low, high = np.percentile(crops if like is None else like, [1.0, 99.0])
     scaled = (crops - low) / max(float(high - low), 1e-6)
     normalised: NDArray[np.float32] = (np.clip(scaled, -0.25, 1.5) * 2 - 1).astype(np.float32)
     return normalised

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from anatomy import SCALES, Condition, Protocol
+from anatomy import SCALES, Condition, Protocol, Side
 from grading.burden import measure_burden
 from grading.stenosis import Rule, load_rule
 from grading.types import Evidence, Findings, Grade, GradeStatus
@@ -11,12 +11,14 @@ from imaging.types import Study
 from segmentation.types import Level, Measurement, SegmentedStudy
 
 
-def not_assessable(level: str, condition: Condition, scale: str, reason: str) -> Grade:
+def not_assessable(
+    level: str, condition: Condition, scale: str, reason: str, *, side: Side | None = None
+) -> Grade:
     """Return a grade that could not be given, with the reason; it gets its id in ``build_findings``."""
     return Grade(
         id="",
         level=level,
-        side=None,
+        side=side,
         condition=condition,
         scale=scale,
         grade=None,

@@ -1,14 +1,15 @@
 """The grading network, tensors only: crops of every sequence in, one row of logits per level and condition out.
 
-Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences, V views,
-H rows and W columns of a crop, N slices of a window, D token width, K steps of a scale, M biomarkers. Two sides: left,
-right.
+Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences, V
+views, H rows and W columns of a crop, N slices of a window, D token width, K steps of a scale, M biomarkers. Two
+sides: left, right.
 
-A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of all
-sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer layers let
-neighbouring levels inform each other; one head per condition reads the token. A head that also sees views adds the
-features of their windows: those of one side for a sided condition, the mean of both sides for another. The same
-weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps the grades.
+A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of
+all sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer
+layers let neighbouring levels inform each other; one head per condition reads the token. A head that also sees
+views adds the features of their windows: those of one side for a sided condition, the mean of both sides for
+another. The same weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps
+the grades.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,8 +121,8 @@ class GradingNetwork(nn.Module):
         """Grade all levels of a batch of patients.
 
         Returns:
-            Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...) for
-            a sided head.
+            Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...)
+            for a sided head.
         """
         tokens = self._tokens(inputs.crops, inputs.present)
         if self.biomarkers is not None:
@@ -160,7 +161,5 @@ class GradingNetwork(nn.Module):
         """Return the token that a head reads."""
         if name not in self.readers:
             return mixed
-        reader = self.readers[name]
-        if name in self.sided:
-            return mixed.unsqueeze(2) + reader(seen)
-        return mixed + reader(seen.mean(dim=2))
+        added: Tensor = self.readers[name](seen if name in self.sided else seen.mean(dim=2))
+        return mixed.unsqueeze(2) + added if name in self.sided else mixed + added

@@ -8,6 +8,7 @@ end, a model folder like those in ``weights/``.
 import copy
 import csv
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from grading.build import build_network
+from grading.heads import HeadInfo
 from grading.model import GradingNetwork
 from grading.training.batches import Batch, plain_batch, shuffled_batches
+from grading.training.cases import Case
 from grading.training.config import RunConfig
 from grading.training.losses import multi_task_loss, step_weights
 from grading.training.rates import parameter_groups
-from grading.training.spider import Case
 from runtime.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -48,8 +50,8 @@ class FoldRun:
         held = round(training.holdout_share * len(cases))
         self.chooser = tuple(cases[index] for index in order[:held])
         self.cases = tuple(cases[index] for index in order[held:])
-        self.weights = step_weights(self.cases)
-        self.network = build_network(config.grader.network)
+        self.weights = step_weights(self.cases, config.grader.heads)
+        self.network = build_network(config.grader)
         self.average = copy.deepcopy(self.network).eval()
         self.best = copy.deepcopy(self.average.state_dict())
         self.best_loss = float("inf")
@@ -73,7 +75,11 @@ class FoldRun:
         chooser = plain_batch(self.chooser, self.config.grader) if self.chooser else None
         while self.epoch < until:
             loss = self._train_epoch()
-            chosen = loss if chooser is None else evaluate_loss(self.average, chooser, self.weights)
+            chosen = (
+                loss
+                if chooser is None
+                else evaluate_loss(self.average, chooser, self.weights, self.config.grader.heads)
+            )
             self.epoch += 1
             # Without patients to choose by, the last epoch is kept.
             if chosen <= self.best_loss or chooser is None:
@@ -86,8 +92,8 @@ class FoldRun:
         self.network.train()
         losses = []
         for batch in shuffled_batches(self.cases, self.config.grader, self.config.training, self.rng):
-            logits = self.network(*_inputs(batch))
-            loss = multi_task_loss(logits, torch.from_numpy(batch.labels), self.weights)
+            logits = self.network(batch.inputs())
+            loss = multi_task_loss(logits, torch.from_numpy(batch.labels), self.weights, self.config.grader.heads)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -155,20 +161,18 @@ class FoldRun:
         torch.set_rng_state(state["torch_rng"])
 
 
-def evaluate_loss(network: GradingNetwork, batch: Batch, weights: dict[str, Tensor]) -> float:
+def evaluate_loss(
+    network: GradingNetwork, batch: Batch, weights: dict[str, Tensor], heads: Sequence[HeadInfo]
+) -> float:
     """Return the loss of a network on unaugmented crops."""
     network.eval()
     with torch.inference_mode():
-        return float(multi_task_loss(network(*_inputs(batch)), torch.from_numpy(batch.labels), weights))
+        return float(multi_task_loss(network(batch.inputs()), torch.from_numpy(batch.labels), weights, heads))
 
 
 def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Return condition -> logits (B, L, K - 1 or K)."""
+    """Return head -> logits (B, L, K - 1 or K), or (B, L, 2, K - 1 or K) of a sided head."""
     network.eval()
     with torch.inference_mode():
-        logits = network(*_inputs(batch))
+        logits = network(batch.inputs())
     return {name: value.double().numpy() for name, value in logits.items()}
-
-
-def _inputs(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.from_numpy(batch.crops), torch.from_numpy(batch.present), torch.from_numpy(batch.biomarkers)
