@@ -17,6 +17,7 @@ from anatomy import CONDITIONS, Condition, Protocol, Side
 from grading.biomarkers import Values, biomarker_names, level_biomarkers
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
+from grading.doubts import both_ways, disagreements, phantom_notices
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
 from grading.heads import HeadInfo
 from grading.inputs import ROLE_OF, SequenceCrops, gather_crops
@@ -113,22 +114,36 @@ class Grader:
         inputs = _Inputs(crops, gather_windows(study, segmented, self.config) if self.config.views else {})
         results = self._predict(inputs, level_biomarkers(segmented.levels, segmented.measurements))
         rules = {rule.condition: rule for rule in rules_of(protocol)}
-        grades = []
+        grades: list[Grade] = []
         for level in segmented.levels:
             if level.name not in protocol.levels:
                 continue
             for condition in protocol.conditions:
-                heads = [head for head in self.config.heads if head.condition is condition]
-                if condition in rules:
-                    grades.append(graded_by_rule(rules[condition], level, segmented))
-                for head in heads if condition not in rules else ():
-                    for side in SIDES if head.is_sided else (None,):
-                        grades.append(self._grade(head, level, side, inputs, results, segmented))
-                if condition not in rules and not heads:
-                    grades += _ungraded(level.name, condition)
-        notices = [*notices, *_modic_notices(grades)]
+                learned = list(self._learned(condition, level, inputs, results, segmented))
+                measured = [graded_by_rule(rules[condition], level, segmented)] if condition in rules else []
+                grades += both_ways(learned, measured) or list(_ungraded(level.name, condition))
+        notices = [
+            *notices,
+            *_modic_notices(grades),
+            *phantom_notices(grades, self.config),
+            *disagreements(grades),
+        ]
         roles = {item.series_id: ROLE_OF[item.sequence] for item in crops}
         return build_findings(study, segmented, protocol, grades, notices=notices, roles=roles)
+
+    def _learned(
+        self,
+        condition: Condition,
+        level: Level,
+        inputs: _Inputs,
+        results: Mapping[_Place, _HeadResult],
+        segmented: SegmentedStudy,
+    ) -> Iterator[Grade]:
+        """Yield what the network says of one condition at one level."""
+        for head in self.config.heads:
+            if head.condition is condition:
+                for side in SIDES if head.is_sided else (None,):
+                    yield self._grade(head, level, side, inputs, results, segmented)
 
     def _predict(self, inputs: _Inputs, biomarkers: Mapping[str, Values]) -> dict[_Place, _HeadResult]:
         """Run the members on every level that has a crop."""
