@@ -53,8 +53,8 @@ def test_what_phantoms_taught_is_said_where_it_was_graded() -> None:
     config = GraderConfig(network=NetworkConfig(views=("recess_t2",)))
     left = _grade("severe", condition=Condition.SUBARTICULAR_STENOSIS, side=Side.LEFT)
     assert phantom_notices([left, _grade("moderate")], config) == [
-        "Grading of subarticular stenosis and spinal canal stenosis was learned from synthetic images only and needs "
-        "a radiologist's eye."
+        "Grading of subarticular stenosis and spinal canal stenosis was learned from synthetic images only and "
+        "needs a radiologist's eye."
     ]
     degenerated = replace(_grade("IV", condition=Condition.DISC_DEGENERATION), scale="pfirrmann")
     assert phantom_notices([degenerated], config) == []
