@@ -28,6 +28,7 @@ def build_network(config: GraderConfig) -> GradingNetwork:
         view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views],
         readers={head.key: _build_reader(head, config) for head in config.heads if head.views},
         sided=[head.key for head in config.heads if head.is_sided],
+        box=nn.Linear(width, 4) if network.boxes else None,
         sequences=len(network.sequences),
         levels=len(network.levels),
         width=width,

@@ -69,6 +69,8 @@ class NetworkConfig:
     """Dropout of tokens and attention, 0 to 1."""
     views: tuple[str, ...] = ()
     """Windows beside and across the midline (``views.yaml``) that it takes; none by default."""
+    boxes: bool = False
+    """Whether it also lays a box around cord compression at each level."""
     biomarkers: tuple[str, ...] = ()
     """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
 

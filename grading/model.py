@@ -18,6 +18,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+BOX = "box"
+"""Name of the boxes among the outputs."""
+
 
 class GradingInputs(NamedTuple):
     """What a network reads.
@@ -81,6 +84,7 @@ class GradingNetwork(nn.Module):
         view_encoders: Of each view, windows (n, N, H, W) -> feature (n, D).
         readers: Head that sees views -> its reader.
         sided: Heads that grade left and right apart; each has a reader.
+        box: Token (..., D) -> box (..., 4); None for a network that lays none.
         sequences: Number S of sequences.
         levels: Number L of levels.
         width: Token width D.
@@ -96,6 +100,7 @@ class GradingNetwork(nn.Module):
         view_encoders: Sequence[nn.Module] = (),
         readers: Mapping[str, ViewReader] | None = None,
         sided: Sequence[str] = (),
+        box: nn.Module | None = None,
         sequences: int,
         levels: int,
         width: int,
@@ -108,6 +113,7 @@ class GradingNetwork(nn.Module):
         self.view_encoders = nn.ModuleList(view_encoders)
         self.readers = nn.ModuleDict(readers or {})
         self.sided = frozenset(sided)
+        self.box = box
         self.sequence_embedding = nn.Parameter(torch.zeros(sequences, width))
         self.missing_sequence = nn.Parameter(torch.zeros(sequences, width))
         self.missing_view = nn.Parameter(torch.zeros(len(view_encoders), width))
@@ -122,7 +128,8 @@ class GradingNetwork(nn.Module):
 
         Returns:
             Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...)
-            for a sided head.
+            for a sided head. And ``BOX`` -> (B, L, 4) from a network that lays boxes: left, top, right and bottom
+            edge, in pitches to the right of and below the posterior disc margin as the picture is shown.
         """
         tokens = self._tokens(inputs.crops, inputs.present)
         if self.biomarkers is not None:
@@ -132,7 +139,8 @@ class GradingNetwork(nn.Module):
         is_hidden = is_empty & ~is_empty.all(dim=1, keepdim=True)
         mixed = self.level_mixer(tokens, src_key_padding_mask=is_hidden)
         seen = self._seen(inputs)
-        return {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
+        logits = {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
+        return logits if self.box is None else logits | {BOX: self.box(mixed)}
 
     def _tokens(self, crops: Tensor, present: Tensor) -> Tensor:
         """Return one token per level (B, L, D)."""

@@ -17,11 +17,12 @@ from anatomy import CONDITIONS, Condition, Protocol, Side
 from grading.biomarkers import Values, biomarker_names, level_biomarkers
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
+from grading.detection import Edges, lay_boxes
 from grading.doubts import both_ways, disagreements, phantom_notices
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
 from grading.heads import HeadInfo
 from grading.inputs import ROLE_OF, SequenceCrops, gather_crops
-from grading.model import GradingInputs
+from grading.model import BOX, GradingInputs
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.types import Evidence, Findings, Grade, GradeStatus
@@ -112,7 +113,7 @@ class Grader:
         """
         crops, notices = gather_crops(study, segmented, self.config)
         inputs = _Inputs(crops, gather_windows(study, segmented, self.config) if self.config.views else {})
-        results = self._predict(inputs, level_biomarkers(segmented.levels, segmented.measurements))
+        results, boxes = self._predict(inputs, level_biomarkers(segmented.levels, segmented.measurements))
         rules = {rule.condition: rule for rule in rules_of(protocol)}
         grades: list[Grade] = []
         for level in segmented.levels:
@@ -129,7 +130,15 @@ class Grader:
             *disagreements(grades),
         ]
         roles = {item.series_id: ROLE_OF[item.sequence] for item in crops}
-        return build_findings(study, segmented, protocol, grades, notices=notices, roles=roles)
+        return build_findings(
+            study,
+            segmented,
+            protocol,
+            grades,
+            notices=notices,
+            roles=roles,
+            detections=lay_boxes(grades, boxes, study, segmented),
+        )
 
     def _learned(
         self,
@@ -145,13 +154,15 @@ class Grader:
                 for side in SIDES if head.is_sided else (None,):
                     yield self._grade(head, level, side, inputs, results, segmented)
 
-    def _predict(self, inputs: _Inputs, biomarkers: Mapping[str, Values]) -> dict[_Place, _HeadResult]:
-        """Run the members on every level that has a crop."""
+    def _predict(
+        self, inputs: _Inputs, biomarkers: Mapping[str, Values]
+    ) -> tuple[dict[_Place, _HeadResult], dict[str, Edges]]:
+        """Run the members on every level that has a crop; return what the heads say, and the boxes by level."""
         network = self.config.network
         tensors = _tensors(inputs, biomarkers, self.config)
         shown = [name for name in network.levels if inputs.at_hand(name, None) & set(network.sequences)]
         if not shown:
-            return {}
+            return {}, {}
         logits = self._run(tensors)
         results = {}
         for level in shown:
@@ -166,7 +177,16 @@ class Grader:
                     calibrated = (tuning.calibration.apply(member[None]) for member in rows)
                     mean = np.mean([step_probabilities(item, head.kind) for item in calibrated], axis=0)[0]
                     results[level, side, head] = _HeadResult(mean, tuning)
-        return results
+        return results, self._boxes(shown, logits)
+
+    def _boxes(
+        self, levels: Sequence[str], logits: Sequence[Mapping[str, NDArray[np.float64]]]
+    ) -> dict[str, Edges]:
+        """Return the members' mean box of each level; none from networks that lay none."""
+        if not self.config.network.boxes:
+            return {}
+        mean = np.mean([member[BOX] for member in logits], axis=0)
+        return {level: mean[self.config.network.levels.index(level)] for level in levels}
 
     def _tuning(self, head: HeadInfo, at_hand: Collection[str]) -> HeadTuning | None:
         """Return what was fitted for a head with the series at hand; None where no held-out disc had those."""

@@ -33,6 +33,7 @@ class Batch:
         biomarkers: (B, L, M) float32, NaN where unknown.
         windows: One (B, L, 2, N, H, W) float32 a view, 0 where not present.
         windows_present: (B, L, 2, V) bool.
+        boxes: (B, L, 4) float32, NaN where there is none or no crop.
     """
 
     crops: NDArray[np.float32]
@@ -41,6 +42,7 @@ class Batch:
     biomarkers: NDArray[np.float32]
     windows: tuple[NDArray[np.float32], ...]
     windows_present: NDArray[np.bool_]
+    boxes: NDArray[np.float32]
 
     def inputs(self) -> GradingInputs:
         """Return what the network reads of it."""
@@ -125,6 +127,7 @@ def _cut_case(
         _biomarkers(slices, config, training, rng)[None],
         tuple(images[None] for images in windows),
         windows_present[None],
+        _boxes(case, present)[None],
     )
 
 
@@ -147,6 +150,14 @@ def _seen_labels(
                 if not head.is_met(at_hand):
                     labels[row, column] = -1
     return labels
+
+
+def _boxes(case: Case, present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return (L, 4), NaN where there is no box or no crop to see it on."""
+    boxes = np.full((len(present), 4), np.nan, dtype=np.float32)
+    if case.boxes is not None:
+        boxes[present.any(axis=1)] = case.boxes[present.any(axis=1)]
+    return boxes
 
 
 def _names(names: Sequence[str], there: NDArray[np.bool_]) -> list[str]:
@@ -243,4 +254,5 @@ def stack(batches: Sequence[Batch]) -> Batch:
         np.concatenate([batch.biomarkers for batch in batches]),
         tuple(np.concatenate(parts) for parts in zip(*(batch.windows for batch in batches), strict=True)),
         np.concatenate([batch.windows_present for batch in batches]),
+        np.concatenate([batch.boxes for batch in batches]),
     )

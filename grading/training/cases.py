@@ -57,12 +57,15 @@ class Case:
         slices: Slices with points; several of one sequence are alternatives.
         labels: (L, columns of ``grading.heads.label_columns``) step of each scale, -1 where not graded.
         windows: View -> windows; a view may be missing.
+        boxes: (L, 4) boxes of cord compression as the network lays them, NaN where there is none; None where
+            nobody drew any.
     """
 
     patient: int
     slices: tuple[CaseSlice, ...]
     labels: NDArray[np.int64]
     windows: Mapping[str, CaseWindows] = field(default_factory=dict)
+    boxes: NDArray[np.float32] | None = None
 
 
 def make_strip(

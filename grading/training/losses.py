@@ -13,6 +13,7 @@ from grading.ordinal import ordinal_log_probabilities
 from grading.training.cases import Case
 
 _MAX_WEIGHT = 3.0  # ours: keeps a handful of rare discs from ruling a step
+_BOX_BETA = 0.1  # ours, pitches: about 2 mm
 _ORDINAL_SHARE = 2.0  # ours: several steps carry more than two
 
 
@@ -58,6 +59,19 @@ def multi_task_loss(
         share = _ORDINAL_SHARE if head.kind is HeadKind.ORDINAL else 1.0
         total = total + share * (losses * weights[head.key][steps]).mean()
     return total / len(heads)
+
+
+def box_loss(boxes: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean smooth L1 distance of the edges over the boxes there are, 0 without any.
+
+    Args:
+        boxes: (B, L, 4) as laid, in pitches.
+        truth: (B, L, 4), NaN where there is none.
+    """
+    known = torch.isfinite(truth).all(dim=-1)
+    if not known.any():
+        return boxes.sum() * 0.0
+    return functional.smooth_l1_loss(boxes[known], truth[known], beta=_BOX_BETA)
 
 
 def _log_probabilities(logits: Tensor, head: HeadInfo) -> Tensor:

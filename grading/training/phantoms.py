@@ -17,6 +17,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ PLACEMENT = Placement(margin=1.4, slices=5)
 """Margin and slices that windows are stored with: what jitter needs."""
 
 FIRST_FROZEN_SEED = 900_000
+COMPRESSION = "cord_compression"
 VERSION = 1  # of what is stored; a change of the code below needs a new one
 _PART_PATIENTS = 10
 _NEIGHBOURS = 1  # slices beside the middle one that may stand in for it
@@ -92,6 +94,7 @@ def draw_case(seed: int, config: GraderConfig, phantoms: PhantomConfig) -> Case 
         slices=tuple(_slices(phantom, frames, config)),
         labels=phantom_labels(phantom, config, phantoms),
         windows={view.name: _windows(phantom, frames, view, config) for view in config.views},
+        boxes=_boxes(phantom, frames, config),
     )
 
 
@@ -161,6 +164,20 @@ def _slices(phantom: Phantom, frames: dict[str, LevelFrame], config: GraderConfi
                 yield replace(strip, image=_bytes_of_strip(strip.image))
 
 
+def _boxes(phantom: Phantom, frames: dict[str, LevelFrame], config: GraderConfig) -> NDArray[np.float32]:
+    """Return (L, 4) boxes of cord compression, as the network lays them on a sagittal slice; NaN elsewhere."""
+    boxes = np.full((len(config.network.levels), 4), np.nan, dtype=np.float32)
+    for box in phantom.boxes:
+        if box.label == COMPRESSION and box.level in frames:
+            frame = frames[box.level]
+            (_, back, low), (_, front, high) = box.low_ras_mm, box.high_ras_mm
+            left, top = frame.origin[1] - front, frame.origin[2] - high
+            right, bottom = frame.origin[1] - back, frame.origin[2] - low
+            edges = np.array([left, top, right, bottom]) / frame.pitch_mm
+            boxes[config.network.levels.index(box.level)] = edges
+    return boxes
+
+
 def _bytes_of_strip(image: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
     top = max(float(np.percentile(image, 99.8)), 1e-6)
     return np.asarray(np.clip(image / top * 255, 0, 255).round(), dtype=np.uint8)
@@ -221,7 +238,7 @@ def _part_file(config: GraderConfig, phantoms: PhantomConfig, cache_dir: Path, s
 
 
 def _write(cases: list[Case], file: Path) -> None:
-    arrays: dict[str, NDArray[np.uint8] | NDArray[np.int64] | NDArray[np.bool_]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     table = []
     for number, case in enumerate(cases):
         slices = []
@@ -231,6 +248,8 @@ def _write(cases: list[Case], file: Path) -> None:
         for name, windows in case.windows.items():
             arrays[f"{number}/{name}"], arrays[f"{number}/{name}/present"] = windows.images, windows.present
         arrays[f"{number}/labels"] = case.labels
+        if case.boxes is not None:
+            arrays[f"{number}/boxes"] = case.boxes
         table.append({"patient": case.patient, "slices": slices, "views": list(case.windows)})
     partial = file.with_suffix(".part.npz")
     np.savez_compressed(partial, table=np.array(json.dumps(table)), **arrays)  # type: ignore[arg-type]
@@ -253,6 +272,7 @@ def _read(file: Path) -> list[Case]:
                 for index, item in enumerate(row["slices"])
             ),
             labels=arrays[f"{number}/labels"],
+            boxes=arrays.get(f"{number}/boxes"),
             windows={
                 name: CaseWindows(arrays[f"{number}/{name}"], arrays[f"{number}/{name}/present"])
                 for name in row["views"]

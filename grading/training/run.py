@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from grading.build import build_network
 from grading.heads import HeadInfo
-from grading.model import GradingNetwork
+from grading.model import BOX, GradingNetwork
 from grading.training.batches import Batch, plain_batch, shuffled_batches
 from grading.training.cases import Case
 from grading.training.config import RunConfig
-from grading.training.losses import multi_task_loss, step_weights
+from grading.training.losses import box_loss, multi_task_loss, step_weights
 from grading.training.rates import parameter_groups
 from runtime.errors import ConfigError
 
@@ -93,7 +93,7 @@ class FoldRun:
         losses = []
         for batch in shuffled_batches(self.cases, self.config.grader, self.config.training, self.rng):
             logits = self.network(batch.inputs())
-            loss = multi_task_loss(logits, torch.from_numpy(batch.labels), self.weights, self.config.grader.heads)
+            loss = _loss(logits, batch, self.weights, self.config.grader.heads)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -167,7 +167,14 @@ def evaluate_loss(
     """Return the loss of a network on unaugmented crops."""
     network.eval()
     with torch.inference_mode():
-        return float(multi_task_loss(network(batch.inputs()), torch.from_numpy(batch.labels), weights, heads))
+        return float(_loss(network(batch.inputs()), batch, weights, heads))
+
+
+def _loss(
+    logits: dict[str, Tensor], batch: Batch, weights: dict[str, Tensor], heads: Sequence[HeadInfo]
+) -> Tensor:
+    loss = multi_task_loss(logits, torch.from_numpy(batch.labels), weights, heads)
+    return loss if BOX not in logits else loss + box_loss(logits[BOX], torch.from_numpy(batch.boxes))
 
 
 def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
@@ -175,4 +182,4 @@ def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarra
     network.eval()
     with torch.inference_mode():
         logits = network(batch.inputs())
-    return {name: value.double().numpy() for name, value in logits.items()}
+    return {name: value.double().numpy() for name, value in logits.items() if name != BOX}
