@@ -1,10 +1,9 @@
 """Two ways of grading one condition, and what a report must say of grades that rest on little. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from anatomy import CONDITIONS, SCALES
-from grading.config import GraderConfig
+from anatomy import CONDITIONS, SCALES, Condition
 from grading.types import Grade
 
 
@@ -45,11 +44,15 @@ def _disagreement(grade: Grade, check: Grade) -> str:
     )
 
 
-def phantom_notices(grades: Sequence[Grade], config: GraderConfig) -> list[str]:
-    """Return the sentence that says which grades were learned from made-up patients only."""
-    made_up = {head.condition for head in config.heads if not head.is_real}
+def phantom_notices(grades: Sequence[Grade], synthetic: Collection[Condition]) -> list[str]:
+    """Return the sentence that says which grades no real image taught.
+
+    Args:
+        grades: Of a study.
+        synthetic: Conditions that no real image taught.
+    """
     given = dict.fromkeys(grade.condition for grade in grades if grade.grade is not None and not grade.is_check)
-    words = [CONDITIONS[condition].words for condition in given if condition in made_up]
+    words = [CONDITIONS[condition].words for condition in given if condition in synthetic]
     if not words:
         return []
     listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -82,6 +82,7 @@ class Grader:
         self.config = stored.config
         self.checksum = checksum
         self._stored = stored
+        self._synthetic = {head.condition for head in stored.config.heads if head.key in stored.synthetic}
         self._members = tuple(member.to(device).eval() for member in stored.members)
         self._device = device
 
@@ -126,7 +127,7 @@ class Grader:
         notices = [
             *notices,
             *_modic_notices(grades),
-            *phantom_notices(grades, self.config),
+            *phantom_notices(grades, self._synthetic),
             *disagreements(grades),
         ]
         roles = {item.series_id: ROLE_OF[item.sequence] for item in crops}

@@ -48,12 +48,14 @@ class StoredGrader:
         members: Networks whose probabilities are averaged, in eval mode.
         tuning: Calibration and thresholds.
         trained_levels: Levels that training cases had.
+        synthetic: Heads that no real image taught.
     """
 
     config: GraderConfig
     members: tuple[GradingNetwork, ...]
     tuning: Tuning
     trained_levels: tuple[str, ...]
+    synthetic: tuple[str, ...] = ()
 
 
 def save_grader(grader: StoredGrader, folder: Path) -> None:
@@ -70,6 +72,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
         **asdict(grader.config),
         "members": len(grader.members),
         "trained_levels": grader.trained_levels,
+        "synthetic": grader.synthetic,
         "heads": {head.key: list(head.grades) for head in grader.config.heads},
         "alpha": {head.key: head.alpha for head in grader.config.heads},
         "tuning": {
@@ -110,6 +113,7 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
             for present, conditions in table["tuning"].items()
         },
         trained_levels=tuple(table["trained_levels"]),
+        synthetic=tuple(table["synthetic"]),
     )
 
 

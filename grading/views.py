@@ -10,7 +10,7 @@ World frame: RAS+ millimetres (x to the patient's right). No torch.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -116,6 +116,10 @@ class LevelFrame:
     down: Vector
     left: Vector
     pitch_mm: float
+
+    def moved(self, *, front: float = 0.0, down: float = 0.0) -> "LevelFrame":
+        """Return the frame with its origin elsewhere, in pitches."""
+        return replace(self, origin=self.origin + self.pitch_mm * (front * self.front + down * self.down))
 
     def at(self, front: Vector, down: Vector, left: Vector) -> Vector:
         """Map places in pitches, arrays that broadcast, to RAS+ mm (3, ...)."""

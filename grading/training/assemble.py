@@ -44,6 +44,7 @@ def assemble(
     folder: Path,
     *,
     shipped_fold: int | None,
+    synthetic: Sequence[str] = (),
 ) -> StoredGrader:
     """Join fold networks and held-out scores to a grader and write it.
 
@@ -53,6 +54,7 @@ def assemble(
         folds: Every fold's held-out scores.
         folder: Model folder to write.
         shipped_fold: The one fold to ship; None averages all.
+        synthetic: Heads that no real image taught.
     """
     tuned_on = [fold for number, fold in enumerate(folds) if number != shipped_fold]
     joined = {name: join([fold[name] for fold in tuned_on]) for name in tuned_on[0]}
@@ -63,6 +65,7 @@ def assemble(
         members=tuple(members[number] for number in shipped),
         tuning=fit_tuning(joined, config),
         trained_levels=tuple(config.network.levels[index] for index in levels),
+        synthetic=tuple(synthetic),
     )
     save_grader(grader, folder)
     return grader

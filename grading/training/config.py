@@ -87,6 +87,8 @@ class TrainingConfig:
     """Made-up patients."""
     use_real: bool = True
     """Train on SPIDER's patients (lumbar only)."""
+    rsna_dir: str = ""
+    """Folder of the RSNA 2024 challenge to train on too (lumbar only); empty where there is none."""
     use_found_points: bool = False
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,30 +23,25 @@ from numpy.typing import NDArray
 
 from anatomy import SCALES
 from grading.config import GraderConfig
-from grading.crops import normalise_crops
 from grading.heads import label_columns
-from grading.training.cases import Case, CaseSlice, CaseWindows, Points, make_strip, to_bytes
+from grading.training.cases import Case, CaseSlice, CaseWindows
 from grading.training.config import PhantomConfig, load_run_config
-from grading.views import SIDES, LevelFrame, Placement, View, cut_window, level_frames, smooth_for_view
+from grading.training.cutting import CaseSeries, case_slices, case_windows
+from grading.views import SIDES, LevelFrame, level_frames
 from imaging.phantom.build import phantom_of
 from imaging.phantom.scan.scanners import draw_scanner
 from imaging.phantom.scene import build_scene
 from imaging.phantom.setup import SeriesRow, Setup, load_setup
 from imaging.phantom.tissues import Palette
-from imaging.phantom.types import Phantom, PhantomSeries
-from imaging.types import Plane
+from imaging.phantom.types import Phantom
 from runtime.errors import ConfigError
 
 logger = logging.getLogger(__name__)
-
-PLACEMENT = Placement(margin=1.4, slices=5)
-"""Margin and slices that windows are stored with: what jitter needs."""
 
 FIRST_FROZEN_SEED = 900_000
 COMPRESSION = "cord_compression"
 VERSION = 1  # of what is stored; a change of the code below needs a new one
 _PART_PATIENTS = 10
-_NEIGHBOURS = 1  # slices beside the middle one that may stand in for it
 # Where a reading finds the posterior margin of a phantom's disc, against the truth, in pitches: measured on 28
 # levels of 4 phantoms (2.0 mm in front, 0.9 mm below).
 _FOUND_FRONT, _FOUND_DOWN = 0.065, 0.03
@@ -88,12 +82,13 @@ def draw_case(seed: int, config: GraderConfig, phantoms: PhantomConfig) -> Case 
     )
     if len(frames) < 2:
         return None
-    frames = {name: _as_found(frame) for name, frame in frames.items()}
+    frames = {name: frame.moved(front=_FOUND_FRONT, down=_FOUND_DOWN) for name, frame in frames.items()}
+    series = [CaseSeries(item.plane, item.sequence.value, item.array, item.affine) for item in phantom.series]
     return Case(
         patient=seed,
-        slices=tuple(_slices(phantom, frames, config)),
+        slices=tuple(case_slices(series, frames, config, f"phantom {seed}")),
         labels=phantom_labels(phantom, config, phantoms),
-        windows={view.name: _windows(phantom, frames, view, config) for view in config.views},
+        windows={view.name: case_windows(series, frames, view, config) for view in config.views},
         boxes=_boxes(phantom, frames, config),
     )
 
@@ -143,27 +138,6 @@ def phantom_labels(phantom: Phantom, config: GraderConfig, phantoms: PhantomConf
     return labels
 
 
-def _as_found(frame: LevelFrame) -> LevelFrame:
-    moved = frame.at(np.array([_FOUND_FRONT]), np.array([_FOUND_DOWN]), np.array([0.0]))[:, 0]
-    return replace(frame, origin=moved)
-
-
-def _slices(phantom: Phantom, frames: dict[str, LevelFrame], config: GraderConfig) -> Iterator[CaseSlice]:
-    """Yield the middle slice of each sagittal sequence and its neighbours."""
-    for series in phantom.series:
-        if series.plane is not Plane.SAGITTAL or series.sequence.value not in config.network.sequences:
-            continue
-        inverse = np.linalg.inv(series.affine)
-        places = {name: (inverse @ [*frame.origin, 1.0])[:3] for name, frame in frames.items()}
-        middle = round(float(np.median([place[2] for place in places.values()])))
-        points: Points = {name: (float(place[0]), float(place[1])) for name, place in places.items()}
-        for k in range(middle - _NEIGHBOURS, middle + _NEIGHBOURS + 1):
-            if 0 <= k < series.array.shape[2]:
-                image = np.asarray(series.array[:, :, k].T, dtype=np.float32)
-                strip = make_strip(series.sequence.value, f"phantom {phantom.seed}", image, points, config)
-                yield replace(strip, image=_bytes_of_strip(strip.image))
-
-
 def _boxes(phantom: Phantom, frames: dict[str, LevelFrame], config: GraderConfig) -> NDArray[np.float32]:
     """Return (L, 4) boxes of cord compression, as the network lays them on a sagittal slice; NaN elsewhere."""
     boxes = np.full((len(config.network.levels), 4), np.nan, dtype=np.float32)
@@ -176,47 +150,6 @@ def _boxes(phantom: Phantom, frames: dict[str, LevelFrame], config: GraderConfig
             edges = np.array([left, top, right, bottom]) / frame.pitch_mm
             boxes[config.network.levels.index(box.level)] = edges
     return boxes
-
-
-def _bytes_of_strip(image: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top = max(float(np.percentile(image, 99.8)), 1e-6)
-    return np.asarray(np.clip(image / top * 255, 0, 255).round(), dtype=np.uint8)
-
-
-def _windows(phantom: Phantom, frames: dict[str, LevelFrame], view: View, config: GraderConfig) -> CaseWindows:
-    """Return the windows of one view, with a margin."""
-    levels = config.network.levels
-    size = (round(view.rows * PLACEMENT.margin), round(view.cols * PLACEMENT.margin))
-    slices = PLACEMENT.slices or view.slices
-    images = np.zeros((len(levels), len(SIDES), slices, *size), dtype=np.float32)
-    present = np.zeros(images.shape[:2], dtype=bool)
-    series = next((item for item in phantom.series if _fits(item, view)), None)
-    if series is not None:
-        pitch = float(np.median([frame.pitch_mm for frame in frames.values()]))
-        smooth = smooth_for_view(series.array, float(np.linalg.norm(series.affine[:3, 0])), pitch, view)
-        for name, frame in frames.items():
-            for number, side in enumerate(SIDES):
-                cut = cut_window(smooth, series.affine, frame, view, side, PLACEMENT)
-                if cut is not None:
-                    place = levels.index(name), number
-                    images[place], present[place] = cut.image, True
-    return CaseWindows(_to_bytes(images, present, view), present)
-
-
-def _fits(series: PhantomSeries, view: View) -> bool:
-    return series.plane is view.plane and series.sequence.value == view.sequence
-
-
-def _to_bytes(images: NDArray[np.float32], present: NDArray[np.bool_], view: View) -> NDArray[np.uint8]:
-    """Normalise by what a reading would see (no margin, the middle slices) and store in bytes."""
-    stored = np.zeros(images.shape, dtype=np.uint8)
-    if not present.any():
-        return stored
-    rows, cols = (images.shape[3] - view.rows) // 2, (images.shape[4] - view.cols) // 2
-    extra = (images.shape[2] - view.slices) // 2
-    core = images[present][:, extra : extra + view.slices, rows : rows + view.rows, cols : cols + view.cols]
-    stored[present] = to_bytes(normalise_crops(images[present], like=core))
-    return stored
 
 
 def _part_file(config: GraderConfig, phantoms: PhantomConfig, cache_dir: Path, seeds: range) -> Path:

@@ -14,6 +14,7 @@ from grading.training.cases import Case
 from grading.training.config import RunConfig, load_run_config
 from grading.training.held_out import load_held_out, save_held_out, score_held_out
 from grading.training.phantoms import phantom_cases
+from grading.training.rsna_cases import rsna_cases
 from grading.training.run import FoldRun
 from grading.training.spider import (
     merge_points,
@@ -61,7 +62,8 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     members = {number: load_member(config, folder / f"fold{number}") for number in folds}
     held_out = [load_held_out(folder / f"fold{number}" / "held_out.npz") for number in folds]
     shipped = config.training.shipped_fold
-    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped)
+    synthetic = () if config.training.rsna_dir else tuple(h.key for h in config.grader.heads if not h.is_real)
+    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped, synthetic=synthetic)
     return folder / "grading"
 
 
@@ -82,9 +84,10 @@ def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
     training = config.training
     real = _read_real_cases(config, folder) if training.use_real and config.grader.region == "lumbar" else ()
     made_up = phantom_cases(config.grader, training.phantoms, CACHE) if training.phantoms.patients else ()
-    if not real and not made_up:
-        raise ConfigError("training: expected real patients (lumbar, use_real) or phantoms, got neither")
-    return real + made_up
+    graded = rsna_cases(Path(training.rsna_dir), config.grader) if training.rsna_dir else ()
+    if not real and not made_up and not graded:
+        raise ConfigError("training: expected real patients (use_real, rsna_dir) or phantoms, got none")
+    return real + graded + made_up
 
 
 def _read_real_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from anatomy import Condition, Side
-from grading.config import GraderConfig, NetworkConfig
 from grading.doubts import both_ways, disagreements, phantom_notices
 from grading.findings import not_assessable
 from grading.types import Grade, GradeStatus
@@ -50,12 +49,12 @@ def test_a_disagreement_is_said_and_agreement_is_not() -> None:
 
 
 def test_what_phantoms_taught_is_said_where_it_was_graded() -> None:
-    config = GraderConfig(network=NetworkConfig(views=("recess_t2",)))
+    synthetic = {Condition.SUBARTICULAR_STENOSIS, CANAL}
     left = _grade("severe", condition=Condition.SUBARTICULAR_STENOSIS, side=Side.LEFT)
-    assert phantom_notices([left, _grade("moderate")], config) == [
+    assert phantom_notices([left, _grade("moderate")], synthetic) == [
         "Grading of subarticular stenosis and spinal canal stenosis was learned from synthetic images only and "
         "needs a radiologist's eye."
     ]
     degenerated = replace(_grade("IV", condition=Condition.DISC_DEGENERATION), scale="pfirrmann")
-    assert phantom_notices([degenerated], config) == []
-    assert phantom_notices([not_assessable("L4-L5", CANAL, "rsna", "no T2")], config) == []
+    assert phantom_notices([degenerated], synthetic) == []
+    assert phantom_notices([not_assessable("L4-L5", CANAL, "rsna", "no T2")], synthetic) == []

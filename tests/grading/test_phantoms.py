@@ -11,7 +11,8 @@ from grading.heads import label_columns
 from grading.training.batches import augmented_case, plain_batch
 from grading.training.cases import Case, from_bytes, to_bytes
 from grading.training.config import PhantomConfig, TrainingConfig
-from grading.training.phantoms import PLACEMENT, draw_case, phantom_cases, varied_setup
+from grading.training.cutting import PLACEMENT
+from grading.training.phantoms import draw_case, phantom_cases, varied_setup
 from imaging.phantom.setup import load_setup
 from runtime.errors import ConfigError
 
