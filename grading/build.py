@@ -5,7 +5,7 @@ from torch import nn
 from grading.config import GraderConfig
 from grading.encoders import ENCODERS, PatchEncoder
 from grading.heads import HeadInfo, HeadKind
-from grading.model import BiomarkerEncoder, GradingNetwork, ViewReader
+from grading.model import BiomarkerEncoder, GradingNetwork, NoContext, ViewReader
 from grading.ordinal import OrdinalHead
 
 
@@ -16,7 +16,9 @@ def build_network(config: GraderConfig) -> GradingNetwork:
     layer = nn.TransformerEncoderLayer(
         width, network.heads, 2 * width, dropout=network.dropout, batch_first=True, norm_first=True
     )
-    mixer = nn.TransformerEncoder(layer, network.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+    mixer: nn.Module = NoContext(width)
+    if network.layers:
+        mixer = nn.TransformerEncoder(layer, network.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
     biomarkers = None
     if network.biomarkers:
         biomarkers = BiomarkerEncoder(len(network.biomarkers), width, dropout=network.dropout)

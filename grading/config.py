@@ -30,6 +30,8 @@ class CropGeometry:
     """Reach in front of the posterior disc margin."""
     back_pitches: float = 0.6
     """Reach behind it, into the canal."""
+    guided: bool = True
+    """False gives every level the same window over the whole chain: the ablation of guided crops."""
 
     @property
     def pixels_per_pitch(self) -> float:
@@ -64,7 +66,7 @@ class NetworkConfig:
     heads: int = 4
     """Attention heads across levels."""
     layers: int = 2
-    """Transformer layers across levels."""
+    """Transformer layers across levels; 0 leaves the levels alone."""
     dropout: float = 0.2
     """Dropout of tokens and attention, 0 to 1."""
     views: tuple[str, ...] = ()

@@ -81,6 +81,30 @@ class LevelCrop:
         return self.inside >= _WHOLE_FROM
 
 
+def lay_frames(
+    points: Mapping[str, Point], geometry: CropGeometry, *, aspect: float = 1.0
+) -> tuple[CropFrame, ...]:
+    """Lay the frame of each level as the geometry asks: guided by the chain, or all over the whole of it.
+
+    Args:
+        points: As ``crop_frames``.
+        geometry: Size of the window.
+        aspect: As ``crop_frames``.
+
+    Raises:
+        ValueError: As ``crop_frames``.
+    """
+    frames = crop_frames(points, aspect=aspect)
+    if geometry.guided:
+        return frames
+    chain = np.array([(frame.origin_px[0], frame.origin_px[1] * aspect) for frame in frames])
+    length = float(np.hypot(*(chain[-1] - chain[0]))) + float(np.mean([frame.pitch for frame in frames]))
+    x, y = chain.mean(axis=0)
+    pitch = length / (2 * geometry.half_height_pitches)
+    down = (0.0, 1.0)  # as the picture lies: nothing of the chain but its reach is used
+    return tuple(CropFrame(frame.level, (float(x), float(y) / aspect), down, pitch, aspect) for frame in frames)
+
+
 def crop_frames(points: Mapping[str, Point], *, aspect: float = 1.0) -> tuple[CropFrame, ...]:
     """Lay a frame at each level of a chain.
 

@@ -57,6 +57,19 @@ class BiomarkerEncoder(nn.Module):
         return features
 
 
+class NoContext(nn.Module):
+    """Stands where the Transformer would: every level for itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, src_key_padding_mask: Tensor | None = None) -> Tensor:
+        """Map (B, L, D) to the same; the mask changes nothing."""
+        normed: Tensor = self.norm(tokens)
+        return normed
+
+
 class ViewReader(nn.Module):
     """Turns the features of some views into what a head adds to the token of a level."""
 
@@ -93,7 +106,7 @@ class GradingNetwork(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
-        level_mixer: nn.TransformerEncoder,
+        level_mixer: nn.Module,
         heads: Mapping[str, nn.Module],
         *,
         biomarkers: nn.Module | None = None,

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from grading.biomarkers import biomarker_names
 from grading.config import GraderConfig
-from grading.crops import CropFrame, Point, crop_frames, cut_crop, normalise_crops
+from grading.crops import CropFrame, Point, crop_frames, cut_crop, lay_frames, normalise_crops
 from grading.heads import label_columns
 from grading.model import GradingInputs
 from grading.training.cases import Case, CaseSlice
@@ -56,13 +56,17 @@ class Batch:
 
 
 def shuffled_batches(
-    cases: Sequence[Case], config: GraderConfig, training: TrainingConfig, rng: np.random.Generator
-) -> Iterator[Batch]:
-    """Yield one epoch of augmented batches."""
+    cases: Sequence[Case],
+    config: GraderConfig,
+    training: TrainingConfig,
+    rng: np.random.Generator,
+    copies: int = 1,
+) -> Iterator[tuple[Batch, ...]]:
+    """Yield one epoch of augmented batches, each in so many augmentations of the same patients."""
     order = rng.permutation(len(cases))
     for start in range(0, len(order), training.batch_patients):
         chosen = [cases[index] for index in order[start : start + training.batch_patients]]
-        yield stack([augmented_case(case, config, training, rng) for case in chosen])
+        yield tuple(stack([augmented_case(case, config, training, rng) for case in chosen]) for _ in range(copies))
 
 
 def plain_batch(cases: Sequence[Case], config: GraderConfig, *, leave_out: Sequence[str] = ()) -> Batch:
@@ -193,9 +197,9 @@ def _cut_slice(
     item: CaseSlice, config: GraderConfig, training: TrainingConfig | None, rng: np.random.Generator | None
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Return the levels that a slice shows whole and their crops (levels, rows, columns)."""
-    frames = crop_frames(item.points)
+    frames = lay_frames(item.points, config.crops)
     if training is not None and rng is not None:
-        jittered = crop_frames(_jitter_points(item.points, training, rng))
+        jittered = lay_frames(_jitter_points(item.points, training, rng), config.crops)
         frames = tuple(_jitter_frame(frame, training, rng) for frame in jittered)
     image = np.asarray(item.image, dtype=np.float32)
     cut = [crop for frame in frames if (crop := cut_crop(image, frame, config.crops)).is_whole]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from grading.biomarkers import Values
 from grading.config import GraderConfig
-from grading.crops import Point, crop_frames, smooth_for_crops
+from grading.crops import Point, crop_frames, lay_frames, smooth_for_crops
 
 Points = dict[str, Point]
 """Level -> posterior point (x, y) in pixels."""
@@ -73,7 +73,7 @@ def make_strip(
 ) -> CaseSlice:
     """Smooth a slice and keep the part round the chain, wide enough that only the slice's own border cuts."""
     frames = crop_frames(points)
-    smooth = smooth_for_crops(image, frames, config.crops)
+    smooth = smooth_for_crops(image, lay_frames(points, config.crops), config.crops)
     margin = round(_MARGIN_PITCHES * max(frame.pitch for frame in frames))
     chain = np.array([frame.origin_px for frame in frames])
     x0, y0 = np.maximum(np.floor(chain.min(0)).astype(int) - margin, 0)

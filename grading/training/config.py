@@ -79,6 +79,8 @@ class TrainingConfig:
     """Probability that a biomarker of a level is left out."""
     biomarkers_out: float = 0.15
     """Probability that a patient's biomarkers are all left out."""
+    consistency: float = 0.0
+    """Weight of the difference between what two augmentations of a patient are graded; 0 cuts one only."""
     slice_jitter: float = 0.4
     """Probability that a window is read a slice beside its place."""
     source_dropout: float = 0.2

@@ -61,6 +61,29 @@ def multi_task_loss(
     return total / len(heads)
 
 
+def consistency_loss(
+    first: Mapping[str, Tensor], second: Mapping[str, Tensor], seen: Tensor, heads: Sequence[HeadInfo]
+) -> Tensor:
+    """Return the mean squared difference between two predictions of the same places.
+
+    Graded or not, a place should be graded alike however it was cut. Source: the Pi-model of Laine and Aila,
+    Temporal ensembling for semi-supervised learning, ICLR 2017.
+
+    Args:
+        first: Head -> logits of one augmentation.
+        second: Of the other.
+        seen: (B, L) bool, levels that both show.
+        heads: Of the network.
+    """
+    total = torch.zeros(())
+    if not seen.any():
+        return total
+    for head in heads:
+        one, other = (_log_probabilities(part[head.key][seen], head).exp() for part in (first, second))
+        total = total + (one - other).square().sum(dim=-1).mean()
+    return total / len(heads)
+
+
 def box_loss(boxes: Tensor, truth: Tensor) -> Tensor:
     """Return the mean smooth L1 distance of the edges over the boxes there are, 0 without any.
 

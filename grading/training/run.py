@@ -23,7 +23,7 @@ from grading.model import BOX, GradingNetwork
 from grading.training.batches import Batch, plain_batch, shuffled_batches
 from grading.training.cases import Case
 from grading.training.config import RunConfig
-from grading.training.losses import box_loss, multi_task_loss, step_weights
+from grading.training.losses import box_loss, consistency_loss, multi_task_loss, step_weights
 from grading.training.rates import parameter_groups
 from runtime.errors import ConfigError
 
@@ -91,9 +91,17 @@ class FoldRun:
     def _train_epoch(self) -> float:
         self.network.train()
         losses = []
-        for batch in shuffled_batches(self.cases, self.config.grader, self.config.training, self.rng):
-            logits = self.network(batch.inputs())
-            loss = _loss(logits, batch, self.weights, self.config.grader.heads)
+        training, heads = self.config.training, self.config.grader.heads
+        copies = 2 if training.consistency > 0 else 1
+        for batches in shuffled_batches(self.cases, self.config.grader, training, self.rng, copies):
+            graded = [self.network(batch.inputs()) for batch in batches]
+            parts = [
+                _loss(logits, batch, self.weights, heads) for logits, batch in zip(graded, batches, strict=True)
+            ]
+            loss = torch.stack(parts).mean()
+            if copies == 2:
+                seen = torch.from_numpy(batches[0].present.any(axis=2) & batches[1].present.any(axis=2))
+                loss = loss + training.consistency * consistency_loss(graded[0], graded[1], seen, heads)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

@@ -1,12 +1,15 @@
 """The network with views: sided grades, left and right alike, and missing views."""
 
+from dataclasses import replace
+
 import torch
 
 from anatomy import Condition
 from grading.build import build_network
 from grading.config import GraderConfig, NetworkConfig
 from grading.heads import heads_seen, label_columns, load_heads
-from grading.model import GradingInputs
+from grading.model import BOX, GradingInputs
+from grading.training.losses import box_loss, consistency_loss
 
 CONFIG = GraderConfig(
     network=NetworkConfig(
@@ -80,3 +83,38 @@ def test_what_a_head_needs_may_be_one_of_several_views() -> None:
     assert head.is_met({"foramen_t2"})
     assert head.is_met({"foramen_t1", "t2"})
     assert not head.is_met({"t1", "t2", "recess_t2"})
+
+
+def test_without_context_a_level_is_graded_by_itself() -> None:
+    for layers, is_alone in ((0, True), (1, False)):
+        torch.manual_seed(1)
+        config = replace(CONFIG, network=replace(CONFIG.network, layers=layers))
+        network, inputs = build_network(config).eval(), _inputs()
+        other = inputs._replace(crops=inputs.crops.clone())
+        other.crops[:, 0] += 1.0
+        first, second = network(inputs)["disc_degeneration"], network(other)["disc_degeneration"]
+        assert torch.allclose(first[:, 3], second[:, 3]) == is_alone
+        assert not torch.allclose(first[:, 0], second[:, 0])
+
+
+def test_a_network_with_boxes_lays_one_a_level() -> None:
+    config = GraderConfig(network=replace(CONFIG.network, boxes=True))
+    assert build_network(config).eval()(_inputs())[BOX].shape == (2, 7, 4)
+    assert BOX not in _network()(_inputs())
+
+
+def test_consistency_is_nought_for_equal_predictions_and_grows_with_the_difference() -> None:
+    first = _network()(_inputs())
+    seen = torch.ones(2, 7, dtype=torch.bool)
+    assert float(consistency_loss(first, first, seen, CONFIG.heads)) == 0.0
+    near, far = ({name: value + amount for name, value in first.items()} for amount in (0.1, 1.0))
+    assert 0 < consistency_loss(first, near, seen, CONFIG.heads) < consistency_loss(first, far, seen, CONFIG.heads)
+    assert float(consistency_loss(first, far, ~seen, CONFIG.heads)) == 0.0
+
+
+def test_boxes_are_compared_where_there_are_some() -> None:
+    truth = torch.full((1, 2, 4), float("nan"))
+    assert float(box_loss(torch.ones(1, 2, 4), truth)) == 0.0
+    truth[0, 1] = 1.0
+    assert float(box_loss(torch.ones(1, 2, 4), truth)) == 0.0
+    assert float(box_loss(torch.zeros(1, 2, 4), truth)) > 0.5
