@@ -2,10 +2,11 @@
 
     python -m benchmarks.grading_phantoms [--setups test_lumbar test_lumbar_shifted] [--count 60]
 
-Every place that the truth grades is looked up in the reading. A place without a grade (its level not found, or
-not assessable) is counted apart, in ``graded``. Per condition: share graded, macro F1, quadratic kappa, accuracy,
+Every place that the truth grades is looked up in the reading. A place without a grade (its level not found, or not
+assessable) is counted apart, in ``graded``. Per condition: share graded, macro F1, quadratic kappa, accuracy,
 recall and coverage of the prediction sets by step; for the RSNA grid also the challenge's weighted log loss.
-Intervals are 95 % bootstrap intervals over patients. Phantoms only: what the figures say of real images is not known.
+Intervals are 95 % bootstrap intervals over patients. Phantoms only: what the figures say of real images is not
+known.
 """
 
 import argparse

@@ -39,6 +39,16 @@ class GradingInputs(NamedTuple):
     windows: tuple[Tensor, ...]
     windows_present: Tensor
 
+    def to(self, device: torch.device) -> "GradingInputs":
+        """Return a copy on a device."""
+        return GradingInputs(
+            self.crops.to(device),
+            self.present.to(device),
+            self.biomarkers.to(device),
+            tuple(windows.to(device) for windows in self.windows),
+            self.windows_present.to(device),
+        )
+
 
 class BiomarkerEncoder(nn.Module):
     """Turns numbers, some of them unknown, into a feature; which ones are known is told beside them."""
@@ -162,7 +172,7 @@ class GradingNetwork(nn.Module):
         features = self.missing_sequence.expand(batch, levels, sequences, width)
         encoded = self.encoder(crops[present].unsqueeze(1))
         encoded = encoded + self.sequence_embedding.expand(batch, levels, sequences, width)[present]
-        features = features.masked_scatter(present.unsqueeze(-1), encoded)
+        features = features.masked_scatter(present.unsqueeze(-1), encoded.to(features.dtype))
         fused: Tensor = self.fuse(features.flatten(2))
         return fused + self.level_embedding
 
@@ -174,7 +184,8 @@ class GradingNetwork(nn.Module):
         for number, encoder in enumerate(self.view_encoders):
             there, part = present[..., number], features[..., number, :]
             if there.any():
-                part = part.masked_scatter(there.unsqueeze(-1), encoder(inputs.windows[number][there]))
+                encoded = encoder(inputs.windows[number][there])
+                part = part.masked_scatter(there.unsqueeze(-1), encoded.to(part.dtype))
             parts.append(part)
         return torch.stack(parts, dim=-2) if parts else features
 

@@ -198,15 +198,8 @@ class Grader:
 
     def _run(self, inputs: GradingInputs) -> list[dict[str, NDArray[np.float64]]]:
         """Return each member's logits: head -> (L, K - 1 or K), or (L, 2, ...) of a sided head."""
-        moved = GradingInputs(
-            inputs.crops.to(self._device),
-            inputs.present.to(self._device),
-            inputs.biomarkers.to(self._device),
-            tuple(windows.to(self._device) for windows in inputs.windows),
-            inputs.windows_present.to(self._device),
-        )
         with torch.inference_mode():
-            outputs = [member(moved) for member in self._members]
+            outputs = [member(inputs.to(self._device)) for member in self._members]
         return [{name: value[0].double().cpu().numpy() for name, value in output.items()} for output in outputs]
 
     def _grade(

@@ -75,7 +75,7 @@ def consistency_loss(
         seen: (B, L) bool, levels that both show.
         heads: Of the network.
     """
-    total = torch.zeros(())
+    total = torch.zeros((), device=seen.device)
     if not seen.any():
         return total
     for head in heads:

@@ -1,6 +1,7 @@
 """Train one fold's grader: ``spinescribe train grading --config configs/grading/train_default.yaml --fold K``.
 
-Each fold trains on the patients of the other folds; a part of them is held out to choose the epoch. The moving
+Each fold trains on the patients of the other folds; a part of them is held out to choose the epoch. One process or
+several under accelerate, which also takes mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``). The moving
 average of the weights is what is kept. A run writes ``checkpoint.pt`` (to resume), ``history.csv`` and, at the
 end, a model folder like those in ``weights/``.
 """
@@ -15,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from accelerate import Accelerator
+from torch import Tensor
 
 from grading.build import build_network
 from grading.heads import HeadInfo
@@ -58,17 +60,28 @@ class FoldRun:
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         groups = parameter_groups(self.network, training.learning_rate, training.rate_decay)
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=training.weight_decay)
+        optimiser = torch.optim.AdamW(groups, weight_decay=training.weight_decay)
         steps = -(-len(self.cases) // training.batch_patients) * training.epochs
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, [group["lr"] for group in groups], total_steps=steps, pct_start=_WARM_UP_SHARE
+            optimiser, [group["lr"] for group in groups], total_steps=steps, pct_start=_WARM_UP_SHARE
         )
+        self._start_accelerator(optimiser)
+
+    def _start_accelerator(self, optimiser: torch.optim.Optimizer) -> None:
+        """Move to the device; with several processes each draws its own order and augmentation."""
+        self.accelerator = Accelerator()  # one process, unless accelerate launch started several
+        self.model, self.optimiser = self.accelerator.prepare(self.network, optimiser)
+        device = self.accelerator.device
+        self.average.to(device)
+        self.weights = {name: values.to(device) for name, values in self.weights.items()}
+        if not self.accelerator.is_main_process:
+            self.rng = np.random.default_rng([self.config.training.seed, self.accelerator.process_index])
 
     def run(self) -> GradingNetwork:
         """Train to the last epoch and return the chosen network in eval mode."""
         self.train_epochs(until=self.config.training.epochs)
         self.average.load_state_dict(self.best)
-        return self.average.eval()
+        return self.average.cpu().eval()
 
     def train_epochs(self, *, until: int) -> None:
         """Train up to an epoch, keeping the weights that do best on the choosing patients."""
@@ -86,7 +99,8 @@ class FoldRun:
                 self.best_loss, self.best = chosen, copy.deepcopy(self.average.state_dict())
             self.history.append({"epoch": self.epoch, "train_loss": loss, "choosing_loss": chosen})
             logger.info("epoch %d: training loss %.4f, choosing loss %.4f", self.epoch, loss, chosen)
-            self.save()
+            if self.accelerator.is_main_process:
+                self.save()
 
     def _train_epoch(self) -> float:
         self.network.train()
@@ -94,17 +108,18 @@ class FoldRun:
         training, heads = self.config.training, self.config.grader.heads
         copies = 2 if training.consistency > 0 else 1
         for batches in shuffled_batches(self.cases, self.config.grader, training, self.rng, copies):
-            graded = [self.network(batch.inputs()) for batch in batches]
+            graded = [self.model(batch.inputs().to(self.accelerator.device)) for batch in batches]
             parts = [
                 _loss(logits, batch, self.weights, heads) for logits, batch in zip(graded, batches, strict=True)
             ]
             loss = torch.stack(parts).mean()
             if copies == 2:
-                seen = torch.from_numpy(batches[0].present.any(axis=2) & batches[1].present.any(axis=2))
+                shown = batches[0].present.any(axis=2) & batches[1].present.any(axis=2)
+                seen = torch.from_numpy(shown).to(self.accelerator.device)
                 loss = loss + training.consistency * consistency_loss(graded[0], graded[1], seen, heads)
             self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
             self.schedule.step()
             self._update_average()
@@ -167,6 +182,9 @@ class FoldRun:
         self.epoch, self.history = state["epoch"], state["history"]
         self.rng.bit_generator.state = state["numpy_rng"]
         torch.set_rng_state(state["torch_rng"])
+        if not self.accelerator.is_main_process:  # the checkpoint holds the main process's generator
+            rank = self.accelerator.process_index
+            self.rng = np.random.default_rng([self.config.training.seed, rank, self.epoch])
 
 
 def evaluate_loss(
@@ -175,14 +193,16 @@ def evaluate_loss(
     """Return the loss of a network on unaugmented crops."""
     network.eval()
     with torch.inference_mode():
-        return float(_loss(network(batch.inputs()), batch, weights, heads))
+        device = network.level_embedding.device
+        return float(_loss(network(batch.inputs().to(device)), batch, weights, heads))
 
 
 def _loss(
     logits: dict[str, Tensor], batch: Batch, weights: dict[str, Tensor], heads: Sequence[HeadInfo]
 ) -> Tensor:
-    loss = multi_task_loss(logits, torch.from_numpy(batch.labels), weights, heads)
-    return loss if BOX not in logits else loss + box_loss(logits[BOX], torch.from_numpy(batch.boxes))
+    device = next(iter(logits.values())).device
+    loss = multi_task_loss(logits, torch.from_numpy(batch.labels).to(device), weights, heads)
+    return loss if BOX not in logits else loss + box_loss(logits[BOX], torch.from_numpy(batch.boxes).to(device))
 
 
 def predict_logits(network: GradingNetwork, batch: Batch) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
