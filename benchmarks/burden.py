@@ -22,14 +22,19 @@ from grading import Burden, Grade, Grader, GradeStatus, measure_burden
 from grading.burden import load_formula
 from grading.burden.measure import INTERVAL
 from grading.burden.uncertainty import total_law
-from grading.heads import load_heads
-from grading.training.spider import Points, read_labels, read_reference_points, read_rows
+from grading.config import GraderConfig
+from grading.heads import label_columns
+from grading.training.cases import Points
+from grading.training.spider import read_labels, read_reference_points, read_rows
 from imaging.types import Plane, Series, SourceKind, Spacing, Study, Volume
 from imaging.types import Sequence as Weighting
 from runtime.folds import spider_folds
 from runtime.settings import load_settings
 from segmentation.types import Level, SegmentedStudy
 
+UNGRADED_BY_SPIDER = (
+    Condition.SPINAL_CANAL_STENOSIS, Condition.NEURAL_FORAMINAL_NARROWING, Condition.SUBARTICULAR_STENOSIS,
+)  # fmt: skip
 Grades = list[Grade]
 Blocks = Callable[[Grades], list[Grades]]
 
@@ -77,10 +82,11 @@ def read_study(
     return study, SegmentedStudy((), first, levels[first], levels, (), ())
 
 
-def true_grades(graded: Grades, labels: np.ndarray, levels: Sequence[str]) -> Grades:
+def true_grades(graded: Grades, labels: np.ndarray, config: GraderConfig) -> Grades:
     """Return the expert's grades of the places that were graded."""
-    columns = {head.condition: column for column, head in enumerate(load_heads())}
-    steps = {head.condition: head.grades for head in load_heads()}
+    heads, levels = config.heads, config.network.levels
+    columns = {head.condition: label_columns(heads)[head.key][0] for head in heads if not head.is_sided}
+    steps = {head.condition: head.grades for head in heads}
     return [
         Grade(grade.id, grade.level, None, grade.condition, grade.scale, steps[grade.condition][step], {}, (),
               GradeStatus.GRADED, None, None)
@@ -95,7 +101,6 @@ def main() -> None:
     fold = parser.parse_args().fold
     protocol, data_dir = load_protocol("lumbar"), load_settings().data_dir
     grader = Grader.load(device="cpu")
-    levels = grader.config.network.levels
     labels = read_labels(data_dir, grader.config)
     points, rows = read_reference_points(data_dir), read_rows(data_dir / "spider" / "midsagittal.csv")
     cases: list[tuple[str, Grades, Grades]] = []
@@ -104,15 +109,14 @@ def main() -> None:
             continue
         findings = grader.grade(*read_study(patient, rows, points, data_dir / "spider"), protocol)
         graded = [grade for grade in findings.grades if grade.grade is not None]
-        truth = true_grades(
-            [g for g in graded if g.condition is not Condition.SPINAL_CANAL_STENOSIS], labels[patient], levels
-        )
+        known = [grade for grade in graded if grade.condition not in UNGRADED_BY_SPIDER]
+        truth = true_grades(known, labels[patient], grader.config)
         places = {grade.id for grade in truth}
         cases.append((str(patient), [grade for grade in graded if grade.id in places], truth))
-    report(cases, protocol, labels)
+    report(cases, protocol)
 
 
-def report(cases: list[tuple[str, Grades, Grades]], protocol: Protocol, labels: dict[int, np.ndarray]) -> None:
+def report(cases: list[tuple[str, Grades, Grades]], protocol: Protocol) -> None:
     burdens = [(measure_burden(found, protocol), measure_burden(truth, protocol)) for _, found, truth in cases]
     scores, true = (np.array([pair[i].score for pair in burdens], dtype=float) for i in (0, 1))
     expected = np.array([found.expected for found, _ in burdens], dtype=float)
