@@ -69,7 +69,7 @@ def parse(table: Mapping[str, Any], protocol: str) -> BurdenFormula:
         ConfigError: If a condition, scale or step is missing or unknown; the best step has points; points are not
             whole hundredths; points do not rise along an ordered scale; or the categories do not rise from 0.
     """
-    graded = {condition: info.scales for condition, info in CONDITIONS.items() if info.scales}
+    graded = {condition: (*info.scales, *info.checks) for condition, info in CONDITIONS.items() if info.scales}
     points = {Condition(name): scales for name, scales in table["points"].items()}
     for condition, scales in graded.items():
         for scale in scales:

@@ -26,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 TABLE = yaml.safe_load((ROOT / "grading" / "rules" / "burden.yaml").read_text(encoding="utf-8"))
 
 
+def _scales(condition: Condition) -> tuple[str, ...]:
+    return (*CONDITIONS[condition].scales, *CONDITIONS[condition].checks)
+
+
 def _grade(
     level: str | None,
     condition: Condition,
@@ -46,7 +50,7 @@ def _grade(
 def _grades(draw: st.DrawFn) -> Grade:
     """Draw a grade of any condition, scale, level and side; half of them with probabilities."""
     condition = draw(st.sampled_from(GRADED))
-    scale = draw(st.sampled_from(CONDITIONS[condition].scales))
+    scale = draw(st.sampled_from(_scales(condition)))
     level, side = draw(st.sampled_from(LEVELS)), draw(st.sampled_from(SIDES))
     steps = SCALES[scale].grades
     named = draw(st.sampled_from(steps))
@@ -103,9 +107,7 @@ def test_a_worse_grade_never_lowers_score_interval_or_bound(grades: list[Grade],
         _check_is_at_least(measure_burden(after, LUMBAR), measure_burden(grades, LUMBAR))
 
 
-@pytest.mark.parametrize(
-    ("condition", "scale"), [(name, scale) for name in GRADED for scale in CONDITIONS[name].scales]
-)
+@pytest.mark.parametrize(("condition", "scale"), [(name, scale) for name in GRADED for scale in _scales(name)])
 def test_every_worse_step_alone_raises_the_score(condition: Condition, scale: str) -> None:
     for level, side in product(LEVELS, SIDES):
         grade: Grade | None = _grade(level, condition, SCALES[scale].grades[0], scale=scale, side=side)
@@ -205,6 +207,17 @@ def test_a_place_graded_twice_counts_once_as_the_worst() -> None:
     cervical = load_protocol("cervical")
     assert measure_burden(twice, cervical).score == measure_burden(twice[1:], cervical).score
     assert [term.grade_id for term in measure_burden(twice, cervical).terms] == [twice[1].id]
+
+
+def test_a_measured_and_a_learned_canal_stenosis_count_once_and_the_measured_one_is_a_floor() -> None:
+    doubt = {"normal_mild": 0.5, "moderate": 0.3, "severe": 0.2}
+    learned = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "normal_mild", probabilities=doubt)
+    measured = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "moderate", scale="canal_ap")
+    burden, score = measure_burden([learned, measured], LUMBAR), load_formula("lumbar").score
+    assert [term.grade_id for term in burden.terms] == [measured.id]
+    assert burden.score == pytest.approx(score(1.8))
+    assert burden.interval == pytest.approx((score(1.8), score(3.0)))
+    assert burden.expected == pytest.approx(0.8 * score(1.8) + 0.2 * score(3.0))
 
 
 def test_both_sides_count_but_a_herniation_has_one_disc() -> None:
