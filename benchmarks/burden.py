@@ -1,11 +1,13 @@
 """How well the burden score and its interval hold on patients the grader did not see.
 
     python -m benchmarks.burden [--fold 0]
+    python -m benchmarks.burden --phantoms 40
 
 Data: SPIDER's gradings (one expert), middle slices at reference points, the shipped grader on the fold that it
 and its calibration never saw. The truth is the same formula on the expert's grades of the same places: this judges
 the interval as far as it comes from the grades, not the formula. Prints Markdown; intervals are 95 % bootstrap
-intervals over patients, and Clopper-Pearson ones for coverage.
+intervals over patients, and Clopper-Pearson ones for coverage. With ``--phantoms`` it scores the true grades of
+phantoms of every body region instead: what the formula itself allows on their label.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import numpy as np
 from PIL import Image
 from scipy.stats import binomtest
 
-from anatomy import Condition, Protocol, load_protocol
+from anatomy import Condition, Protocol, load_protocol, protocol_names
 from evaluation.patients import patient_auc, patient_label
 from grading import Burden, Grade, Grader, GradeStatus, measure_burden
 from grading.burden import load_formula
@@ -26,12 +28,17 @@ from grading.config import GraderConfig
 from grading.heads import label_columns
 from grading.training.cases import Points
 from grading.training.spider import read_labels, read_reference_points, read_rows
+from imaging.phantom.scene import build_scene
+from imaging.phantom.setup import load_setup
+from imaging.phantom.tissues import Palette
+from imaging.phantom.types import TruthGrade
 from imaging.types import Plane, Series, SourceKind, Spacing, Study, Volume
 from imaging.types import Sequence as Weighting
 from runtime.folds import spider_folds
 from runtime.settings import load_settings
 from segmentation.types import Level, SegmentedStudy
 
+FIRST_SEED = 1000  # far from the frozen test sets
 UNGRADED_BY_SPIDER = (
     Condition.SPINAL_CANAL_STENOSIS, Condition.NEURAL_FORAMINAL_NARROWING, Condition.SUBARTICULAR_STENOSIS,
 )  # fmt: skip
@@ -98,7 +105,14 @@ def true_grades(graded: Grades, labels: np.ndarray, config: GraderConfig) -> Gra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--fold", type=int, default=0, help="fold that the shipped grader never saw")
-    fold = parser.parse_args().fold
+    parser.add_argument(
+        "--phantoms", type=int, default=0, help="score true grades of so many phantoms instead"
+    )
+    options = parser.parse_args()
+    if options.phantoms:
+        report_phantoms(options.phantoms)
+        return
+    fold = options.fold
     protocol, data_dir = load_protocol("lumbar"), load_settings().data_dir
     grader = Grader.load(device="cpu")
     labels = read_labels(data_dir, grader.config)
@@ -114,6 +128,32 @@ def main() -> None:
         places = {grade.id for grade in truth}
         cases.append((str(patient), [grade for grade in graded if grade.id in places], truth))
     report(cases, protocol)
+
+
+def report_phantoms(count: int) -> None:
+    seeds = range(FIRST_SEED, FIRST_SEED + count)
+    print("| phantoms | n | positive | score: least, median, most | patient AUC of the true grades |")
+    print("|---|---|---|---|---|")
+    for name in protocol_names():
+        protocol, setup = load_protocol(name), load_setup(f"setup_{name}")
+        labels: dict[str, bool | None] = {}
+        scores: dict[str, float | None] = {}
+        for seed in seeds:
+            truth = build_scene(setup, seed=seed, palette=Palette()).measure()
+            labels[str(seed)] = patient_label(truth.grades, "phantom")
+            scores[str(seed)] = measure_burden([graded(item) for item in truth.grades], protocol).score
+        spread = np.percentile([score for score in scores.values() if score is not None], [0, 50, 100])
+        auc = patient_auc(labels, scores)
+        cells = [name, count, auc.positives, ", ".join(f"{value:.0f}" for value in spread), auc.auc]
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def graded(item: TruthGrade) -> Grade:
+    """Return a phantom's true grade as a grade of a reading."""
+    return Grade(
+        "", item.level, item.side, item.condition, item.scale, item.grade, {}, (item.grade,), GradeStatus.GRADED,
+        item.rule, None,
+    )  # fmt: skip
 
 
 def report(cases: list[tuple[str, Grades, Grades]], protocol: Protocol) -> None:
