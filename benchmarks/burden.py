@@ -105,9 +105,7 @@ def true_grades(graded: Grades, labels: np.ndarray, config: GraderConfig) -> Gra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--fold", type=int, default=0, help="fold that the shipped grader never saw")
-    parser.add_argument(
-        "--phantoms", type=int, default=0, help="score true grades of so many phantoms instead"
-    )
+    parser.add_argument("--phantoms", type=int, default=0, help="score true grades of so many phantoms instead")
     options = parser.parse_args()
     if options.phantoms:
         report_phantoms(options.phantoms)
