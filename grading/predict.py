@@ -20,6 +20,7 @@ from grading.conformal import prediction_set
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
 from grading.heads import HeadInfo, load_heads
 from grading.inputs import ROLE_OF, SequenceCrops, gather_crops
+from grading.model import GradingNetwork
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.types import Evidence, Findings, Grade, GradeStatus
@@ -75,6 +76,17 @@ class Grader:
         """
         folder = open_weights(name, load_settings().weights_dir if weights_root is None else weights_root)
         return cls(read_grader(folder), checksum=folder.checksum, device=pick_device(device))
+
+    @property
+    def members(self) -> tuple[GradingNetwork, ...]:
+        """Return the networks, in eval mode."""
+        return self._members
+
+    def network_inputs(self, study: Study, segmented: SegmentedStudy) -> tuple[torch.Tensor, ...]:
+        """Return what a member takes for one study, in its order (see ``GradingNetwork.forward``, B is 1)."""
+        crops, present = _stack(gather_crops(study, segmented, self.config)[0], self.config)
+        biomarkers = _stack_biomarkers(level_biomarkers(segmented.levels, segmented.measurements), self.config)
+        return tuple(torch.from_numpy(item)[None].to(self._device) for item in (crops, present, biomarkers))
 
     def grade(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> Findings:
         """Grade the protocol's conditions at every named level.
