@@ -120,7 +120,8 @@ def write_explanation(explanation: GradeExplanation, study: Study, folder: Path)
 def render_saliency(saliency: Saliency, grade: Grade, study: Study) -> bytes:
     """Return a PNG of the crop's surroundings: the slice, the heat over it, the heat inside the region."""
     series = next(item for item in study.series if item.id == saliency.series_id)
-    grey, box = _grey(series, saliency.slice_index), _view(saliency, series)
+    box = _view(saliency, series)
+    grey = _grey(series, saliency.slice_index, box)
     size = _panel_size(series, box)
     panels = [("slice", np.zeros_like(saliency.map)), ("heat", saliency.map)]
     if saliency.focused_map is not None:
@@ -148,10 +149,11 @@ def _share_words(saliency: Saliency) -> str:
     return f"inside {names}: {saliency.energy_share:.0%} of the heat, {saliency.area_share:.0%} of the area"
 
 
-def _grey(series: Series, k: int) -> NDArray[np.float32]:
-    from imaging.intensity import normalise_slice
-
-    return np.asarray(np.clip(normalise_slice(series.volume.slice_image(k)), 0.0, 1.0), dtype=np.float32)
+def _grey(series: Series, k: int, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Return the part of a slice that is shown, 0 to 1 by its own contrast: fat near a coil lies outside it."""
+    part = series.volume.slice_image(k)[box[1] : box[3], box[0] : box[2]]
+    low, high = np.percentile(part, [1.0, 99.0])
+    return np.clip((part - low) / max(float(high - low), 1e-6), 0.0, 1.0).astype(np.float32)
 
 
 def _view(saliency: Saliency, series: Series) -> tuple[int, int, int, int]:
@@ -183,8 +185,8 @@ def _panel(
     box: tuple[int, int, int, int],
     size: tuple[int, int],
 ) -> Image.Image:
-    part = np.s_[box[1] : box[3], box[0] : box[2]]
-    opacity = (_STRENGTH * heat[part])[..., None]
-    colours = (1.0 - opacity) * 255.0 * grey[part][..., None] + opacity * _HEAT
+    """Return the shown part (rows, columns) with the slice's heat over it, enlarged to (width, height)."""
+    opacity = (_STRENGTH * heat[box[1] : box[3], box[0] : box[2]])[..., None]
+    colours = (1.0 - opacity) * 255.0 * grey[..., None] + opacity * _HEAT
     picture = Image.fromarray(np.round(colours).clip(0, 255).astype(np.uint8))
     return picture.resize(size, Image.Resampling.BILINEAR)

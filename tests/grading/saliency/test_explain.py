@@ -113,6 +113,17 @@ def test_the_same_study_gives_the_same_map_and_other_weights_another(grader: Gra
     assert np.corrcoef(first[first > 0], other[first > 0])[0, 1] < 0.9
 
 
+@pytest.mark.parametrize(
+    "encoder",
+    ["hybrid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mobilenet_v3", "efficientnet"))],
+)
+def test_the_other_encoders_can_be_explained(encoder: str) -> None:
+    (item,) = explain(tiny_grader(encoder=encoder), Condition.DISC_BULGING)
+    stride = 4 if encoder == "hybrid" else 16
+    assert item.cell_px == pytest.approx((stride * 2.1 * 40 / 48,) * 2)
+    assert 0 < item.map.max() <= 1
+
+
 def test_members_are_averaged() -> None:
     both = tiny_grader(members=2)
     study, segmented, findings = read(both)

@@ -21,7 +21,7 @@ CONFIG = GraderConfig(GEOMETRY, NetworkConfig(widths=(4, 8), token_width=16, hea
 PITCH = 40.0
 
 
-def tiny_grader(*, members: int = 1, seed: int = 0) -> Grader:
+def tiny_grader(*, members: int = 1, seed: int = 0, encoder: str = "small_cnn") -> Grader:
     """Return a grader with random weights, without calibration."""
     torch.manual_seed(seed)
     heads = {
@@ -31,8 +31,9 @@ def tiny_grader(*, members: int = 1, seed: int = 0) -> Grader:
         )
         for head in load_heads()
     }
-    networks = tuple(build_network(CONFIG.network) for _ in range(members))
-    stored = StoredGrader(CONFIG, networks, dict.fromkeys(("t2", "t1", "t2+t1"), heads), LEVELS)
+    config = replace(CONFIG, network=replace(CONFIG.network, encoder=encoder))
+    networks = tuple(build_network(config.network) for _ in range(members))
+    stored = StoredGrader(config, networks, dict.fromkeys(("t2", "t1", "t2+t1"), heads), LEVELS)
     return Grader(stored, checksum="made up", device=torch.device("cpu"))
 
 
