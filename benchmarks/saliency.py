@@ -27,11 +27,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
 
 from anatomy import SCALES, Protocol, load_protocol
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from grading import Grader
 from grading.calibration import HeadCalibration
+from grading.heads import load_heads
 from grading.inputs import SequenceCrops, gather_crops
 from grading.saliency import Saliency, SaliencyMethod
 from grading.saliency.explain import CropHeats, crop_heats, lay_heats
@@ -98,16 +100,14 @@ def open_grader(run: Path | None, config: Path) -> Grader:
     at_hand = (*network.sequences, "+".join(network.sequences))
     tuning = {
         name: HeadTuning(HeadCalibration(1.0, (0.0,)), (None,) * len(SCALES[scale].grades))
-        for name, scale in _scales(member).items()
+        for name, scale in _scales().items()
     }
     stored = StoredGrader(settings.grader, (member,), dict.fromkeys(at_hand, tuning), network.levels)
     return Grader(stored, checksum=str(run), device=torch.device("cpu"))
 
 
-def _scales(member: torch.nn.Module) -> dict[str, str]:
-    """Return condition -> scale of the heads that a network has."""
-    from grading.heads import load_heads
-
+def _scales() -> dict[str, str]:
+    """Return condition -> scale of the heads that every network has."""
     return {head.condition.value: head.scale for head in load_heads()}
 
 
@@ -145,7 +145,7 @@ def read_cases(grader: Grader, fold: int, limit: int | None) -> Iterator[Case]:
     for row in read_rows(data_dir / "spider" / "midsagittal.csv"):
         by_patient[int(row["patient"])].append(row)
     held_out = [patient for patient in sorted(by_patient) if spider_folds().get(patient) == fold]
-    for patient in held_out[:limit]:
+    for patient in tqdm(held_out[:limit], unit="patient", disable=None):
         try:
             yield _read_case(patient, by_patient[patient], grader, segmenter, protocol, data_dir)
         except NotEligibleError as error:
