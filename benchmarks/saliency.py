@@ -10,7 +10,8 @@ judged; with it one fold's network. Per condition and method, with 95 % bootstra
   share of the crop (heat without any aim) and the energy share of a network with all weights drawn anew;
 - randomisation (Adebayo et al., NeurIPS 2018): rank correlation and SSIM of the map with that of the same network
   with weights drawn anew, from the heads down, another draw for each patient. Near 1 would mean that the map shows
-  the picture, not what was learnt;
+  the picture, not what was learnt. A new head may also turn a map over, so the size of the correlation is given
+  too: of 24 cells without any relation it is 0.17 on average;
 - deletion: fall of the score when the hottest fifth of the level's crops is blurred, less the fall when the same
   shape is blurred elsewhere. Above 0, the map points at what the score rests on.
 
@@ -297,6 +298,8 @@ def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
     for stage in STAGES:
         likeness = [row.likeness[stage] for row in rows]
         figures[f"rank: {stage}"] = interval_of(rows, [item.rank_correlation for item in likeness])
+        sizes = [None if item.rank_correlation is None else abs(item.rank_correlation) for item in likeness]
+        figures[f"size of rank: {stage}"] = interval_of(rows, sizes)
         figures[f"ssim: {stage}"] = interval_of(rows, [item.ssim for item in likeness])
     return figures
 
