@@ -153,7 +153,7 @@ def _grey(series: Series, k: int, box: tuple[int, int, int, int]) -> NDArray[np.
     """Return the part of a slice that is shown, 0 to 1 by its own contrast: fat near a coil lies outside it."""
     part = series.volume.slice_image(k)[box[1] : box[3], box[0] : box[2]]
     low, high = np.percentile(part, [1.0, 99.0])
-    return np.clip((part - low) / max(float(high - low), 1e-6), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((part - low) / max(float(high - low), 1e-6), 0.0, 1.0), dtype=np.float32)
 
 
 def _view(saliency: Saliency, series: Series) -> tuple[int, int, int, int]:
