@@ -264,7 +264,7 @@ def _score(grader: Grader, inputs: GradingInputs, grade: Grade) -> float:
     level = grader.config.network.levels.index(str(grade.level))
     steps = SCALES[grade.scale].grades
     with torch.inference_mode():
-        logits = [member(inputs)[grader.key_of(grade)][0, level] for member in grader.members]
+        logits = [member(inputs)[str(grader.key_of(grade))][0, level] for member in grader.members]
     return float(np.mean([float(grade_score(item, steps.index(str(grade.grade)), len(steps))) for item in logits]))
 
 

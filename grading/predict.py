@@ -111,21 +111,15 @@ class Grader:
         biomarkers = level_biomarkers(segmented.levels, segmented.measurements)
         return _tensors(self._gather(study, segmented)[0], biomarkers, self.config).to(self._device)
 
-    def key_of(self, grade: Grade) -> str:
-        """Return the name of the head that gave a grade.
-
-        Raises:
-            KeyError: If the network has none for its condition and scale.
-        """
+    def key_of(self, grade: Grade) -> str | None:
+        """Return the name of the head for a grade's condition and scale; None where the network has none."""
         wanted = grade.condition, grade.scale
-        for head in self.config.heads:
-            if (head.condition, head.scale) == wanted:
-                return head.key
-        raise KeyError(f"head: expected one of {[head.key for head in self.config.heads]}, got {wanted!r}")
+        keys = (head.key for head in self.config.heads if (head.condition, head.scale) == wanted)
+        return next(keys, None)
 
     def accuracy_of(self, grade: Grade) -> float:
-        """Return how often held-out places of a learned grade's condition were named right; 0 if nobody counted."""
-        return self._stored.accuracy.get(self.key_of(grade), 0.0) if grade.probabilities else 0.0
+        """Return how often held-out places of a grade's condition were named right; 0 where nobody counted."""
+        return self._stored.accuracy.get(self.key_of(grade) or "", 0.0)
 
     def grade(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> Findings:
         """Grade the protocol's conditions at every named level.

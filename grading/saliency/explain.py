@@ -142,7 +142,7 @@ def crop_heats(
     counted: list[int] = []
 
     def score(outputs: Mapping[str, Tensor]) -> Tensor:
-        logits = outputs[grader.key_of(grade)][0, level]
+        logits = outputs[str(grader.key_of(grade))][0, level]
         counted.append(logits.shape[-1])
         return grade_score(logits, steps.index(str(grade.grade)), len(steps))
 
