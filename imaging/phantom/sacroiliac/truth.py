@@ -93,7 +93,7 @@ def measure_truth(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Truth:
         row: The coronal-oblique series whose slices SPARCC is read on.
     """
     canvas = _fine_canvas(pelvis, palette, row)
-    joints = tuple(_painted(canvas, pelvis, palette, side, row) for side in (Side.LEFT, Side.RIGHT))
+    joints = _painted_joints(canvas, pelvis, palette, row)
     facts = tuple(_facts(joint, pelvis.tables.rules) for joint in joints)
     total, table = sparcc_scores(facts, pelvis.tables.rules)
     measurements = [item for fact in facts for item in _measurements(fact)]
@@ -107,6 +107,18 @@ def measure_truth(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Truth:
         boxes=tuple(box for joint in joints for box in _boxes(joint, canvas)),
         details={"sparcc": table},
     )
+
+
+def joint_facts(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> tuple[JointFacts, ...]:
+    """Count both joints, left then right, on every slice of a series: what the truth is derived from."""
+    joints = _painted_joints(_fine_canvas(pelvis, palette, row), pelvis, palette, row)
+    return tuple(_facts(joint, pelvis.tables.rules) for joint in joints)
+
+
+def _painted_joints(
+    canvas: Canvas, pelvis: Pelvis, palette: Palette, row: SeriesRow
+) -> tuple[PaintedJoint, ...]:
+    return tuple(_painted(canvas, pelvis, palette, side, row) for side in (Side.LEFT, Side.RIGHT))
 
 
 def _fine_canvas(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Canvas:

@@ -11,18 +11,22 @@ from imaging.phantom.setup import Artefacts, SeriesRow, Setup
 from imaging.phantom.tables import phantom_file, read_yaml
 
 
-def draw_scanner(row: SeriesRow, setup: Setup, rng: np.random.Generator) -> tuple[SeriesRow, Setup]:
+def draw_scanner(
+    row: SeriesRow, setup: Setup, rng: np.random.Generator, *, sequence: str | None = None
+) -> tuple[SeriesRow, Setup]:
     """Return a series and a setup whose sequence, scanner and faults are drawn; grid and anatomy stay.
 
     Args:
         row: Its grid is kept.
         setup: Its protocol and anatomy are kept.
         rng: Draws.
+        sequence: ``t2``, ``t1`` or ``stir``, of which only the timing is drawn; None draws it too.
     """
     table = _table()
-    names = list(table["sequences"])
-    chances = np.array([table["sequences"][name]["chance"] for name in names])
-    sequence = str(rng.choice(names, p=chances / chances.sum()))
+    if sequence is None:
+        names = list(table["sequences"])
+        chances = np.array([table["sequences"][name]["chance"] for name in names])
+        sequence = str(rng.choice(names, p=chances / chances.sum()))
     timing = table["sequences"][sequence]
     drawn = replace(
         row,
