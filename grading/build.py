@@ -2,31 +2,44 @@
 
 from torch import nn
 
-from grading.config import NetworkConfig
-from grading.encoders import ENCODERS
-from grading.heads import HeadInfo, HeadKind, load_heads
-from grading.model import BiomarkerEncoder, GradingNetwork
+from grading.config import GraderConfig
+from grading.encoders import ENCODERS, PatchEncoder
+from grading.heads import HeadInfo, HeadKind
+from grading.model import BiomarkerEncoder, GradingNetwork, ViewReader
 from grading.ordinal import OrdinalHead
 
 
-def build_network(config: NetworkConfig) -> GradingNetwork:
+def build_network(config: GraderConfig) -> GradingNetwork:
     """Build a network with fresh weights."""
-    width = config.token_width
+    network = config.network
+    width = network.token_width
     layer = nn.TransformerEncoderLayer(
-        width, config.heads, 2 * width, dropout=config.dropout, batch_first=True, norm_first=True
+        width, network.heads, 2 * width, dropout=network.dropout, batch_first=True, norm_first=True
     )
-    mixer = nn.TransformerEncoder(layer, config.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+    mixer = nn.TransformerEncoder(layer, network.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+    biomarkers = BiomarkerEncoder(len(network.biomarkers), width, dropout=network.dropout)
     return GradingNetwork(
-        ENCODERS[config.encoder](config.widths, width, config.dropout),
+        _build_encoder(config, slices=1),
         mixer,
-        {head.condition.value: _build_head(head, width) for head in load_heads()},
-        sequences=len(config.sequences),
-        levels=len(config.levels),
+        {head.key: _build_head(head, width) for head in config.heads},
+        biomarkers=biomarkers if network.biomarkers else None,
+        view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views],
+        readers={head.key: _build_reader(head, config) for head in config.heads if head.views},
+        sided=[head.key for head in config.heads if head.is_sided],
+        sequences=len(network.sequences),
+        levels=len(network.levels),
         width=width,
-        biomarkers=BiomarkerEncoder(len(config.biomarkers), width, dropout=config.dropout)
-        if config.biomarkers
-        else None,
     )
+
+
+def _build_encoder(config: GraderConfig, *, slices: int) -> PatchEncoder:
+    network = config.network
+    return ENCODERS[network.encoder](network.widths, network.token_width, network.dropout, slices)
+
+
+def _build_reader(head: HeadInfo, config: GraderConfig) -> ViewReader:
+    seen = [number for number, name in enumerate(config.network.views) if name in head.views]
+    return ViewReader(seen, config.network.token_width, dropout=config.network.dropout)
 
 
 def _build_head(head: HeadInfo, width: int) -> nn.Module:

@@ -9,6 +9,8 @@ from typing import Any
 
 from anatomy import DISC_LEVELS
 from grading.biomarkers import biomarker_names
+from grading.heads import HeadInfo, heads_seen, load_heads
+from grading.views import View, load_views
 from runtime.errors import ConfigError
 from runtime.records import as_record
 
@@ -65,6 +67,8 @@ class NetworkConfig:
     """Transformer layers across levels."""
     dropout: float = 0.2
     """Dropout of tokens and attention, 0 to 1."""
+    views: tuple[str, ...] = ()
+    """Windows beside and across the midline (``views.yaml``) that it takes; none by default."""
     biomarkers: tuple[str, ...] = ()
     """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
 
@@ -90,18 +94,38 @@ class GraderConfig:
     """Window around a level."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Network."""
+    region: str = "lumbar"
+    """Body region: which heads and views there are."""
+
+    @property
+    def heads(self) -> tuple[HeadInfo, ...]:
+        """Return the heads of the network."""
+        return heads_seen(self.region, self.network.views)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Return the views the network takes, in its order."""
+        known = load_views(self.region) if self.network.views else {}
+        return tuple(known[name] for name in self.network.views)
+
+    def __post_init__(self) -> None:
+        load_heads(self.region)
+        known = load_views(self.region) if self.network.views else {}
+        if odd := [name for name in self.network.views if name not in known]:
+            raise ConfigError(f"network.views: expected names among {', '.join(known)}, got {odd!r}")
 
 
 def build_grader_config(table: Mapping[str, Any], where: str) -> GraderConfig:
-    """Build a grader's configuration from the sections ``crops`` and ``network``.
+    """Build a grader's configuration from ``region`` and the sections ``crops`` and ``network``.
 
     Raises:
         ConfigError: If a section or key is unknown or a value does not fit.
     """
-    odd = sorted(set(table) - {"crops", "network"})
+    odd = sorted(set(table) - {"region", "crops", "network"})
     if odd:
-        raise ConfigError(f"{where}: unknown sections {', '.join(odd)}; expected crops, network")
+        raise ConfigError(f"{where}: unknown sections {', '.join(odd)}; expected region, crops, network")
     return GraderConfig(
+        region=str(table.get("region", "lumbar")),
         crops=as_record(CropGeometry, table.get("crops", {}), f"{where}: crops"),
         network=as_record(NetworkConfig, table.get("network", {}), f"{where}: network"),
     )

@@ -1,6 +1,7 @@
 """Patch encoders of the grading network: one crop in, one feature out. Which one is built is a word of its config.
 
-Shapes: N crops of H rows and W columns; C channels of a feature map; D width of the feature.
+Shapes: N crops of one or a few neighbouring slices of H rows and W columns; C channels of a feature map; D width of the
+feature.
 
 Sources: MobileNetV3, Howard et al., ICCV 2019; EfficientNet, Tan and Le, ICML 2019 (both from timm, Apache-2.0, no
 pre-trained weights); gated attention pooling, Ilse et al., ICML 2018.
@@ -45,17 +46,18 @@ class ConvolutionalTrunk(nn.Module):
 
     Args:
         widths: Channels after the stem and after each block.
+        slices: C of the crops.
     """
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], slices: int = 1) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False)
+        self.stem = nn.Conv2d(slices, widths[0], 5, stride=2, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.Sequential(*(ResidualBlock(*pair, halve=True) for pair in pairwise(widths)))
         self.channels = widths[-1]
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Map (N, 1, H, W) to (N, C, h, w)."""
+        """Map (N, slices, H, W) to (N, C, h, w)."""
         features: Tensor = self.blocks(functional.relu(self.stem_norm(self.stem(crops))))
         return features
 
@@ -137,56 +139,57 @@ class TimmTrunk(nn.Module):
 
     Args:
         name: Of the timm model.
+        slices: C of the crops.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, slices: int = 1) -> None:
         super().__init__()
         allow_torchvision_on_cpu()
         import timm
 
-        self.model = timm.create_model(name, pretrained=False, in_chans=1, features_only=True, out_indices=(3,))
+        self.model = timm.create_model(name, pretrained=False, in_chans=slices, features_only=True, out_indices=(3,))
         self.channels = int(self.model.feature_info.channels()[-1])
         last = int(self.model.feature_info.module_name()[-1].rpartition(".")[2])
         self.model.blocks = self.model.blocks[: last + 1]  # timm keeps the deeper stages, which nobody would train
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Map (N, 1, H, W) to (N, C, H / 16, W / 16)."""
+        """Map (N, slices, H, W) to (N, C, H / 16, W / 16)."""
         features: Tensor = self.model(crops)[-1]
         return features
 
 
 class PatchEncoder(nn.Module):
-    """A trunk and a pooling: (N, H, W) to (N, D)."""
+    """A trunk and a pooling: (N, slices, H, W) to (N, D)."""
 
     def __init__(self, trunk: nn.Module, pooling: nn.Module) -> None:
         super().__init__()
         self.trunk, self.pooling = trunk, pooling
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Encode one-channel crops."""
-        features: Tensor = self.pooling(self.trunk(crops.unsqueeze(1)))
+        """Encode crops."""
+        features: Tensor = self.pooling(self.trunk(crops))
         return features
 
 
-Build = Callable[[Sequence[int], int, float], PatchEncoder]
-"""(channels after the stem and each halving, D, dropout) -> encoder."""
+Build = Callable[[Sequence[int], int, float, int], PatchEncoder]
+"""(channels after the stem and each halving, D, dropout, slices of a crop) -> encoder."""
 
 
-def _small_cnn(widths: Sequence[int], width: int, dropout: float) -> PatchEncoder:
-    trunk = ConvolutionalTrunk(widths)
+def _small_cnn(widths: Sequence[int], width: int, dropout: float, slices: int) -> PatchEncoder:
+    trunk = ConvolutionalTrunk(widths, slices)
     return PatchEncoder(trunk, GridPooling(trunk.channels, width, dropout=dropout))
 
 
-def _hybrid(widths: Sequence[int], width: int, dropout: float) -> PatchEncoder:
-    trunk = ConvolutionalTrunk(widths)
+def _hybrid(widths: Sequence[int], width: int, dropout: float, slices: int) -> PatchEncoder:
+    trunk = ConvolutionalTrunk(widths, slices)
     mixer = PlaceTransformer(trunk.channels, dropout=dropout)
     pooling = GatedAttentionPooling(trunk.channels, width, dropout=dropout)
     return PatchEncoder(nn.Sequential(trunk, mixer), pooling)
 
 
 def _timm(name: str) -> Build:
-    def build(widths: Sequence[int], width: int, dropout: float) -> PatchEncoder:
-        trunk = TimmTrunk(name)
+    def build(widths: Sequence[int], width: int, dropout: float, slices: int) -> PatchEncoder:
+        trunk = TimmTrunk(name, slices)
         return PatchEncoder(trunk, GatedAttentionPooling(trunk.channels, width, dropout=dropout))
 
     return build

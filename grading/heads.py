@@ -1,5 +1,6 @@
 """The graded conditions (``heads.yaml``): scale, kind of head and the sequences each one needs. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from anatomy import CONDITIONS, SCALES, Condition
+from runtime.errors import ConfigError
 
 
 class HeadKind(StrEnum):
@@ -26,8 +28,11 @@ class HeadInfo:
         condition: Which.
         scale: Name in ``anatomy.SCALES``; the head's steps are the scale's, in its order.
         kind: Ordered steps, two steps, or steps without order.
-        needs: Sequences (``t1``, ``t2``) without which it is not assessable.
+        needs: Inputs without which it is not assessable: sequences of the midline crops (``t1``, ``t2``) or views;
+            several joined by ``|`` stand in for each other.
         alpha: Accepted share of misses of its prediction sets, per step.
+        views: Windows it sees beyond the crops of the midline (``grading.views``).
+        is_real: Whether it learned from real discs; else from phantoms only.
     """
 
     condition: Condition
@@ -35,6 +40,19 @@ class HeadInfo:
     kind: HeadKind
     needs: tuple[str, ...]
     alpha: float
+    views: tuple[str, ...] = ()
+    is_real: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return its name in weights and tables: the condition, with the scale where that is not the usual one."""
+        usual = CONDITIONS[self.condition].scales[0]
+        return self.condition.value if self.scale == usual else f"{self.condition.value}_{self.scale}"
+
+    @property
+    def is_sided(self) -> bool:
+        """Return whether it is graded for left and right apart."""
+        return CONDITIONS[self.condition].is_sided
 
     @property
     def grades(self) -> tuple[str, ...]:
@@ -48,16 +66,33 @@ class HeadInfo:
 
 
 @cache
-def load_heads() -> tuple[HeadInfo, ...]:
-    """Read the table of heads."""
-    rows = yaml.safe_load((Path(__file__).parent / "heads.yaml").read_text(encoding="utf-8"))
+def load_heads(region: str = "lumbar") -> tuple[HeadInfo, ...]:
+    """Read the table of a body region's heads.
+
+    Raises:
+        ConfigError: If the region has none.
+    """
+    table = yaml.safe_load((Path(__file__).parent / "heads.yaml").read_text(encoding="utf-8"))
+    if region not in table:
+        raise ConfigError(f"heads: expected one of {', '.join(table)}, got {region!r}")
     heads = tuple(
         HeadInfo(
-            Condition(row["condition"]), row["scale"], HeadKind(row["kind"]), tuple(row["needs"]), row["alpha"]
+            Condition(row["condition"]),
+            row["scale"],
+            HeadKind(row["kind"]),
+            tuple(row["needs"]),
+            row["alpha"],
+            tuple(row.get("views", ())),
+            row.get("real", True),
         )
-        for row in rows
+        for row in table[region]
     )
     for head in heads:
         assert head.scale in CONDITIONS[head.condition].scales, head
         assert head.kind is not HeadKind.BINARY or len(head.grades) == 2, head
     return heads
+
+
+def heads_seen(region: str, views: Sequence[str]) -> tuple[HeadInfo, ...]:
+    """Return the heads of a network that has these views: those that need none, or see one of them."""
+    return tuple(head for head in load_heads(region) if not head.views or set(head.views) & set(views))

@@ -1,17 +1,39 @@
 """The grading network, tensors only: crops of every sequence in, one row of logits per level and condition out.
 
-Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences,
-H rows and W columns of a crop, D token width, K steps of a scale, M biomarkers.
+Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences, V views,
+H rows and W columns of a crop, N slices of a window, D token width, K steps of a scale, M biomarkers. Two sides: left,
+right.
 
-A patch encoder shared by the sequences turns each crop into a feature; per level the features of all sequences
-(a learned one where a sequence is missing) and its biomarkers become one token; two Transformer layers let
-neighbouring levels inform each other; one head per condition reads the token.
+A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of all
+sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer layers let
+neighbouring levels inform each other; one head per condition reads the token. A head that also sees views adds the
+features of their windows: those of one side for a sided condition, the mean of both sides for another. The same
+weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps the grades.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+
+class GradingInputs(NamedTuple):
+    """What a network reads.
+
+    Attributes:
+        crops: (B, L, S, H, W) normalised crops of the midline; what ``present`` leaves out is not looked at.
+        present: (B, L, S) bool, which crops there are. A level without any is not seen by the others.
+        biomarkers: (B, L, M), NaN where unknown; M is 0 for a network that takes none.
+        windows: One (B, L, 2, N, H, W) a view, in the network's order.
+        windows_present: (B, L, 2, V) bool.
+    """
+
+    crops: Tensor
+    present: Tensor
+    biomarkers: Tensor
+    windows: tuple[Tensor, ...]
+    windows_present: Tensor
 
 
 class BiomarkerEncoder(nn.Module):
@@ -31,17 +53,36 @@ class BiomarkerEncoder(nn.Module):
         return features
 
 
+class ViewReader(nn.Module):
+    """Turns the features of some views into what a head adds to the token of a level."""
+
+    def __init__(self, views: Sequence[int], width: int, *, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.views = list(views)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(len(views) * width), nn.Linear(len(views) * width, width), nn.GELU(), nn.Dropout(dropout)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (..., V, D) to (..., D)."""
+        read: Tensor = self.layers(features[..., self.views, :].flatten(-2))
+        return read
+
+
 class GradingNetwork(nn.Module):
     """See the module's description.
 
     Args:
-        encoder: Crop (N, H, W) -> feature (N, D).
+        encoder: Crop (n, 1, H, W) -> feature (n, D).
         level_mixer: Tokens (B, L, D) with a padding mask -> tokens (B, L, D).
-        heads: Condition -> head (..., D) -> logits.
+        heads: Name -> head (..., D) -> logits.
+        biomarkers: (B, L, M) -> (B, L, D); None for a network that takes none.
+        view_encoders: Of each view, windows (n, N, H, W) -> feature (n, D).
+        readers: Head that sees views -> its reader.
+        sided: Heads that grade left and right apart; each has a reader.
         sequences: Number S of sequences.
         levels: Number L of levels.
         width: Token width D.
-        biomarkers: (B, L, M) -> (B, L, D); None for a network that takes none.
     """
 
     def __init__(
@@ -51,6 +92,9 @@ class GradingNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         *,
         biomarkers: nn.Module | None = None,
+        view_encoders: Sequence[nn.Module] = (),
+        readers: Mapping[str, ViewReader] | None = None,
+        sided: Sequence[str] = (),
         sequences: int,
         levels: int,
         width: int,
@@ -60,40 +104,63 @@ class GradingNetwork(nn.Module):
         self.level_mixer = level_mixer
         self.heads = nn.ModuleDict(heads)
         self.biomarkers = biomarkers
+        self.view_encoders = nn.ModuleList(view_encoders)
+        self.readers = nn.ModuleDict(readers or {})
+        self.sided = frozenset(sided)
         self.sequence_embedding = nn.Parameter(torch.zeros(sequences, width))
         self.missing_sequence = nn.Parameter(torch.zeros(sequences, width))
+        self.missing_view = nn.Parameter(torch.zeros(len(view_encoders), width))
         self.level_embedding = nn.Parameter(torch.zeros(levels, width))
         self.fuse = nn.Sequential(nn.LayerNorm(sequences * width), nn.Linear(sequences * width, width))
-        for parameter in (self.sequence_embedding, self.missing_sequence, self.level_embedding):
+        learned = (self.sequence_embedding, self.missing_sequence, self.missing_view, self.level_embedding)
+        for parameter in learned:
             nn.init.normal_(parameter, std=0.02)
 
-    def forward(self, crops: Tensor, present: Tensor, biomarkers: Tensor) -> dict[str, Tensor]:
+    def forward(self, inputs: GradingInputs) -> dict[str, Tensor]:
         """Grade all levels of a batch of patients.
 
-        Args:
-            crops: (B, L, S, H, W) normalised crops; what ``present`` leaves out is not looked at.
-            present: (B, L, S) bool, which crops there are. A level without any is not seen by the others.
-            biomarkers: (B, L, M), NaN where unknown; M is 0 for a network that takes none.
-
         Returns:
-            Condition -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories.
+            Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...) for
+            a sided head.
         """
-        tokens = self._tokens(crops, present)
+        tokens = self._tokens(inputs.crops, inputs.present)
         if self.biomarkers is not None:
-            tokens = tokens + self.biomarkers(biomarkers)
-        is_empty = ~present.any(dim=-1)
+            tokens = tokens + self.biomarkers(inputs.biomarkers)
+        is_empty = ~inputs.present.any(dim=-1)
         # A patient without any crop would leave attention nothing to attend to (NaN); nobody reads the result.
         is_hidden = is_empty & ~is_empty.all(dim=1, keepdim=True)
         mixed = self.level_mixer(tokens, src_key_padding_mask=is_hidden)
-        return {name: head(mixed) for name, head in self.heads.items()}
+        seen = self._seen(inputs)
+        return {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
 
     def _tokens(self, crops: Tensor, present: Tensor) -> Tensor:
         """Return one token per level (B, L, D)."""
         batch, levels, sequences = present.shape
         width = self.sequence_embedding.shape[1]
         features = self.missing_sequence.expand(batch, levels, sequences, width)
-        encoded = self.encoder(crops[present])
+        encoded = self.encoder(crops[present].unsqueeze(1))
         encoded = encoded + self.sequence_embedding.expand(batch, levels, sequences, width)[present]
         features = features.masked_scatter(present.unsqueeze(-1), encoded)
         fused: Tensor = self.fuse(features.flatten(2))
         return fused + self.level_embedding
+
+    def _seen(self, inputs: GradingInputs) -> Tensor:
+        """Return the features of all windows (B, L, 2, V, D)."""
+        present = inputs.windows_present
+        features = self.missing_view.expand(*present.shape, self.missing_view.shape[1])
+        parts = []
+        for number, encoder in enumerate(self.view_encoders):
+            there, part = present[..., number], features[..., number, :]
+            if there.any():
+                part = part.masked_scatter(there.unsqueeze(-1), encoder(inputs.windows[number][there]))
+            parts.append(part)
+        return torch.stack(parts, dim=-2) if parts else features
+
+    def _read(self, name: str, mixed: Tensor, seen: Tensor) -> Tensor:
+        """Return the token that a head reads."""
+        if name not in self.readers:
+            return mixed
+        reader = self.readers[name]
+        if name in self.sided:
+            return mixed.unsqueeze(2) + reader(seen)
+        return mixed + reader(seen.mean(dim=2))
