@@ -31,6 +31,8 @@ class Cohort:
     """How many there are at most."""
     is_varied: bool = False
     """Whether scanner, grid and population vary from patient to patient."""
+    is_natural: bool = False
+    """Whether lesions are as common as the region's tables have them; probabilities are calibrated to these."""
     anatomy: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the region's tables, by nested key."""
 
@@ -49,12 +51,14 @@ class CohortTable:
     Attributes:
         version: Of the file.
         block: Patients of one stored part.
+        field_mm: Width and height of the pictures.
         cohorts: In the order of the file.
         varied: Ranges.
     """
 
     version: str
     block: int
+    field_mm: tuple[float, float]
     cohorts: tuple[Cohort, ...]
     varied: Mapping[str, Any]
 
@@ -69,24 +73,30 @@ def load_cohorts() -> CohortTable:
     file = configs_dir() / "grading" / "sacroiliac_phantoms.yaml"
     rows = read_yaml(file)
     cohorts = tuple(as_record(Cohort, row, f"{file.name}: cohorts") for row in rows["cohorts"])
-    return CohortTable(rows["version"], int(rows["block"]), cohorts, rows["varied"])
+    wide, high = rows["field_mm"]
+    return CohortTable(rows["version"], int(rows["block"]), (wide, high), cohorts, rows["varied"])
 
 
-def setup_of(cohort: Cohort, seed: int, varied: Mapping[str, Any]) -> Setup:
+def setup_of(cohort: Cohort, seed: int) -> Setup:
     """Return how one patient is drawn and scanned; the same seed gives the same setup."""
-    usual = replace(load_setup(_USUAL), anatomy=dict(cohort.anatomy))
-    return _varied(usual, varied, np.random.default_rng((seed, 41))) if cohort.is_varied else usual
+    table = load_cohorts()
+    setup = replace(load_setup(_USUAL), anatomy=dict(cohort.anatomy))
+    if cohort.is_varied:
+        setup = _varied(setup, table.varied, np.random.default_rng((seed, 41)))
+    return replace(setup, series=tuple(_cropped(row, table.field_mm) for row in setup.series))
+
+
+def _cropped(row: SeriesRow, field_mm: tuple[float, float]) -> SeriesRow:
+    """Return a series whose pictures show the joints and little more: painting is what takes the time."""
+    wide, high = field_mm
+    return replace(row, cols=2 * round(wide / row.pixel / 2), rows=2 * round(high / row.pixel / 2))
 
 
 def _varied(setup: Setup, table: Mapping[str, Any], rng: np.random.Generator) -> Setup:
     """Draw grid, scanner and population; series share the grid, each has its own timing."""
     spacing = float(rng.uniform(*table["spacing_mm"]))
-    pixel = float(rng.uniform(*table["pixel_mm"]))
-    side = 2 * round(table["field_mm"] / pixel / 2)
     grid = {
-        "pixel": pixel,
-        "rows": side,
-        "cols": side,
+        "pixel": float(rng.uniform(*table["pixel_mm"])),
         "spacing": spacing,
         "thickness": spacing * float(rng.uniform(*table["thickness"])),
         "slices": round(table["depth_mm"] / spacing),

@@ -9,13 +9,15 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import SCALES
+from grading.joints.frames import locate_joints
 from grading.joints.training.cohorts import Cohort, load_cohorts, setup_of
 from imaging.phantom.build import take_series
 from imaging.phantom.sacroiliac.bones import ILIUM, JOINT, SACRUM
@@ -33,12 +35,14 @@ from imaging.phantom.tables import phantom_file, read_yaml
 from imaging.phantom.tissues import Palette
 from imaging.phantom.types import PhantomSeries
 from imaging.types import AffineMatrix
+from segmentation.types import LabelArray
 
 logger = logging.getLogger(__name__)
 
 CACHE = Path("runs/cache/sacroiliac")
-_MARGIN_MM = 30.0
-"""Room kept around both joint spaces in the plane: a crop reaches 22 mm across the joint and 12 mm beyond its ends."""
+_ALONG_MM, _ACROSS_MM, _DEPTH_MM = 54.0, 29.0, 18.0
+"""What is kept around the middle of a joint in the plane: a crop reaches 42 and 22 mm, jitter and a turn some
+more."""
 _STAGES = SCALES["as_stage"].grades
 
 
@@ -73,22 +77,22 @@ class JointCase:
 
 def draw_case(cohort: Cohort, seed: int) -> JointCase:
     """Draw, scan and measure one patient."""
-    table = load_cohorts()
-    setup, palette = setup_of(cohort, seed, table.varied), Palette()
+    setup, palette = setup_of(cohort, seed), Palette()
     scene = build_scene(setup, seed=seed, palette=palette)
     series = {item.sequence.value: item for item in take_series(scene, palette, setup, seed)}
     row = next(item for item in setup.series if item.sequence == "stir")
     rules = scene.pelvis.tables.rules
     facts = joint_facts(scene.pelvis, palette, row)
     stir = series["stir"]
-    window, affine = _window(stir)
+    labels = _joint_labels(stir)
+    window, affine = _window(labels, stir.affine)
     return JointCase(
         seed=seed,
         cohort=cohort.name,
         affine=affine,
         stir=stir.array[window].astype(np.float16),
         t1=series["t1"].array[window].astype(np.float16),
-        labels=_joint_labels(stir)[window],
+        labels=labels[window],
         items=np.stack([_items(fact, rules["sparcc"]) for fact in facts]),
         structural=np.array([[structural_lesions(fact, rules)[name] for name in STRUCTURAL] for fact in facts]),
         stages=np.array([_STAGES.index(stage_of(fact, rules)) for fact in facts], dtype=np.int64),
@@ -108,16 +112,24 @@ def _joint_labels(series: PhantomSeries) -> NDArray[np.uint8]:
     return np.where(np.isin(series.label_array, kept), series.label_array, 0).astype(np.uint8)
 
 
-def _window(series: PhantomSeries) -> tuple[tuple[slice, slice, slice], AffineMatrix]:
+def _window(
+    labels: LabelArray, affine: AffineMatrix
+) -> tuple[tuple[slice, slice, slice], AffineMatrix]:
     """Return where the joints lie in the plane, with a margin, on all slices; and the affine of that part."""
-    pixels = np.argwhere(np.isin(series.label_array, tuple(JOINT.values())).any(axis=2))
-    mm = np.linalg.norm(series.affine[:3, :2], axis=0)
-    margin = np.ceil(_MARGIN_MM / mm).astype(int)
-    low = np.maximum(pixels.min(axis=0) - margin, 0)
-    high = np.minimum(pixels.max(axis=0) + margin + 1, series.array.shape[:2])
-    affine = series.affine.copy()
-    affine[:3, 3] += affine[:3, :2] @ low
-    return (slice(low[0], high[0]), slice(low[1], high[1]), slice(None)), affine
+    inverse = np.linalg.inv(affine)
+    corners = [
+        frame.origin + along * frame.along + across * frame.across + deep * frame.through
+        for frame in locate_joints([(labels, affine)], affine).values()
+        for along in (-_ALONG_MM, _ALONG_MM)
+        for across in (-_ACROSS_MM, _ACROSS_MM)
+        for deep in (-_DEPTH_MM, _DEPTH_MM)
+    ]
+    pixels = (np.array(corners) @ inverse[:3, :3].T + inverse[:3, 3])[:, :2]
+    low = np.maximum(np.floor(pixels.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 1, labels.shape[:2])
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :2] @ low
+    return (slice(low[0], high[0]), slice(low[1], high[1]), slice(None)), moved
 
 
 def load_cases(folder: Path = CACHE, *, only_cached: bool = False) -> list[JointCase]:
@@ -154,8 +166,12 @@ def _key(cohort: Cohort) -> str:
     """Return what tells caches apart: cohort, ranges and the versions of the phantom's tables."""
     table = load_cohorts()
     drawn = [read_yaml(phantom_file(name))["version"] for name in ("sacroiliac", "tissues", "scanners")]
-    key = json.dumps([asdict(cohort) | {"count": 0}, dict(table.varied) if cohort.is_varied else {}, drawn])
+    key = json.dumps([_drawn_from(cohort), dict(table.varied) if cohort.is_varied else {}, drawn])
     return hashlib.sha256(key.encode()).hexdigest()[:10]
+
+
+def _drawn_from(cohort: Cohort) -> dict[str, Any]:
+    return {"first_seed": cohort.first_seed, "is_varied": cohort.is_varied, "anatomy": dict(cohort.anatomy)}
 
 
 def write_part(cases: list[JointCase], file: Path) -> None:
