@@ -35,18 +35,21 @@ class ConditionInfo:
         scales: Scales it is graded on (``anatomy.scales``), the first is the usual one; none means that it is
             known from text only.
         is_sided: True when it is graded for left and right apart.
+        checks: Further scales of a second way of grading that stands beside the first and is not reported on its
+            own.
     """
 
     condition: Condition
     words: str
     scales: tuple[str, ...]
     is_sided: bool = False
+    checks: tuple[str, ...] = ()
 
 
 CONDITIONS: dict[Condition, ConditionInfo] = {
     info.condition: info
     for info in (
-        ConditionInfo(Condition.SPINAL_CANAL_STENOSIS, "spinal canal stenosis", ("rsna",)),
+        ConditionInfo(Condition.SPINAL_CANAL_STENOSIS, "spinal canal stenosis", ("rsna",), checks=("canal_ap",)),
         ConditionInfo(
             Condition.NEURAL_FORAMINAL_NARROWING, "neural foraminal narrowing", ("rsna",), is_sided=True
         ),

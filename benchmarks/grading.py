@@ -24,14 +24,15 @@ from numpy.typing import NDArray
 from evaluation.bootstrap import bootstrap_by_patient
 from evaluation.grading import area_under_curve, quadratic_kappa
 from grading.calibration import expected_calibration_error
+from grading.config import GraderConfig
 from grading.conformal import prediction_set
-from grading.heads import HeadInfo, HeadKind, load_heads
+from grading.heads import HeadInfo, HeadKind
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.training.assemble import fit_tuning
+from grading.training.cases import Points
 from grading.training.config import RunConfig, load_run_config
 from grading.training.held_out import HeldOut, join, score_held_out
 from grading.training.spider import (
-    Points,
     read_cases,
     read_found_points,
     read_labels,
@@ -44,6 +45,11 @@ from runtime.settings import load_settings
 
 REFERENCE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 Figures = dict[str, Any]
+
+
+def real_heads(config: GraderConfig) -> tuple[HeadInfo, ...]:
+    """Return the heads that SPIDER grades."""
+    return tuple(head for head in config.heads if head.is_real)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,11 @@ def score_folds(config: RunConfig, runs: Path, points: dict[str, Points]) -> lis
 
 
 def grade_folds(
-    folds: Sequence[Mapping[str, HeldOut]], tuned_on: Sequence[Mapping[str, HeldOut]], head: HeadInfo, at_hand: str
+    folds: Sequence[Mapping[str, HeldOut]],
+    tuned_on: Sequence[Mapping[str, HeldOut]],
+    head: HeadInfo,
+    at_hand: str,
+    config: GraderConfig,
 ) -> Graded:
     """Grade one condition with calibration and sets fitted on the other folds.
 
@@ -96,37 +106,39 @@ def grade_folds(
         folds: Scores to be judged, per fold.
         tuned_on: Scores at reference points, per fold, to fit on.
         head: Condition.
-        at_hand: Sequences at hand.
+        at_hand: Series at hand.
+        config: Of the networks.
     """
-    column = load_heads().index(head)
     parts = []
     for number, fold in enumerate(folds):
         others = [other[at_hand] for index, other in enumerate(tuned_on) if index != number]
-        tuning = fit_tuning({at_hand: join(others)})[at_hand][head.condition.value]
-        part = fold[at_hand]
-        known = part.labels[:, column] >= 0
-        logits = tuning.calibration.apply(part.logits[head.condition.value][known])
+        tuning = fit_tuning({at_hand: join(others)}, config)[at_hand][head.key]
+        part = fold[at_hand].rows(head, config.heads)
+        logits = tuning.calibration.apply(part.logits)
         probabilities = step_probabilities(logits, head.kind)
         named = likeliest_step(probabilities, head.kind)
         sets = [
             prediction_set(row.tolist(), int(step), tuning.thresholds, head.kind)
             for row, step in zip(probabilities, named, strict=True)
         ]
-        truth = part.labels[known, column]
-        parts.append(Graded(part.patients[known], part.levels[known], truth, probabilities, named, sets))
+        parts.append(Graded(part.patients, part.levels, part.steps, probabilities, named, sets))
     return _join(parts)
 
 
 def grade_as_in_use(
-    folds: Sequence[Mapping[str, HeldOut]], tuned_on: Sequence[Mapping[str, HeldOut]], head: HeadInfo
+    folds: Sequence[Mapping[str, HeldOut]],
+    tuned_on: Sequence[Mapping[str, HeldOut]],
+    head: HeadInfo,
+    config: GraderConfig,
 ) -> Graded:
     """Grade each disc with all sequences it has; discs without a sequence the condition needs are left out."""
     chosen: list[Graded] = []
     seen: set[tuple[int, int]] = set()
     for at_hand in sorted(folds[0], key=len, reverse=True):
-        if not set(head.needs) <= set(at_hand.split("+")):
+        sources = set(at_hand.split("+"))
+        if not head.is_met(sources) or not sources <= set(config.head_sources(head)):
             continue
-        graded = grade_folds(folds, tuned_on, head, at_hand)
+        graded = grade_folds(folds, tuned_on, head, at_hand, config)
         places = list(zip(graded.patients.tolist(), graded.levels.tolist(), strict=True))
         chosen.append(graded.at(np.array([place not in seen for place in places], dtype=bool)))
         seen.update(places)
@@ -188,27 +200,29 @@ def judge_all(
 ) -> dict[str, Figures]:
     """Judge every condition as in use, on some levels or all."""
     results = {}
-    for head in load_heads():
-        graded = grade_as_in_use(folds, tuned_on, head)
+    for head in real_heads(config.grader):
+        graded = grade_as_in_use(folds, tuned_on, head, config.grader)
         if levels is not None:
             kept = [config.grader.network.levels.index(level) for level in levels]
             graded = graded.at(np.isin(graded.levels, kept))
-        results[head.condition.value] = judge(graded, head)
+        results[head.key] = judge(graded, head)
     return results
 
 
-def compare_sequences(folds: Sequence[Mapping[str, HeldOut]]) -> dict[str, dict[str, Figures]]:
+def compare_sequences(
+    folds: Sequence[Mapping[str, HeldOut]], config: GraderConfig
+) -> dict[str, dict[str, Figures]]:
     """Judge the discs that have T1 and T2 with both, with T2 alone and with T1 alone."""
     pairs = join([fold["t2+t1"] for fold in folds])
     wanted = set(zip(pairs.patients.tolist(), pairs.levels.tolist(), strict=True))
     results: dict[str, dict[str, Figures]] = {}
     for at_hand in ("t2+t1", "t2", "t1"):
         results[at_hand] = {}
-        for head in load_heads():
-            graded = grade_folds(folds, folds, head, at_hand)
+        for head in real_heads(config):
+            graded = grade_folds(folds, folds, head, at_hand, config)
             places = zip(graded.patients.tolist(), graded.levels.tolist(), strict=True)
             both = graded.at(np.array([place in wanted for place in places], dtype=bool))
-            results[at_hand][head.condition.value] = judge(both, head)
+            results[at_hand][head.key] = judge(both, head)
     return results
 
 
@@ -267,10 +281,10 @@ def sequence_text(results: Mapping[str, Mapping[str, Figures]]) -> str:
         "| condition | T2 and T1 | T2 alone | T1 alone |",
     ]
     lines.append("|---|---|---|---|")
-    for head in load_heads():
-        rows = [results[name][head.condition.value] for name in ("t2+t1", "t2", "t1")]
+    for name in results["t2+t1"]:
+        rows = [results[at_hand][name] for at_hand in ("t2+t1", "t2", "t1")]
         cells = [figure_text(row.get("quadratic_kappa") or row["auc"]) for row in rows]
-        lines.append(f"| {head.condition.value} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -284,7 +298,7 @@ def main() -> None:
     config = load_run_config(options.config)
     at_reference = score_folds(config, options.runs, read_reference_points(load_settings().data_dir))
     report: Figures = {"at_reference_points": judge_all(at_reference, at_reference, config)}
-    report["sequences_at_reference_points"] = compare_sequences(at_reference)
+    report["sequences_at_reference_points"] = compare_sequences(at_reference, config.grader)
     print(table_text("At reference points, L1-L2 to L5-S1", report["at_reference_points"]), end="\n\n")
     print(confusion_text("Pfirrmann", report["at_reference_points"]["disc_degeneration"]), end="\n\n")
     print(confusion_text("Modic", report["at_reference_points"]["modic"]), end="\n\n")

@@ -5,7 +5,7 @@ from torch import nn
 from grading.config import GraderConfig
 from grading.encoders import ENCODERS, PatchEncoder
 from grading.heads import HeadInfo, HeadKind
-from grading.model import BiomarkerEncoder, GradingNetwork, ViewReader
+from grading.model import BiomarkerEncoder, GradingNetwork, NoContext, ViewReader
 from grading.ordinal import OrdinalHead
 
 
@@ -16,16 +16,21 @@ def build_network(config: GraderConfig) -> GradingNetwork:
     layer = nn.TransformerEncoderLayer(
         width, network.heads, 2 * width, dropout=network.dropout, batch_first=True, norm_first=True
     )
-    mixer = nn.TransformerEncoder(layer, network.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
-    biomarkers = BiomarkerEncoder(len(network.biomarkers), width, dropout=network.dropout)
+    mixer: nn.Module = NoContext(width)
+    if network.layers:
+        mixer = nn.TransformerEncoder(layer, network.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+    biomarkers = None
+    if network.biomarkers:
+        biomarkers = BiomarkerEncoder(len(network.biomarkers), width, dropout=network.dropout)
     return GradingNetwork(
         _build_encoder(config, slices=1),
         mixer,
         {head.key: _build_head(head, width) for head in config.heads},
-        biomarkers=biomarkers if network.biomarkers else None,
+        biomarkers=biomarkers,
         view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views],
         readers={head.key: _build_reader(head, config) for head in config.heads if head.views},
         sided=[head.key for head in config.heads if head.is_sided],
+        box=nn.Linear(width, 4) if network.boxes else None,
         sequences=len(network.sequences),
         levels=len(network.levels),
         width=width,

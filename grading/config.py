@@ -30,6 +30,8 @@ class CropGeometry:
     """Reach in front of the posterior disc margin."""
     back_pitches: float = 0.6
     """Reach behind it, into the canal."""
+    guided: bool = True
+    """False gives every level the same window over the whole chain: the ablation of guided crops."""
 
     @property
     def pixels_per_pitch(self) -> float:
@@ -64,11 +66,13 @@ class NetworkConfig:
     heads: int = 4
     """Attention heads across levels."""
     layers: int = 2
-    """Transformer layers across levels."""
+    """Transformer layers across levels; 0 leaves the levels alone."""
     dropout: float = 0.2
     """Dropout of tokens and attention, 0 to 1."""
     views: tuple[str, ...] = ()
     """Windows beside and across the midline (``views.yaml``) that it takes; none by default."""
+    boxes: bool = False
+    """Whether it also lays a box around cord compression at each level."""
     biomarkers: tuple[str, ...] = ()
     """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
 
@@ -107,6 +111,16 @@ class GraderConfig:
         """Return the views the network takes, in its order."""
         known = load_views(self.region) if self.network.views else {}
         return tuple(known[name] for name in self.network.views)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return the kinds of series it reads: the sequences of the midline, then those of further views."""
+        return tuple(dict.fromkeys([*self.network.sequences, *(view.source for view in self.views)]))
+
+    def head_sources(self, head: HeadInfo) -> tuple[str, ...]:
+        """Return the kinds of series that a head reads, in the order of ``sources``."""
+        seen = {view.source for view in self.views if view.name in head.views}
+        return tuple(name for name in self.sources if name in self.network.sequences or name in seen)
 
     def __post_init__(self) -> None:
         load_heads(self.region)

@@ -81,6 +81,30 @@ class LevelCrop:
         return self.inside >= _WHOLE_FROM
 
 
+def lay_frames(
+    points: Mapping[str, Point], geometry: CropGeometry, *, aspect: float = 1.0
+) -> tuple[CropFrame, ...]:
+    """Lay the frame of each level as the geometry asks: guided by the chain, or all over the whole of it.
+
+    Args:
+        points: As ``crop_frames``.
+        geometry: Size of the window.
+        aspect: As ``crop_frames``.
+
+    Raises:
+        ValueError: As ``crop_frames``.
+    """
+    frames = crop_frames(points, aspect=aspect)
+    if geometry.guided:
+        return frames
+    chain = np.array([(frame.origin_px[0], frame.origin_px[1] * aspect) for frame in frames])
+    length = float(np.hypot(*(chain[-1] - chain[0]))) + float(np.mean([frame.pitch for frame in frames]))
+    x, y = chain.mean(axis=0)
+    pitch = length / (2 * geometry.half_height_pitches)
+    down = (0.0, 1.0)  # as the picture lies: nothing of the chain but its reach is used
+    return tuple(CropFrame(frame.level, (float(x), float(y) / aspect), down, pitch, aspect) for frame in frames)
+
+
 def crop_frames(points: Mapping[str, Point], *, aspect: float = 1.0) -> tuple[CropFrame, ...]:
     """Lay a frame at each level of a chain.
 
@@ -165,16 +189,17 @@ def _disc_box(frame: CropFrame, rows: int, columns: int) -> tuple[float, float, 
     )
 
 
-def normalise_crops(crops: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring the windows of one slice to a common grey scale, about -1 to 1.
+def normalise_crops(crops: NDArray[np.float32], *, like: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Bring the windows of one series to a common grey scale, about -1 to 1.
 
-    The scale is the slice's own, from the windows alone: they always hold marrow, discs and cerebrospinal fluid,
+    The scale is the series' own, from the windows alone: they always hold marrow, discs and cerebrospinal fluid,
     whereas the whole slice holds air and coil-near fat that say nothing about a disc.
 
     Args:
-        crops: (levels, rows, columns), any intensity scale.
+        crops: (..., rows, columns), any intensity scale.
+        like: What the scale is taken from; None takes ``crops``.
     """
-    low, high = np.percentile(crops, [1.0, 99.0])
+    low, high = np.percentile(crops if like is None else like, [1.0, 99.0])
     scaled = (crops - low) / max(float(high - low), 1e-6)
     normalised: NDArray[np.float32] = (np.clip(scaled, -0.25, 1.5) * 2 - 1).astype(np.float32)
     return normalised

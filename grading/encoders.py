@@ -1,7 +1,7 @@
 """Patch encoders of the grading network: one crop in, one feature out. Which one is built is a word of its config.
 
-Shapes: N crops of one or a few neighbouring slices of H rows and W columns; C channels of a feature map; D width of the
-feature.
+Shapes: N crops of one or a few neighbouring slices of H rows and W columns; C channels of a feature map; D width
+of the feature.
 
 Sources: MobileNetV3, Howard et al., ICCV 2019; EfficientNet, Tan and Le, ICML 2019 (both from timm, Apache-2.0, no
 pre-trained weights); gated attention pooling, Ilse et al., ICML 2018.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,7 +132,7 @@ class PlaceTransformer(nn.Module):
         size = (features.shape[2], features.shape[3])
         there = functional.interpolate(self.position, size, mode="bilinear", align_corners=False)
         mixed: Tensor = self.layers((features + there).flatten(2).transpose(1, 2))
-        return mixed.transpose(1, 2).unflatten(2, size)
+        return mixed.transpose(1, 2).reshape(features.shape)
 
 
 class TimmTrunk(nn.Module):
@@ -147,10 +148,13 @@ class TimmTrunk(nn.Module):
         allow_torchvision_on_cpu()
         import timm
 
-        self.model = timm.create_model(name, pretrained=False, in_chans=slices, features_only=True, out_indices=(3,))
-        self.channels = int(self.model.feature_info.channels()[-1])
-        last = int(self.model.feature_info.module_name()[-1].rpartition(".")[2])
-        self.model.blocks = self.model.blocks[: last + 1]  # timm keeps the deeper stages, which nobody would train
+        model: Any = timm.create_model(
+            name, pretrained=False, in_chans=slices, features_only=True, out_indices=(3,)
+        )
+        self.channels = int(model.feature_info.channels()[-1])
+        last = int(model.feature_info.module_name()[-1].rpartition(".")[2])
+        self.model = model
+        model.blocks = model.blocks[: last + 1]  # timm keeps the deeper stages, which nobody would train
 
     def forward(self, crops: Tensor) -> Tensor:
         """Map (N, slices, H, W) to (N, C, H / 16, W / 16)."""

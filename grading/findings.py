@@ -3,20 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from anatomy import SCALES, Condition, Protocol
+from anatomy import SCALES, Condition, Protocol, Side
 from grading.burden import measure_burden
 from grading.stenosis import Rule, load_rule
-from grading.types import Evidence, Findings, Grade, GradeStatus
+from grading.types import Detection, Evidence, Findings, Grade, GradeStatus
 from imaging.types import Study
 from segmentation.types import Level, Measurement, SegmentedStudy
 
 
-def not_assessable(level: str, condition: Condition, scale: str, reason: str) -> Grade:
+def not_assessable(
+    level: str, condition: Condition, scale: str, reason: str, *, side: Side | None = None
+) -> Grade:
     """Return a grade that could not be given, with the reason; it gets its id in ``build_findings``."""
     return Grade(
         id="",
         level=level,
-        side=None,
+        side=side,
         condition=condition,
         scale=scale,
         grade=None,
@@ -79,6 +81,7 @@ def build_findings(
     *,
     notices: Sequence[str] = (),
     roles: Mapping[str, str] | None = None,
+    detections: Sequence[Detection] = (),
 ) -> Findings:
     """Order and number the grades, score the burden and gather the doubts a report must state.
 
@@ -88,6 +91,7 @@ def build_findings(
         protocol: Order of levels and conditions.
         grades: Grades without ids, at most one per level, side and condition.
         notices: What the grading itself wants stated.
+        detections: Boxes.
         roles: Series id -> role, where the grading knows better than the series (weighting told by the picture).
 
     Raises:
@@ -108,6 +112,7 @@ def build_findings(
         measurements=segmented.measurements,
         grades=numbered,
         burden=measure_burden(numbered),
+        detections=tuple(detections),
         notices=tuple(dict.fromkeys(stated)),
     )
 

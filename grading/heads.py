@@ -1,6 +1,6 @@
 """The graded conditions (``heads.yaml``): scale, kind of head and the sequences each one needs. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -54,6 +54,10 @@ class HeadInfo:
         """Return whether it is graded for left and right apart."""
         return CONDITIONS[self.condition].is_sided
 
+    def is_met(self, at_hand: Collection[str]) -> bool:
+        """Return whether what it needs is among the sequences and views at hand."""
+        return all(any(name in at_hand for name in need.split("|")) for need in self.needs)
+
     @property
     def grades(self) -> tuple[str, ...]:
         """Return the scale's steps."""
@@ -96,3 +100,14 @@ def load_heads(region: str = "lumbar") -> tuple[HeadInfo, ...]:
 def heads_seen(region: str, views: Sequence[str]) -> tuple[HeadInfo, ...]:
     """Return the heads of a network that has these views: those that need none, or see one of them."""
     return tuple(head for head in load_heads(region) if not head.views or set(head.views) & set(views))
+
+
+def label_columns(heads: Sequence[HeadInfo]) -> dict[str, tuple[int, ...]]:
+    """Return the columns of a table of labels that belong to each head: one, or (left, right) of a sided one."""
+    columns: dict[str, tuple[int, ...]] = {}
+    taken = 0
+    for head in heads:
+        count = 2 if head.is_sided else 1
+        columns[head.key] = tuple(range(taken, taken + count))
+        taken += count
+    return columns

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grading.config import GraderConfig
-from grading.crops import LevelCrop, crop_frames, cut_crop, normalise_crops, smooth_for_crops
+from grading.crops import LevelCrop, cut_crop, lay_frames, normalise_crops, smooth_for_crops
 from grading.types import Evidence
 from grading.weighting import guess_weighting
 from imaging.types import Plane, Series, Study
@@ -88,7 +88,8 @@ def _cut_levels(series: Series, levels: Sequence[Level], config: GraderConfig) -
     """Cut every level of a series out of the slice it was found on."""
     spacing = series.volume.spacing
     aspect = 1.0 if spacing is None else spacing.row_mm / spacing.col_mm
-    frames = crop_frames({level.name: level.posterior_px for level in levels}, aspect=aspect)
+    points = {level.name: level.posterior_px for level in levels}
+    frames = lay_frames(points, config.crops, aspect=aspect)
     slice_of = {level.name: level.slice_index for level in levels}
     smooth = {
         k: smooth_for_crops(series.volume.slice_image(k), frames, config.crops) for k in set(slice_of.values())

@@ -1,14 +1,15 @@
 """The grading network, tensors only: crops of every sequence in, one row of logits per level and condition out.
 
-Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences, V views,
-H rows and W columns of a crop, N slices of a window, D token width, K steps of a scale, M biomarkers. Two sides: left,
-right.
+Notation used for tensor shapes: B patients, L levels of the configuration (cranial to caudal), S sequences, V
+views, H rows and W columns of a crop, N slices of a window, D token width, K steps of a scale, M biomarkers. Two
+sides: left, right.
 
-A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of all
-sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer layers let
-neighbouring levels inform each other; one head per condition reads the token. A head that also sees views adds the
-features of their windows: those of one side for a sided condition, the mean of both sides for another. The same
-weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps the grades.
+A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of
+all sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer
+layers let neighbouring levels inform each other; one head per condition reads the token. A head that also sees
+views adds the features of their windows: those of one side for a sided condition, the mean of both sides for
+another. The same weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps
+the grades.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+BOX = "box"
+"""Name of the boxes among the outputs."""
 
 
 class GradingInputs(NamedTuple):
@@ -35,6 +39,16 @@ class GradingInputs(NamedTuple):
     windows: tuple[Tensor, ...]
     windows_present: Tensor
 
+    def to(self, device: torch.device) -> "GradingInputs":
+        """Return a copy on a device."""
+        return GradingInputs(
+            self.crops.to(device),
+            self.present.to(device),
+            self.biomarkers.to(device),
+            tuple(windows.to(device) for windows in self.windows),
+            self.windows_present.to(device),
+        )
+
 
 class BiomarkerEncoder(nn.Module):
     """Turns numbers, some of them unknown, into a feature; which ones are known is told beside them."""
@@ -51,6 +65,19 @@ class BiomarkerEncoder(nn.Module):
         filled = torch.where(known, values, torch.zeros_like(values))
         features: Tensor = self.layers(torch.cat([filled, known.to(values.dtype)], dim=-1))
         return features
+
+
+class NoContext(nn.Module):
+    """Stands where the Transformer would: every level for itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, src_key_padding_mask: Tensor | None = None) -> Tensor:
+        """Map (B, L, D) to the same; the mask changes nothing."""
+        normed: Tensor = self.norm(tokens)
+        return normed
 
 
 class ViewReader(nn.Module):
@@ -80,6 +107,7 @@ class GradingNetwork(nn.Module):
         view_encoders: Of each view, windows (n, N, H, W) -> feature (n, D).
         readers: Head that sees views -> its reader.
         sided: Heads that grade left and right apart; each has a reader.
+        box: Token (..., D) -> box (..., 4); None for a network that lays none.
         sequences: Number S of sequences.
         levels: Number L of levels.
         width: Token width D.
@@ -88,13 +116,14 @@ class GradingNetwork(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
-        level_mixer: nn.TransformerEncoder,
+        level_mixer: nn.Module,
         heads: Mapping[str, nn.Module],
         *,
         biomarkers: nn.Module | None = None,
         view_encoders: Sequence[nn.Module] = (),
         readers: Mapping[str, ViewReader] | None = None,
         sided: Sequence[str] = (),
+        box: nn.Module | None = None,
         sequences: int,
         levels: int,
         width: int,
@@ -107,6 +136,7 @@ class GradingNetwork(nn.Module):
         self.view_encoders = nn.ModuleList(view_encoders)
         self.readers = nn.ModuleDict(readers or {})
         self.sided = frozenset(sided)
+        self.box = box
         self.sequence_embedding = nn.Parameter(torch.zeros(sequences, width))
         self.missing_sequence = nn.Parameter(torch.zeros(sequences, width))
         self.missing_view = nn.Parameter(torch.zeros(len(view_encoders), width))
@@ -120,8 +150,9 @@ class GradingNetwork(nn.Module):
         """Grade all levels of a batch of patients.
 
         Returns:
-            Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...) for
-            a sided head.
+            Head -> logits (B, L, K - 1) for ordered and two-step scales, (B, L, K) for categories; (B, L, 2, ...)
+            for a sided head. And ``BOX`` -> (B, L, 4) from a network that lays boxes: left, top, right and bottom
+            edge, in pitches to the right of and below the posterior disc margin as the picture is shown.
         """
         tokens = self._tokens(inputs.crops, inputs.present)
         if self.biomarkers is not None:
@@ -131,7 +162,8 @@ class GradingNetwork(nn.Module):
         is_hidden = is_empty & ~is_empty.all(dim=1, keepdim=True)
         mixed = self.level_mixer(tokens, src_key_padding_mask=is_hidden)
         seen = self._seen(inputs)
-        return {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
+        logits = {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
+        return logits if self.box is None else logits | {BOX: self.box(mixed)}
 
     def _tokens(self, crops: Tensor, present: Tensor) -> Tensor:
         """Return one token per level (B, L, D)."""
@@ -140,7 +172,7 @@ class GradingNetwork(nn.Module):
         features = self.missing_sequence.expand(batch, levels, sequences, width)
         encoded = self.encoder(crops[present].unsqueeze(1))
         encoded = encoded + self.sequence_embedding.expand(batch, levels, sequences, width)[present]
-        features = features.masked_scatter(present.unsqueeze(-1), encoded)
+        features = features.masked_scatter(present.unsqueeze(-1), encoded.to(features.dtype))
         fused: Tensor = self.fuse(features.flatten(2))
         return fused + self.level_embedding
 
@@ -152,7 +184,8 @@ class GradingNetwork(nn.Module):
         for number, encoder in enumerate(self.view_encoders):
             there, part = present[..., number], features[..., number, :]
             if there.any():
-                part = part.masked_scatter(there.unsqueeze(-1), encoder(inputs.windows[number][there]))
+                encoded = encoder(inputs.windows[number][there])
+                part = part.masked_scatter(there.unsqueeze(-1), encoded.to(part.dtype))
             parts.append(part)
         return torch.stack(parts, dim=-2) if parts else features
 
@@ -160,7 +193,5 @@ class GradingNetwork(nn.Module):
         """Return the token that a head reads."""
         if name not in self.readers:
             return mixed
-        reader = self.readers[name]
-        if name in self.sided:
-            return mixed.unsqueeze(2) + reader(seen)
-        return mixed + reader(seen.mean(dim=2))
+        added: Tensor = self.readers[name](seen if name in self.sided else seen.mean(dim=2))
+        return mixed.unsqueeze(2) + added if name in self.sided else mixed + added

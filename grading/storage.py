@@ -15,12 +15,11 @@ from grading.build import build_network
 from grading.calibration import HeadCalibration
 from grading.config import GraderConfig, build_grader_config
 from grading.conformal import Thresholds
-from grading.heads import load_heads
 from grading.model import GradingNetwork
 from runtime.errors import WeightsError
 from runtime.weights import WeightsFolder, seal_weights
 
-FORMAT = "spinescribe.grader/1"
+FORMAT = "spinescribe.grader/2"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class HeadTuning:
 
 
 Tuning = dict[str, dict[str, HeadTuning]]
-"""Sequences at hand (such as ``t2+t1``, in the configuration's order) -> condition -> tuning."""
+"""Series at hand of those that a head reads (such as ``t2+t1``, as ``GraderConfig.sources``) -> head -> tuning."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,14 @@ class StoredGrader:
         members: Networks whose probabilities are averaged, in eval mode.
         tuning: Calibration and thresholds.
         trained_levels: Levels that training cases had.
+        synthetic: Heads that no real image taught.
     """
 
     config: GraderConfig
     members: tuple[GradingNetwork, ...]
     tuning: Tuning
     trained_levels: tuple[str, ...]
+    synthetic: tuple[str, ...] = ()
 
 
 def save_grader(grader: StoredGrader, folder: Path) -> None:
@@ -71,8 +72,9 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
         **asdict(grader.config),
         "members": len(grader.members),
         "trained_levels": grader.trained_levels,
-        "heads": {head.condition.value: list(head.grades) for head in load_heads()},
-        "alpha": {head.condition.value: head.alpha for head in load_heads()},
+        "synthetic": grader.synthetic,
+        "heads": {head.key: list(head.grades) for head in grader.config.heads},
+        "alpha": {head.key: head.alpha for head in grader.config.heads},
         "tuning": {
             present: {
                 name: {"calibration": item.calibration.to_dict(), "thresholds": item.thresholds}
@@ -94,12 +96,12 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
     table: dict[str, Any] = folder.config
     if table.get("format") != FORMAT:
         raise WeightsError(f"weights {folder.name!r}: expected format {FORMAT}, got {table.get('format')!r}")
-    heads = {head.condition.value: list(head.grades) for head in load_heads()}
+    config = build_grader_config({key: table[key] for key in ("region", "crops", "network")}, "config.json")
+    heads = {head.key: list(head.grades) for head in config.heads}
     if table["heads"] != heads:
         raise WeightsError(
-            f"weights {folder.name!r}: expected heads {heads!r}, got {table['heads']!r}; train anew"
+            f"weights {folder.name!r}: expected heads {heads!r}, got {table['heads_graded']!r}; train anew"
         )
-    config = build_grader_config({key: table[key] for key in ("crops", "network")}, "config.json")
     return StoredGrader(
         config=config,
         members=_read_members(folder.path / "model.safetensors", config, table["members"]),
@@ -111,6 +113,7 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
             for present, conditions in table["tuning"].items()
         },
         trained_levels=tuple(table["trained_levels"]),
+        synthetic=tuple(table["synthetic"]),
     )
 
 
@@ -124,7 +127,7 @@ def _read_members(file: Path, config: GraderConfig, count: int) -> tuple[Grading
             for name, value in tensors.items()
             if name.startswith(prefix)
         }
-        network = build_network(config.network)
+        network = build_network(config)
         network.load_state_dict(state, strict=True)
         members.append(network.eval())
     return tuple(members)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from anatomy import Condition, Side
+from anatomy import CONDITIONS, Condition, Side
 from segmentation.types import Level, Measurement
 
 
@@ -68,6 +68,11 @@ class Grade:
     reason: str | None
     evidence: Evidence | None
     measurement_ids: tuple[str, ...] = ()
+
+    @property
+    def is_check(self) -> bool:
+        """Return whether it is a second way of grading, shown beside the first and not reported on its own."""
+        return self.scale in CONDITIONS[self.condition].checks
 
     def to_dict(self) -> dict[str, Any]:
         """Return an item of ``grades`` of reading.json."""
@@ -168,9 +173,14 @@ class Findings:
     detections: tuple[Detection, ...] = ()
     notices: tuple[str, ...] = field(default=())
 
+    @property
+    def reported(self) -> tuple[Grade, ...]:
+        """Return the grades that a report states: all but the checks."""
+        return tuple(grade for grade in self.grades if not grade.is_check)
+
     def grades_at(self, level: str | None) -> tuple[Grade, ...]:
-        """Return the grades of one level."""
-        return tuple(grade for grade in self.grades if grade.level == level)
+        """Return the reported grades of one level."""
+        return tuple(grade for grade in self.reported if grade.level == level)
 
     def grade(self, grade_id: str) -> Grade | None:
         """Return a grade by id, or None."""

@@ -1,15 +1,16 @@
 """Windows beside and across the midline: foramina on sagittal slices, the canal and its recesses on axial ones.
 
-Each level has a frame in the patient: the posterior disc margin, the directions to the front, to the feet and to the
-patient's left, and the distance of neighbouring levels as the unit. A window is laid in that frame and read off the
-slices of a series that lie nearest; so series of any grid and tilt give the same window. Windows of the right side
-are mirrored where the picture runs from side to side (axial), so that both sides look alike to the network.
+Each level has a frame in the patient: the posterior disc margin, the directions to the front, to the feet and to
+the patient's left, and the distance of neighbouring levels as the unit. A window is laid in that frame and read
+off the slices of a series that lie nearest; so series of any grid and tilt give the same window. Windows of the
+right side are mirrored where the picture runs from side to side (axial), so that both sides look alike to the
+network.
 
 World frame: RAS+ millimetres (x to the patient's right). No torch.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class View:
 
     @property
     def source(self) -> str:
-        """Return the kind of series it needs, such as ``sagittal_t1``."""
-        return f"{self.plane.value}_{self.sequence}"
+        """Return what it is cut from, as ``GraderConfig.sources`` names it: ``t1``, ``axial_t2`` ..."""
+        return self.sequence if self.plane is Plane.SAGITTAL else f"{self.plane.value}_{self.sequence}"
 
     @property
     def pitches_per_pixel(self) -> tuple[float, float]:
@@ -93,9 +94,7 @@ def load_views(region: str) -> dict[str, View]:
     table = yaml.safe_load((Path(__file__).parent / "views.yaml").read_text(encoding="utf-8"))
     if region not in table:
         raise ConfigError(f"views: expected one of {', '.join(table)}, got {region!r}")
-    return {
-        name: View(name=name, **{**row, "plane": Plane(row["plane"])}) for name, row in table[region].items()
-    }
+    return {name: View(name=name, **{**row, "plane": Plane(row["plane"])}) for name, row in table[region].items()}
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,10 @@ class LevelFrame:
     left: Vector
     pitch_mm: float
 
+    def moved(self, *, front: float = 0.0, down: float = 0.0) -> "LevelFrame":
+        """Return the frame with its origin elsewhere, in pitches."""
+        return replace(self, origin=self.origin + self.pitch_mm * (front * self.front + down * self.down))
+
     def at(self, front: Vector, down: Vector, left: Vector) -> Vector:
         """Map places in pitches, arrays that broadcast, to RAS+ mm (3, ...)."""
         parts = zip((front, down, left), (self.front, self.down, self.left), strict=True)
@@ -131,8 +134,8 @@ class LevelFrame:
 def level_frames(points: Mapping[str, Sequence[float]]) -> dict[str, LevelFrame]:
     """Lay a frame at each level of a chain of posterior margins.
 
-    The left is at right angles to the chain; the sagittal plane of the body is taken to be that of the world, turned
-    with the chain where it leans to a side.
+    The left is at right angles to the chain; the sagittal plane of the body is taken to be that of the world,
+    turned with the chain where it leans to a side.
 
     Args:
         points: Disc level -> posterior disc margin in the midline, RAS+ mm. Levels may be missing in between.
@@ -155,7 +158,7 @@ def level_frames(points: Mapping[str, Sequence[float]]) -> dict[str, LevelFrame]
         down = way / pitch
         left = np.array([-1.0, 0.0, 0.0]) + down[0] * down
         left /= np.linalg.norm(left)
-        frames[name] = LevelFrame(name, chain[index], np.cross(left, down), down, left, pitch)
+        frames[name] = LevelFrame(name, chain[index], np.cross(down, left), down, left, pitch)
     return frames
 
 
@@ -207,7 +210,7 @@ def cut_window(
     """
     placement = placement or Placement()
     count = placement.slices or view.slices
-    inverse = np.linalg.inv(affine)
+    inverse: AffineMatrix = np.linalg.inv(affine).astype(np.float64)
     cut = []
     for n in range(count):
         plane = _plane(view, side, (n - (count - 1) / 2) * view.step, placement.margin)
@@ -235,18 +238,6 @@ def smooth_for_view(volume: FloatVolume, spacing_mm: float, pitch_mm: float, vie
     sigma = _BLUR_PER_REDUCTION * float(np.sqrt(reduction**2 - 1))
     blurred: FloatVolume = gaussian_filter(volume, (sigma, sigma, 0), mode="nearest")
     return blurred
-
-
-def normalise_windows(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring the windows of one series to a common grey scale, about -1 to 1.
-
-    Args:
-        windows: (..., rows, columns), any intensity scale.
-    """
-    low, high = np.percentile(windows, [1.0, 99.0])
-    scaled = (windows - low) / max(float(high - low), 1e-6)
-    normalised: NDArray[np.float32] = (np.clip(scaled, -0.25, 1.5) * 2 - 1).astype(np.float32)
-    return normalised
 
 
 def _plane(view: View, side: Side, offset: float, margin: float) -> tuple[Vector, Vector, Vector]:

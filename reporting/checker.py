@@ -149,7 +149,7 @@ class Checker:
             notes.ids.append(measurement.id)
 
     def _check_not_assessed(self, fact: Fact, notes: _Notes) -> None:
-        alike = [grade for grade in self.findings.grades if grade.condition is fact.condition]
+        alike = [grade for grade in self.findings.reported if grade.condition is fact.condition]
         meant = [grade for grade in alike if fact.level is None or grade.level == fact.level]
         meant = [grade for grade in meant if fact.side is None or grade.side is fact.side]
         if meant and all(grade.status is GradeStatus.NOT_ASSESSABLE for grade in meant):
@@ -179,7 +179,7 @@ def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
     known |= {
         item.text: item.finding_ids for item in compose_impression(findings) if item.text.startswith(openings)
     }
-    if not any(grade.grade is not None for grade in findings.grades):
+    if not any(grade.grade is not None for grade in findings.reported):
         known[nothing_graded(findings).text] = ()
     return known | {table["removed"]: ()}
 

@@ -52,7 +52,7 @@ def compare_fact(fact: Fact, grade: Grade) -> Agreement:
 
 def grades_for(fact: Fact, findings: Findings) -> list[Grade]:
     """Return the grades that a fact speaks of; several when it leaves level or side open while denying."""
-    alike = [grade for grade in findings.grades if grade.condition is fact.condition]
+    alike = [grade for grade in findings.reported if grade.condition is fact.condition]
     exact = [grade for grade in alike if grade.level == fact.level and grade.side is fact.side]
     if exact or (not fact.negated and fact.side is not None):
         return exact

@@ -64,7 +64,7 @@ def compose_findings(findings: Findings) -> list[DraftSentence]:
         alike = _unremarkable_like(findings, level)
         done.update(alike or (level,))
         sentences += [_unremarkable(findings, alike)] if len(alike) > 1 else compose_level(findings, level)
-    if not _graded(findings.grades):
+    if not _graded(findings.reported):
         sentences += [*_measured_levels(findings), nothing_graded(findings)]
     return sentences
 
@@ -101,8 +101,8 @@ def compose_impression(findings: Findings) -> list[DraftSentence]:
     rest = [level for level in graded_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
     if rest:
         lines.append(_sentence(table["lesser"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
-    if not ranked and _graded(findings.grades):
-        ids = tuple(grade.id for grade in _graded(findings.grades))
+    if not ranked and _graded(findings.reported):
+        ids = tuple(grade.id for grade in _graded(findings.reported))
         lines.append(_sentence(table["nothing_abnormal"], ids))
     lines += _doubts(findings, table["doubt"])
     burden = findings.burden
@@ -201,7 +201,7 @@ def _not_assessable(findings: Findings) -> list[DraftSentence]:
     """Return one sentence a reason: conditions with the levels where they could not be assessed."""
     table = read_template("composer.yaml")
     by_reason: dict[str, list[Grade]] = {}
-    for grade in findings.grades:
+    for grade in findings.reported:
         if grade.status is GradeStatus.NOT_ASSESSABLE:
             by_reason.setdefault((grade.reason or "no reason given").rstrip(". "), []).append(grade)
     sentences = []

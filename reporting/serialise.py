@@ -36,7 +36,7 @@ def serialise_level(findings: Findings, level: str | None) -> str:
 
 def graded_levels(findings: Findings) -> tuple[str | None, ...]:
     """Return the levels that have grades, in the order of Findings (cranial to caudal)."""
-    return tuple(dict.fromkeys(grade.level for grade in findings.grades))
+    return tuple(dict.fromkeys(grade.level for grade in findings.reported))
 
 
 def _grade_text(grade: Grade, findings: Findings) -> str:

@@ -121,7 +121,7 @@ def states(grades: Iterable[Grade], findings: Findings) -> tuple[Statement, ...]
 
 def facts_of(findings: Findings, level: str | None = None) -> list[Fact]:
     """Return the facts of Findings, of one level or of all: what a complete and faithful report states."""
-    grades = findings.grades if level is None else findings.grades_at(level)
+    grades = findings.reported if level is None else findings.grades_at(level)
     stated = states(grades, findings)
     return [item.to_fact() for item in stated if item.polarity is not Polarity.NOT_ASSESSABLE]
 

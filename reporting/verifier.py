@@ -94,7 +94,7 @@ def failures(report: Report, findings: Findings, *, has_prior: bool = False) -> 
 
 def positive_grades(findings: Findings) -> list[Grade]:
     """Return the grades that a report may not leave out: those with an abnormal step that cannot be excluded."""
-    stated = states(findings.grades, findings)
+    stated = states(findings.reported, findings)
     return [item.grade for item in stated if item.polarity is not Polarity.NOT_ASSESSABLE and is_abnormal(item)]
 
 

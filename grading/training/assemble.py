@@ -13,31 +13,27 @@ import numpy as np
 from grading.calibration import fit_calibration
 from grading.config import GraderConfig
 from grading.conformal import fit_thresholds
-from grading.heads import load_heads
 from grading.model import GradingNetwork
 from grading.probabilities import step_probabilities
 from grading.storage import HeadTuning, StoredGrader, Tuning, save_grader
 from grading.training.held_out import HeldOut, join
 
 
-def fit_tuning(scored: Mapping[str, HeldOut]) -> Tuning:
-    """Fit calibration and thresholds for each set of sequences and each condition.
+def fit_tuning(scored: Mapping[str, HeldOut], config: GraderConfig) -> Tuning:
+    """Fit calibration and thresholds for each set of series and each head.
 
-    A set of sequences that no held-out disc has is left out.
+    A head is fitted for the sets of those series that it reads; sets that no held-out disc has are left out.
     """
     tuning: Tuning = {}
     for name, part in scored.items():
-        if len(part.patients) == 0:
-            continue
-        tuning[name] = {}
-        for column, head in enumerate(load_heads()):
-            known = part.labels[:, column] >= 0
-            steps, logits = part.labels[known, column], part.logits[head.condition.value][known]
-            calibration = fit_calibration(logits, steps, head.kind)
-            probabilities = step_probabilities(calibration.apply(logits), head.kind)
-            tuning[name][head.condition.value] = HeadTuning(
-                calibration, fit_thresholds(probabilities, steps, alpha=head.alpha)
-            )
+        for head in config.heads:
+            rows = part.rows(head, config.heads)
+            if len(rows.steps) == 0 or not set(name.split("+")) <= set(config.head_sources(head)):
+                continue
+            calibration = fit_calibration(rows.logits, rows.steps, head.kind)
+            probabilities = step_probabilities(calibration.apply(rows.logits), head.kind)
+            thresholds = fit_thresholds(probabilities, rows.steps, alpha=head.alpha)
+            tuning.setdefault(name, {})[head.key] = HeadTuning(calibration, thresholds)
     return tuning
 
 
@@ -48,6 +44,7 @@ def assemble(
     folder: Path,
     *,
     shipped_fold: int | None,
+    synthetic: Sequence[str] = (),
 ) -> StoredGrader:
     """Join fold networks and held-out scores to a grader and write it.
 
@@ -57,6 +54,7 @@ def assemble(
         folds: Every fold's held-out scores.
         folder: Model folder to write.
         shipped_fold: The one fold to ship; None averages all.
+        synthetic: Heads that no real image taught.
     """
     tuned_on = [fold for number, fold in enumerate(folds) if number != shipped_fold]
     joined = {name: join([fold[name] for fold in tuned_on]) for name in tuned_on[0]}
@@ -65,8 +63,9 @@ def assemble(
     grader = StoredGrader(
         config=config,
         members=tuple(members[number] for number in shipped),
-        tuning=fit_tuning(joined),
+        tuning=fit_tuning(joined, config),
         trained_levels=tuple(config.network.levels[index] for index in levels),
+        synthetic=tuple(synthetic),
     )
     save_grader(grader, folder)
     return grader

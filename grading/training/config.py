@@ -1,6 +1,6 @@
-"""Configuration of a training run: sections ``crops``, ``network`` and ``training`` of one YAML file."""
+"""Configuration of a training run: ``region`` and sections ``crops``, ``network``, ``training`` of a YAML file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,33 @@ from grading.config import GraderConfig, build_grader_config
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT
 from runtime.records import as_record
+
+TEACHES = ("rest", "all")
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """Made-up patients to train on beside, or in place of, real ones."""
+
+    patients: int = 0
+    """How many."""
+    first_seed: int = 300_000
+    """Seed of the first; the others follow. A patient belongs to fold ``seed mod 5``."""
+    varied_share: float = 0.7
+    """Share scanned with drawn grids, timing, scanners and faults; the rest by the usual setup."""
+    teaches: str = "rest"
+    """``rest``: only what no real grading tells (``real: false`` in heads.yaml); ``all``: every condition."""
+
+    def __post_init__(self) -> None:
+        if self.patients < 0 or self.first_seed < 0:
+            raise ConfigError(
+                "training.phantoms: expected patients and first_seed from 0, got "
+                f"{self.patients}, {self.first_seed}"
+            )
+        if not 0 <= self.varied_share <= 1:
+            raise ConfigError(f"training.phantoms.varied_share: expected 0 to 1, got {self.varied_share!r}")
+        if self.teaches not in TEACHES:
+            raise ConfigError(f"training.phantoms.teaches: expected one of {TEACHES!r}, got {self.teaches!r}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +79,18 @@ class TrainingConfig:
     """Probability that a biomarker of a level is left out."""
     biomarkers_out: float = 0.15
     """Probability that a patient's biomarkers are all left out."""
+    consistency: float = 0.0
+    """Weight of the difference between what two augmentations of a patient are graded; 0 cuts one only."""
+    slice_jitter: float = 0.4
+    """Probability that a window is read a slice beside its place."""
+    source_dropout: float = 0.2
+    """Probability that a kind of series (such as ``axial_t2``) is left out of a patient's views."""
+    phantoms: PhantomConfig = PhantomConfig()
+    """Made-up patients."""
+    use_real: bool = True
+    """Train on SPIDER's patients (lumbar only)."""
+    rsna_dir: str = ""
+    """Folder of the RSNA 2024 challenge to train on too (lumbar only); empty where there is none."""
     use_found_points: bool = False
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
@@ -67,7 +106,7 @@ class TrainingConfig:
         for name in ("epochs", "batch_patients", "threads", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
-        shares = ("holdout_share", "t1_dropout", "t2_dropout", "average_decay")
+        shares = ("holdout_share", "source_dropout", "slice_jitter", "t1_dropout", "t2_dropout", "average_decay")
         for name in (*shares, "biomarker_dropout", "biomarkers_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training.{name}: expected 0 to below 1, got {getattr(self, name)!r}")
@@ -94,8 +133,9 @@ def load_run_config(path: Path) -> RunConfig:
     table: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(table, dict):
         raise ConfigError(f"{path.name}: expected sections crops, network, training, got {type(table).__name__}")
-    training = table.pop("training", {})
+    training = dict(table.pop("training", {}))
+    phantoms = as_record(PhantomConfig, training.pop("phantoms", {}), f"{path.name}: training: phantoms")
     return RunConfig(
         grader=build_grader_config(table, path.name),
-        training=as_record(TrainingConfig, training, f"{path.name}: training"),
+        training=replace(as_record(TrainingConfig, training, f"{path.name}: training"), phantoms=phantoms),
     )

@@ -30,7 +30,8 @@ import numpy as np
 from anatomy import Protocol, load_protocol
 from grading.biomarkers import Values, biomarker_names, level_biomarkers
 from grading.crops import Point, crop_frames
-from grading.training.spider import Points, read_reference_points, read_rows
+from grading.training.cases import Points
+from grading.training.spider import read_reference_points, read_rows
 from imaging import load_study
 from imaging.types import Spacing
 from runtime.errors import NotEligibleError

@@ -4,6 +4,7 @@ Source: layer-wise learning rate decay as in Clark et al., ELECTRA, ICLR 2020, a
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from torch import nn
@@ -16,15 +17,16 @@ def parameter_groups(network: GradingNetwork, rate: float, decay: float) -> list
 
     Args:
         network: The network.
-        rate: Of everything after the encoder.
+        rate: Of everything after the encoders.
         decay: Factor from one stage of the encoder to the one before it; 1 trains all alike.
     """
-    stages = list(_stages(network.encoder))
-    deep = {id(parameter) for stage in stages for parameter in stage.parameters()}
+    encoders = [list(_stages(encoder)) for encoder in (network.encoder, *network.view_encoders)]
+    deep = {id(parameter) for stages in encoders for stage in stages for parameter in stage.parameters()}
     top = [parameter for parameter in network.parameters() if id(parameter) not in deep]
     groups: list[dict[str, Any]] = [{"params": top, "lr": rate}]
-    for distance, stage in enumerate(reversed(stages), start=1):
-        groups.append({"params": list(stage.parameters()), "lr": rate * decay**distance})
+    for distance, together in enumerate(zip_longest(*(reversed(stages) for stages in encoders)), start=1):
+        parameters = [parameter for stage in together if stage is not None for parameter in stage.parameters()]
+        groups.append({"params": parameters, "lr": rate * decay**distance})
     return [group for group in groups if group["params"]]
 
 

@@ -10,7 +10,7 @@ Lumbar Coordinate Pretraining Dataset (MIT).
 import csv
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ from PIL import Image
 from anatomy import DISC_LEVELS
 from grading.biomarkers import Values, biomarker_names
 from grading.config import GraderConfig
-from grading.crops import Point, crop_frames, smooth_for_crops
-from grading.heads import load_heads
+from grading.heads import label_columns
+from grading.training.cases import Case, CaseSlice, Points, make_strip
 
 _COLUMNS = {
     "disc_degeneration": "Pfirrman grade",
@@ -33,42 +33,6 @@ _COLUMNS = {
     "disc_narrowing": "Disc narrowing",
     "disc_bulging": "Disc bulging",
 }
-_MARGIN_PITCHES = 2.5  # kept round the chain, more than any jittered window reaches
-Points = dict[str, Point]
-
-
-@dataclass(frozen=True)
-class CaseSlice:
-    """One slice of a patient, cut to a strip round the chain.
-
-    Attributes:
-        sequence: ``t2`` or ``t1``.
-        file: File name of the slice.
-        image: Strip (rows, columns) float32, smoothed for sampling.
-        points: Level -> posterior point (x, y) in pixels of the strip.
-        biomarkers: Level -> (M,) of ``grading.biomarkers``, NaN where unknown; a level may be missing.
-    """
-
-    sequence: str
-    file: str
-    image: NDArray[np.float32]
-    points: Points
-    biomarkers: Mapping[str, Values] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One patient.
-
-    Attributes:
-        patient: SPIDER's number.
-        slices: Slices with points; several of one sequence are alternatives.
-        labels: (L, heads) step of each scale, -1 where not graded; L the configuration's levels.
-    """
-
-    patient: int
-    slices: tuple[CaseSlice, ...]
-    labels: NDArray[np.int64]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -78,17 +42,20 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_labels(data_dir: Path, config: GraderConfig) -> dict[int, NDArray[np.int64]]:
-    """Read gradings.csv: patient -> steps (L, heads), -1 where a level is not graded."""
-    heads, levels = load_heads(), config.network.levels
+    """Read gradings.csv: patient -> steps (L, columns), -1 where a level or a condition is not graded."""
+    columns, levels = label_columns(config.heads), config.network.levels
+    width = sum(len(taken) for taken in columns.values())
     labels: dict[int, NDArray[np.int64]] = {}
     for row in read_rows(data_dir / "spider" / "gradings.csv"):
         level = DISC_LEVELS[-int(row["IVD label"])]  # 1 is L5-S1, counting upward
         if level not in levels:
             continue
-        table = labels.setdefault(int(row["Patient"]), np.full((len(levels), len(heads)), -1, dtype=np.int64))
-        for column, head in enumerate(heads):
-            value = int(row[_COLUMNS[head.condition.value]])
-            table[levels.index(level), column] = value - 1 if head.scale == "pfirrmann" else value
+        table = labels.setdefault(int(row["Patient"]), np.full((len(levels), width), -1, dtype=np.int64))
+        for head in config.heads:
+            if head.key in _COLUMNS:
+                value = int(row[_COLUMNS[head.key]])
+                (column,) = columns[head.key]
+                table[levels.index(level), column] = value - 1 if head.scale == "pfirrmann" else value
     return labels
 
 
@@ -172,20 +139,6 @@ def read_cases(
     return tuple(
         Case(patient, tuple(slices[patient]), labels[patient]) for patient in sorted(labels) if patient in slices
     )
-
-
-def make_strip(
-    sequence: str, file: str, image: NDArray[np.float32], points: Points, config: GraderConfig
-) -> CaseSlice:
-    """Smooth a slice and keep the part round the chain, wide enough that only the slice's own border cuts."""
-    frames = crop_frames(points)
-    smooth = smooth_for_crops(image, frames, config.crops)
-    margin = round(_MARGIN_PITCHES * max(frame.pitch for frame in frames))
-    chain = np.array([frame.origin_px for frame in frames])
-    x0, y0 = np.maximum(np.floor(chain.min(0)).astype(int) - margin, 0)
-    x1, y1 = np.maximum(np.ceil(chain.max(0)).astype(int) + margin + 1, 1)
-    moved = {level: (x - float(x0), y - float(y0)) for level, (x, y) in points.items()}
-    return CaseSlice(sequence, file, np.ascontiguousarray(smooth[y0:y1, x0:x1]), moved)
 
 
 def _same_grid(first: dict[str, str], second: dict[str, str]) -> bool:

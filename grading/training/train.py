@@ -10,11 +10,13 @@ from grading.biomarkers import Values
 from grading.build import build_network
 from grading.model import GradingNetwork
 from grading.training.assemble import assemble
+from grading.training.cases import Case
 from grading.training.config import RunConfig, load_run_config
 from grading.training.held_out import load_held_out, save_held_out, score_held_out
+from grading.training.phantoms import phantom_cases
+from grading.training.rsna_cases import rsna_cases
 from grading.training.run import FoldRun
 from grading.training.spider import (
-    Case,
     merge_points,
     read_cases,
     read_found_biomarkers,
@@ -28,13 +30,14 @@ from runtime.settings import load_settings
 logger = logging.getLogger(__name__)
 TRAINING_POINTS = "training_points.csv"
 HELD_OUT_POINTS = "points.csv"
+CACHE = Path("runs/cache")
 
 
 def train(config_path: Path, *, fold: int | None = None, resume: bool = False, out: Path | None = None) -> Path:
-    """Train the grader on SPIDER.
+    """Train a grader.
 
     Args:
-        config_path: YAML with sections crops, network, training.
+        config_path: YAML with region and the sections crops, network, training.
         fold: Train this fold only (its patients are held out); None trains all and writes the grader made of
             them to ``out/grading``.
         resume: Go on from checkpoints; finished folds are not trained again.
@@ -59,18 +62,35 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     members = {number: load_member(config, folder / f"fold{number}") for number in folds}
     held_out = [load_held_out(folder / f"fold{number}" / "held_out.npz") for number in folds]
     shipped = config.training.shipped_fold
-    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped)
+    synthetic = () if config.training.rsna_dir else tuple(h.key for h in config.grader.heads if not h.is_real)
+    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped, synthetic=synthetic)
     return folder / "grading"
 
 
 def load_member(config: RunConfig, folder: Path) -> GradingNetwork:
     """Load a fold's chosen network in eval mode."""
-    network = build_network(config.grader.network)
+    network = build_network(config.grader)
     network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return network.eval()
 
 
+def fold_of(patient: int) -> int:
+    """Return the fold that holds a patient out: SPIDER's by its table, phantoms by their seed."""
+    real = spider_folds()
+    return real[patient] if patient in real else patient % FOLD_COUNT
+
+
 def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
+    training = config.training
+    real = _read_real_cases(config, folder) if training.use_real and config.grader.region == "lumbar" else ()
+    made_up = phantom_cases(config.grader, training.phantoms, CACHE) if training.phantoms.patients else ()
+    graded = rsna_cases(Path(training.rsna_dir), config.grader) if training.rsna_dir else ()
+    if not real and not made_up and not graded:
+        raise ConfigError("training: expected real patients (use_real, rsna_dir) or phantoms, got none")
+    return real + graded + made_up
+
+
+def _read_real_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
     data_dir = load_settings().data_dir
     if not (data_dir / "spider" / "gradings.csv").is_file():
         raise ConfigError(
@@ -107,9 +127,8 @@ def _train_fold(config: RunConfig, cases: tuple[Case, ...], fold: int, folder: P
         logger.info("fold %d is finished", fold)
         return
     (folder / "held_out.npz").unlink(missing_ok=True)
-    fold_of = spider_folds()
-    training = tuple(case for case in cases if fold_of[case.patient] != fold)
-    held_out = [case for case in cases if fold_of[case.patient] == fold]
+    training = tuple(case for case in cases if fold_of(case.patient) != fold)
+    held_out = [case for case in cases if fold_of(case.patient) == fold]
     seeded = replace(config, training=replace(config.training, seed=config.training.seed + fold))
     run = FoldRun(seeded, training, folder)
     if resume:

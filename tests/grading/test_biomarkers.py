@@ -8,8 +8,8 @@ import torch
 
 from grading.biomarkers import biomarker_names, level_biomarkers, load_biomarkers
 from grading.build import build_network
-from grading.config import NetworkConfig
-from grading.model import BiomarkerEncoder
+from grading.config import GraderConfig, NetworkConfig
+from grading.model import BiomarkerEncoder, GradingInputs
 from runtime.errors import ConfigError
 from segmentation.measure import load_quantities
 from tests.grading.factories import canal_measurement, chain, levels_of
@@ -73,9 +73,12 @@ def test_a_network_with_biomarkers_reads_them_and_one_without_does_not() -> None
     crops, present = torch.randn(1, 7, 2, 32, 48), torch.ones(1, 7, 2, dtype=torch.bool)
     for names, changes in ((("slip", "disc_length"), True), ((), False)):
         torch.manual_seed(0)
-        network = build_network(NetworkConfig(biomarkers=names)).eval()
-        low = network(crops, present, torch.full((1, 7, len(names)), -1.0))
-        high = network(crops, present, torch.full((1, 7, len(names)), 1.0))
+        network = build_network(GraderConfig(network=NetworkConfig(biomarkers=names))).eval()
+        no_views = (), torch.zeros(1, 7, 2, 0, dtype=torch.bool)
+        low, high = (
+            network(GradingInputs(crops, present, torch.full((1, 7, len(names)), value), *no_views))
+            for value in (-1.0, 1.0)
+        )
         same = all(torch.equal(low[name], high[name]) for name in low)
         assert same != changes
 

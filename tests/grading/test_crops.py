@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from grading.config import CropGeometry
-from grading.crops import LevelCrop, crop_frames, cut_crop, normalise_crops, smooth_for_crops
+from grading.crops import LevelCrop, crop_frames, cut_crop, lay_frames, normalise_crops, smooth_for_crops
 from tests.grading.factories import chain, draw_spine
 
 GEOMETRY = CropGeometry()
@@ -129,3 +129,16 @@ def test_one_point_is_no_chain() -> None:
 def test_coinciding_points_are_refused() -> None:
     with pytest.raises(ValueError, match="points apart"):
         crop_frames({"L4-L5": (1.0, 2.0), "L5-S1": (1.0, 2.0)})
+
+
+def test_unguided_windows_are_one_and_the_same_and_hold_the_whole_chain() -> None:
+    geometry = CropGeometry(guided=False)
+    points = chain(lean=0.03)
+    frames = lay_frames(points, geometry)
+    assert len({(frame.origin_px, frame.pitch, frame.down) for frame in frames}) == 1
+    assert [frame.level for frame in frames] == list(points)
+    frame, rows = frames[0], [y for _, y in points.values()]
+    reach = geometry.half_height_pitches * frame.pitch
+    assert frame.origin_px[1] - reach <= min(rows)
+    assert frame.origin_px[1] + reach >= max(rows)
+    assert lay_frames(points, CropGeometry()) == crop_frames(points)

@@ -15,9 +15,9 @@ def test_the_names_are_those_that_can_be_built() -> None:
 @pytest.mark.parametrize("name", ENCODER_NAMES)
 def test_an_encoder_maps_crops_of_any_size_to_features_and_learns_everywhere(name: str) -> None:
     torch.manual_seed(0)
-    encoder = ENCODERS[name]((8, 16, 32, 64), 24, 0.0)
+    encoder = ENCODERS[name]((8, 16, 32, 64), 24, 0.0, 2)
     for size in ((64, 96), (80, 112)):
-        features = encoder(torch.randn(3, *size))
+        features = encoder(torch.randn(3, 2, *size))
         assert features.shape == (3, 24)
     features.square().sum().backward()
     assert all(parameter.grad is not None for parameter in encoder.parameters())

@@ -12,7 +12,8 @@ from anatomy import Condition, load_protocol
 from grading.build import build_network
 from grading.calibration import HeadCalibration
 from grading.config import CropGeometry, GraderConfig, NetworkConfig
-from grading.heads import HeadKind, load_heads
+from grading.heads import HeadKind
+from grading.model import GradingInputs
 from grading.predict import MODIC_NOTICE, Grader
 from grading.storage import HeadTuning, StoredGrader, Tuning, read_grader, save_grader
 from grading.training.assemble import fit_tuning
@@ -41,11 +42,11 @@ CONFIG = GraderConfig(
 
 def _tuning() -> Tuning:
     heads = {
-        head.condition.value: HeadTuning(
+        head.key: HeadTuning(
             HeadCalibration(1.0, (0.0,) * (len(head.grades) if head.kind is HeadKind.CATEGORICAL else 1)),
             (0.9,) * len(head.grades),
         )
-        for head in load_heads()
+        for head in CONFIG.heads
     }
     return {"t2": heads, "t1": heads, "t2+t1": heads}
 
@@ -53,7 +54,7 @@ def _tuning() -> Tuning:
 @pytest.fixture(scope="module")
 def stored() -> StoredGrader:
     torch.manual_seed(0)
-    members = tuple(build_network(CONFIG.network).eval() for _ in range(2))
+    members = tuple(build_network(CONFIG).eval() for _ in range(2))
     return StoredGrader(CONFIG, members, _tuning(), LEVELS)
 
 
@@ -269,11 +270,18 @@ def test_wrong_weights_are_refused(stored: StoredGrader, tmp_path: Path) -> None
         Grader.load(weights_root=tmp_path / "nowhere")
     shutil.copytree(tmp_path / "grading", tmp_path / "other")
     folder = replace(open_weights("other", tmp_path), config={"format": "something/2"})
-    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/1, got 'something/2'"):
+    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/2, got 'something/2'"):
         read_grader(folder)
     config.write_text(config.read_text() + " ")
     with pytest.raises(WeightsError, match="SHA-256"):
         Grader.load(weights_root=tmp_path)
+
+
+def _inputs(crops: torch.Tensor, present: torch.Tensor) -> GradingInputs:
+    """Return the inputs of a network without biomarkers or views."""
+    batch, levels = present.shape[:2]
+    no_views = torch.zeros(batch, levels, 2, 0, dtype=torch.bool)
+    return GradingInputs(crops, present, torch.zeros(batch, levels, 0), (), no_views)
 
 
 def test_batch_equals_one_by_one(stored: StoredGrader) -> None:
@@ -283,9 +291,9 @@ def test_batch_equals_one_by_one(stored: StoredGrader) -> None:
     present = torch.rand(3, 7, 2, generator=generator) > 0.3
     present[:, 0] = True
     with torch.inference_mode():
-        together = network(crops, present, torch.zeros(3, 7, 0))
+        together = network(_inputs(crops, present))
         for row in range(3):
-            alone = network(crops[row : row + 1], present[row : row + 1], torch.zeros(1, 7, 0))
+            alone = network(_inputs(crops[row : row + 1], present[row : row + 1]))
             for name, logits in alone.items():
                 seen = present[row].any(dim=-1)
                 torch.testing.assert_close(logits[0][seen], together[name][row][seen], atol=1e-5, rtol=1e-5)
@@ -297,15 +305,15 @@ def test_absent_crops_are_not_looked_at(stored: StoredGrader) -> None:
     present = torch.ones(1, 7, 2, dtype=torch.bool)
     present[:, :, 1] = False
     with torch.inference_mode():
-        first = network(crops, present, torch.zeros(1, 7, 0))
+        first = network(_inputs(crops, present))
         crops[:, :, 1] = np.nan
-        second = network(crops, present, torch.zeros(1, 7, 0))
+        second = network(_inputs(crops, present))
     for name, logits in first.items():
         torch.testing.assert_close(logits, second[name])
 
 
 def test_tuning_leaves_out_sequences_nobody_has() -> None:
-    assert fit_tuning({}) == {}
+    assert fit_tuning({}, CONFIG) == {}
 
 
 def test_a_patient_without_crops_does_not_spoil_the_batch(stored: StoredGrader) -> None:
@@ -313,5 +321,5 @@ def test_a_patient_without_crops_does_not_spoil_the_batch(stored: StoredGrader) 
     present = torch.ones(2, 7, 2, dtype=torch.bool)
     present[1] = False
     crops = torch.randn(2, 7, 2, 32, 48, generator=torch.Generator().manual_seed(2))
-    for logits in network(crops, present, torch.zeros(2, 7, 0)).values():
+    for logits in network(_inputs(crops, present)).values():
         assert logits.isfinite().all()

@@ -141,7 +141,7 @@ def test_resuming_another_configuration_is_refused(spider: Path, tmp_path: Path)
 
 def test_rare_steps_weigh_more(spider: Path, tmp_path: Path) -> None:
     config = load_run_config(_config(tmp_path, 1)).grader
-    weights = step_weights(read_cases(spider, config, read_reference_points(spider)))
+    weights = step_weights(read_cases(spider, config, read_reference_points(spider)), config.heads)
     assert weights["modic"][1] >= weights["modic"][0]
     counts = weights["disc_bulging"]
     assert counts[0] == pytest.approx(1.0)  # only this step occurs: mean weight 1

@@ -25,12 +25,17 @@ class Polarity(StrEnum):
     NOT_ASSESSABLE = "not_assessable"
 
 
+def _is_check(grade: Row) -> bool:
+    """Return whether a grade is a second way of grading, which is not spoken of."""
+    return grade["scale"] in CONDITIONS[Condition(grade["condition"])].checks
+
+
 class Facts:
     """Look-ups in a validated reading.json."""
 
     def __init__(self, reading: Mapping[str, Any]) -> None:
         self.reading = reading
-        self.grades: Sequence[Row] = reading["grades"]
+        self.grades: Sequence[Row] = [grade for grade in reading["grades"] if not _is_check(grade)]
         self.measurements: Sequence[Row] = reading["measurements"]
 
     @cached_property

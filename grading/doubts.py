@@ -1,0 +1,59 @@
+"""Two ways of grading one condition, and what a report must say of grades that rest on little. No torch."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from anatomy import CONDITIONS, SCALES, Condition
+from grading.types import Grade
+
+
+def both_ways(learned: Sequence[Grade], measured: Sequence[Grade]) -> list[Grade]:
+    """Put a learned grade and the one that a measurement decides side by side.
+
+    The learned one is the one reported and rests on the same measurement; the measured one becomes its check, on
+    the condition's scale for that. Where nothing was learned the measured one is the grade.
+    """
+    if not learned or not measured:
+        return [*learned, *measured]
+    (measure,) = measured
+    check = CONDITIONS[measure.condition].checks
+    if not check:
+        return list(learned)
+    ids = measure.measurement_ids
+    return [*(replace(grade, measurement_ids=ids) for grade in learned), replace(measure, scale=check[0])]
+
+
+def disagreements(grades: Sequence[Grade]) -> list[str]:
+    """Return a sentence for each place where a grade and its check differ."""
+    notices = []
+    for check in grades:
+        if not check.is_check or check.grade is None:
+            continue
+        for grade in grades:
+            same = (grade.level, grade.side, grade.condition) == (check.level, check.side, check.condition)
+            if same and not grade.is_check and grade.grade not in (None, check.grade):
+                notices.append(_disagreement(grade, check))
+    return notices
+
+
+def _disagreement(grade: Grade, check: Grade) -> str:
+    named, measured = (SCALES[item.scale].step(str(item.grade)).words for item in (grade, check))
+    return (
+        f"The two ways of grading {CONDITIONS[grade.condition].words} at {grade.level} disagree: {named} by its "
+        f"looks, {measured} by measurement ({check.reason})."
+    )
+
+
+def phantom_notices(grades: Sequence[Grade], synthetic: Collection[Condition]) -> list[str]:
+    """Return the sentence that says which grades no real image taught.
+
+    Args:
+        grades: Of a study.
+        synthetic: Conditions that no real image taught.
+    """
+    given = dict.fromkeys(grade.condition for grade in grades if grade.grade is not None and not grade.is_check)
+    words = [CONDITIONS[condition].words for condition in given if condition in synthetic]
+    if not words:
+        return []
+    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return [f"Grading of {listed} was learned from synthetic images only and needs a radiologist's eye."]
