@@ -1,5 +1,7 @@
 """The training loop of a grading network, whatever it reads: moving average, choice of the epoch, exact resume.
 
+One process, under accelerate, which takes mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``) and finds a GPU.
+
 Who trains supplies the network, the losses of an epoch's batches and the loss on a choosing part; the loop owns the
 optimiser, the schedule, the averaged weights that are kept, and the files: ``checkpoint.pt`` and ``history.csv``.
 """
@@ -13,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from runtime.errors import ConfigError
@@ -73,21 +76,28 @@ class TrainingLoop(Generic[Network]):
         self.best = copy.deepcopy(self.average.state_dict())
         self.best_loss, self.best_epoch, self.epoch = float("inf"), 0, 0
         self.history: list[dict[str, float]] = []
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
+            optimiser,
             [group["lr"] for group in groups],
             total_steps=steps_per_epoch * settings.epochs,
             pct_start=_WARM_UP_SHARE,
         )
+        self.accelerator = Accelerator()
+        self.model, self.optimiser = self.accelerator.prepare(network, optimiser)
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the network is trained."""
+        return self.accelerator.device
 
     def run(
-        self, losses: Callable[[Network], Iterator[Tensor]], choose: Callable[[Network], float] | None
+        self, losses: Callable[[nn.Module], Iterator[Tensor]], choose: Callable[[Network], float] | None
     ) -> Network:
         """Train to the last epoch, or until the choosing loss has not fallen for ``patience`` epochs.
 
         Args:
-            losses: Yields the loss of each batch of one epoch.
+            losses: Yields the loss of each batch of one epoch; it is given the network as accelerate prepared it.
             choose: Loss of the averaged network on patients held out to choose the epoch; without it the last epoch
                 is kept.
 
@@ -110,13 +120,13 @@ class TrainingLoop(Generic[Network]):
     def _is_stale(self) -> bool:
         return self.epoch - self.best_epoch >= self.settings.patience
 
-    def _train_epoch(self, losses: Callable[[Network], Iterator[Tensor]]) -> float:
+    def _train_epoch(self, losses: Callable[[nn.Module], Iterator[Tensor]]) -> float:
         self.network.train()
         seen = []
-        for loss in losses(self.network):
+        for loss in losses(self.model):
             self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
             self.schedule.step()
             self._update_average()
@@ -131,7 +141,7 @@ class TrainingLoop(Generic[Network]):
             pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
             for kept, new in pairs:
                 if kept.is_floating_point():
-                    kept.lerp_(new, 1 - decay)
+                    kept.lerp_(new.to(kept.device), 1 - decay)
                 else:
                     kept.copy_(new)
 

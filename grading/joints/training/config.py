@@ -39,8 +39,6 @@ class JointTrainingConfig:
     """Seed of weights, order and augmentation."""
     threads: int = 1
     """CPU threads."""
-    uses_bfloat16: bool = True
-    """Train in bfloat16 where torch can; twice as fast on a CPU with AMX."""
     across_jitter_mm: float = 1.5
     """Standard deviation of a frame's place across the joint (found frames are about this far off)."""
     along_jitter_mm: float = 3.0

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from grading.joints.build import build_joint_network
-from grading.joints.model import JointNetwork, JointOutputs
+from grading.joints.model import JointInputs, JointNetwork, JointOutputs
 from grading.joints.training.batches import JointBatch, LocatedCase, plain_batch, shuffled_batches
 from grading.joints.training.config import FOLD_COUNT, JointRunConfig
 from grading.joints.training.losses import Targets, joint_loss, stage_weights
@@ -83,9 +83,9 @@ def train_joints_fold(
     chooser, learners = ([cases[index] for index in part] for part in (order[:held], order[held:]))
     weights = stage_weights(learners)
     network = build_joint_network(config.grader.network)
-    loop = TrainingLoop(
+    loop: TrainingLoop[JointNetwork] = TrainingLoop(
         network,
-        parameter_groups(network, training.learning_rate, training.rate_decay),
+        parameter_groups(network, (network.encoder,), training.learning_rate, training.rate_decay),
         training,
         steps_per_epoch=-(-len(learners) // training.batch_patients),
         rng=rng,
@@ -95,11 +95,10 @@ def train_joints_fold(
     if resume:
         loop.resume()
 
-    def losses(model: JointNetwork) -> Iterator[Tensor]:
+    def losses(model: nn.Module) -> Iterator[Tensor]:
         for batch in shuffled_batches(learners, geometry, training, loop.rng):
-            with torch.autocast("cpu", torch.bfloat16, enabled=training.uses_bfloat16):
-                outputs = model(batch.inputs())
-            yield joint_loss(outputs, Targets.of(batch), weights)
+            outputs = model(JointInputs(*(item.to(loop.device) for item in batch.inputs())))
+            yield joint_loss(JointOutputs(*(item.cpu() for item in outputs)), Targets.of(batch), weights)
 
     parts = [plain_batch(part, geometry) for part in _chunks(chooser, training.batch_patients)]
 
