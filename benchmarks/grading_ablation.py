@@ -2,10 +2,10 @@
 
     python -m benchmarks.grading_ablation [--variants base biomarkers ...] [--folds 0] [--table]
 
-Trains what is missing of ``runs/grading/ablation/<variant>/fold<K>`` (``configs/grading/ablation.yaml``; a run that
-was broken off goes on) and compares each with the base: real discs (SPIDER) and phantoms apart, each head by its
-quadratic kappa or AUC. Differences are paired by patient, with 95 % bootstrap intervals. Scored at reference points,
-with all the sequences of a disc; phantoms at their true points. ``--table`` trains nothing.
+Trains what is missing of ``runs/grading/ablation/<variant>/fold<K>`` (``configs/grading/ablation.yaml``; a run
+that was broken off goes on) and compares each with the base: real discs (SPIDER) and phantoms apart, each head by
+its quadratic kappa or AUC. Differences are paired by patient, with 95 % bootstrap intervals. Scored at reference
+points, with all the sequences of a disc; phantoms at their true points. ``--table`` trains nothing.
 """
 
 import argparse

@@ -14,15 +14,16 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anatomy import SCALES, Protocol, load_protocol
+from anatomy import SCALES, Condition, Protocol, load_protocol
 from benchmarks.measurements import open_segmenter, study_of
+from evaluation.detection import Box, ImageBoxes, precision_intervals
 from evaluation.grading import interval_of, macro_f1, quadratic_kappa
 from evaluation.rsna import GROUPS, RsnaRows, weighted_log_loss
 from grading import Grader
@@ -60,10 +61,23 @@ class Place:
         return self.grade is not None and self.grade.grade is not None
 
 
-def read_phantom(
-    phantom: Phantom, segmenter: Segmenter, grader: Grader, protocol: Protocol
-) -> tuple[list[Place], float]:
-    """Return the places of a phantom with what was read there, and the seconds that grading took."""
+@dataclass(frozen=True)
+class Reading:
+    """What was read of one phantom.
+
+    Attributes:
+        places: All that the truth grades.
+        boxes: Cord compression on the sagittal T2, true and found.
+        seconds: That grading took.
+    """
+
+    places: list[Place]
+    boxes: ImageBoxes
+    seconds: float
+
+
+def read_phantom(phantom: Phantom, segmenter: Segmenter, grader: Grader, protocol: Protocol) -> Reading:
+    """Segment, name and grade a phantom, and look up what the truth grades."""
     study = study_of(phantom, [series.role for series in phantom.series])
     seconds, findings = 0.0, None
     try:
@@ -74,11 +88,27 @@ def read_phantom(
     except NotEligibleError as error:
         print(f"{phantom.name}: not read: {error}")
     asked = set(protocol.conditions)
-    return [
+    places = [
         Place(phantom.seed, truth, None if findings is None else _grade_of(truth, findings))
         for truth in phantom.grades
         if truth.condition in asked and truth.level in protocol.levels
-    ], seconds
+    ]
+    detections = () if findings is None else findings.detections
+    found = tuple(item.box_px for item in detections)
+    scores = tuple(item.score for item in detections)
+    return Reading(places, ImageBoxes(phantom.seed, true_boxes(phantom), found, scores), seconds)
+
+
+def true_boxes(phantom: Phantom) -> tuple[Box, ...]:
+    """Return the boxes of cord compression on the slices of the sagittal T2, pixels."""
+    inverse = np.linalg.inv(phantom.series_by_role("sagittal_t2").affine)
+    boxes = []
+    for item in phantom.boxes:
+        if item.label == Condition.CORD_COMPRESSION.value:
+            corners = [inverse @ [*corner, 1.0] for corner in (item.low_ras_mm, item.high_ras_mm)]
+            (x0, x1), (y0, y1) = (sorted(corner[axis] for corner in corners) for axis in (0, 1))
+            boxes.append((float(x0), float(y0), float(x1), float(y1)))
+    return tuple(boxes)
 
 
 def _grade_of(truth: TruthGrade, findings: Findings) -> Grade | None:
@@ -202,6 +232,22 @@ def _text(figure: dict[str, float] | None) -> str:
     return "-" if figure is None else f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
+def read_set(name: str, options: argparse.Namespace) -> list[Reading]:
+    """Read the phantoms of one set; every condition that the grader knows is asked for."""
+    setup = load_setup(name)
+    protocol = load_protocol(setup.protocol)
+    segmenter = open_segmenter(protocol)
+    root = options.weights or load_settings().weights_dir
+    grader = Grader.load(weights_root=root, name=options.grader or protocol.weights["grading"])
+    known = (head.condition for head in grader.config.heads)
+    protocol = replace(protocol, conditions=tuple(dict.fromkeys([*protocol.conditions, *known])))
+    first, count = setup.seeds["first"], min(options.count, setup.seeds["count"])
+    return [
+        read_phantom(build_phantom(setup.protocol, seed=seed, setup=name), segmenter, grader, protocol)
+        for seed in range(first, first + count)
+    ]
+
+
 def main() -> None:
     """Draw, read, judge, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -216,21 +262,16 @@ def main() -> None:
     logging.getLogger("segmentation").setLevel(logging.WARNING)
     report: dict[str, Any] = {}
     for name in options.setups:
-        setup = load_setup(name)
-        protocol = load_protocol(setup.protocol)
-        segmenter = open_segmenter(protocol)
-        root = options.weights or load_settings().weights_dir
-        grader = Grader.load(weights_root=root, name=options.grader or protocol.weights["grading"])
-        places: list[Place] = []
-        seconds = []
-        for seed in range(setup.seeds["first"], setup.seeds["first"] + min(options.count, setup.seeds["count"])):
-            found, taken = read_phantom(
-                build_phantom(setup.protocol, seed=seed, setup=name), segmenter, grader, protocol
-            )
-            places += found
-            seconds.append(taken)
+        readings = read_set(name, options)
+        places = [place for reading in readings for place in reading.places]
+        seconds = [reading.seconds for reading in readings]
         report[name] = {"conditions": judge_all(places), "grading_seconds": float(np.median(seconds))}
-        print(table_text(f"{name}, {len(seconds)} phantoms", report[name]["conditions"]))
+        print(table_text(f"{name}, {len(readings)} phantoms", report[name]["conditions"]))
+        boxes = [reading.boxes for reading in readings]
+        if any(image.truth for image in boxes):
+            report[name]["detection"] = precision_intervals(boxes)
+            figures = ", ".join(f"{key} {_text(row)}" for key, row in report[name]["detection"].items())
+            print(f"\nBoxes of cord compression: {figures}.")
         print(f"\nGrading took {np.median(seconds):.2f} s a study (median), {max(seconds):.2f} at most.\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -101,6 +101,18 @@ class Grader:
         folder = open_weights(name, load_settings().weights_dir if weights_root is None else weights_root)
         return cls(read_grader(folder), checksum=folder.checksum, device=pick_device(device))
 
+    def accuracy_of(self, grade: Grade) -> float:
+        """Return how often held-out places of a grade's condition were named right; 0 where nobody counted."""
+        key = next(
+            (
+                head.key
+                for head in self.config.heads
+                if (head.condition, head.scale) == (grade.condition, grade.scale)
+            ),
+            "",
+        )
+        return self._stored.accuracy.get(key, 0.0)
+
     def grade(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> Findings:
         """Grade the protocol's conditions at every named level.
 

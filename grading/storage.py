@@ -4,7 +4,7 @@
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class StoredGrader:
         tuning: Calibration and thresholds.
         trained_levels: Levels that training cases had.
         synthetic: Heads that no real image taught.
+        accuracy: Head -> share of held-out places whose step it named; breaks ties of an ensemble.
     """
 
     config: GraderConfig
@@ -56,6 +57,7 @@ class StoredGrader:
     tuning: Tuning
     trained_levels: tuple[str, ...]
     synthetic: tuple[str, ...] = ()
+    accuracy: dict[str, float] = field(default_factory=dict)
 
 
 def save_grader(grader: StoredGrader, folder: Path) -> None:
@@ -73,6 +75,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
         "members": len(grader.members),
         "trained_levels": grader.trained_levels,
         "synthetic": grader.synthetic,
+        "accuracy": grader.accuracy,
         "heads": {head.key: list(head.grades) for head in grader.config.heads},
         "alpha": {head.key: head.alpha for head in grader.config.heads},
         "tuning": {
@@ -114,6 +117,7 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
         },
         trained_levels=tuple(table["trained_levels"]),
         synthetic=tuple(table["synthetic"]),
+        accuracy=dict(table["accuracy"]),
     )
 
 

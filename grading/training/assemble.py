@@ -14,7 +14,7 @@ from grading.calibration import fit_calibration
 from grading.config import GraderConfig
 from grading.conformal import fit_thresholds
 from grading.model import GradingNetwork
-from grading.probabilities import step_probabilities
+from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, Tuning, save_grader
 from grading.training.held_out import HeldOut, join
 
@@ -35,6 +35,20 @@ def fit_tuning(scored: Mapping[str, HeldOut], config: GraderConfig) -> Tuning:
             thresholds = fit_thresholds(probabilities, rows.steps, alpha=head.alpha)
             tuning.setdefault(name, {})[head.key] = HeadTuning(calibration, thresholds)
     return tuning
+
+
+def named_right(scored: Mapping[str, HeldOut], config: GraderConfig) -> dict[str, float]:
+    """Return the share of held-out places that each head names right, with all the series that it reads."""
+    tuning, shares = fit_tuning(scored, config), {}
+    for head in config.heads:
+        full = "+".join(config.head_sources(head))
+        if head.key not in tuning.get(full, {}):
+            continue
+        rows = scored[full].rows(head, config.heads)
+        logits = tuning[full][head.key].calibration.apply(rows.logits)
+        named = likeliest_step(step_probabilities(logits, head.kind), head.kind)
+        shares[head.key] = float((named == rows.steps).mean())
+    return shares
 
 
 def assemble(
@@ -66,6 +80,7 @@ def assemble(
         tuning=fit_tuning(joined, config),
         trained_levels=tuple(config.network.levels[index] for index in levels),
         synthetic=tuple(synthetic),
+        accuracy=named_right(joined, config),
     )
     save_grader(grader, folder)
     return grader

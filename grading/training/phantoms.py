@@ -6,7 +6,7 @@ noise and faults (``configs/phantom/scanners.yaml``; each series keeps its weigh
 points, which training then jitters as a reading misplaces them. Seeds from 900,000 on belong to the frozen test
 sets.
 
-Run ``python -m grading.training.phantoms --config configs/grading/train_default.yaml`` to fill the cache of a
+Run ``python -m grading.training.phantoms --config configs/grading/train_lumbar.yaml`` to fill the cache of a
 training file; a run that was broken off goes on where it stopped.
 """
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from anatomy import Condition, load_protocol
+from benchmarks.grading_ablation import variants
 from grading import Grader
 from grading.config import GraderConfig
 from grading.inputs import gather_crops
@@ -19,7 +21,7 @@ from imaging.types import Spacing
 from tests.grading.factories import chain, draw_spine, levels_of, segmented_of, series_of, study_of
 
 LUMBAR = load_protocol("lumbar")
-CONFIGS = sorted(Path("configs/grading").glob("*.yaml"))
+CONFIGS = sorted(Path("configs/grading").glob("train_*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,18 @@ def grader() -> Grader:
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_every_shipped_configuration_loads(file: Path) -> None:
-    assert load_run_config(file).grader.network.levels[-1] == "L5-S1"
+    config = load_run_config(file).grader
+    assert config.network.levels[-1] == load_protocol(config.region).levels[-1]
+
+
+@pytest.mark.parametrize("name", variants())
+def test_every_ablation_changes_the_shipped_configuration_and_loads(name: str, tmp_path: Path) -> None:
+    tables = variants()
+    file = tmp_path / "train.yaml"
+    file.write_text(yaml.safe_dump(tables[name]))
+    config = load_run_config(file)
+    assert config.grader.region == "lumbar"
+    assert (tables[name] == tables["base"]) == (name == "base")
 
 
 @pytest.mark.parametrize("top", [(130.0, 40.0), (130.0, 8.0)])
