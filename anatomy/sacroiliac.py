@@ -1,6 +1,7 @@
 """Rules on what is seen at the sacroiliac joints, slice by slice: the SPARCC score and a positive MRI by ASAS.
 
-Plain tables in, figures out: the same rules count the drawn lesions of a phantom and the lesions that a network sees.
+Plain tables in, figures out: the same rules count the drawn lesions of a phantom and the lesions that a network
+sees.
 Sources: CLINICAL.md section 2 (SPARCC SIJ inflammation; ASAS 2009).
 """
 
@@ -44,8 +45,7 @@ def sparcc_window(points: Sequence[int], eligible: Iterable[int], *, slices: int
     if count == 0:
         return SparccWindow(0, 0, 0)
     runs = [
-        SparccWindow(sum(points[start : start + count]), start, count)
-        for start in there[: len(there) - count + 1]
+        SparccWindow(sum(points[start : start + count]), start, count) for start in there[: len(there) - count + 1]
     ]
     return max(runs, key=lambda run: (run.score, -run.first))
 

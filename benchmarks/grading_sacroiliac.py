@@ -1,13 +1,15 @@
 """How well sacroiliitis is graded on phantoms that no training saw, end to end through the segmenter.
 
-python -m benchmarks.grading_sacroiliac [--setup test_sacroiliac test_sacroiliac_shifted] [--count N] [--weights NAME]
+python -m benchmarks.grading_sacroiliac [--setup test_sacroiliac ...] [--count N] [--weights NAME]
 
-Every figure is a phantom figure: made-up patients of the frozen test sets (seeds 910000.. and 920000..), read from their
-pictures by the shipped segmentation and grading. 95 % intervals by bootstrap over patients. What could not be graded
-counts as wrong. Rows are kept patient by patient in ``runs/benchmarks``, so that a run that was broken off goes on.
+Every figure is a phantom figure: made-up patients of the frozen test sets (seeds 910000.. and 920000..), read
+from their pictures by the shipped segmentation and grading. 95 % intervals by bootstrap over patients. What
+could not be graded counts as wrong. Rows are kept patient by patient in ``runs/benchmarks``, so that a run that
+was broken off goes on.
 
-The joint's outline is scored twice: the joint space (2 mm wide) as segmentation outlines it, and the joint's region, the
-band of 10 mm on both sides of the joint (SPARCC's limit of deep oedema) as the grader lays it from those outlines.
+The joint's outline is scored twice: the joint space (2 mm wide) as segmentation outlines it, and the joint's
+region, the band of 10 mm on both sides of the joint (SPARCC's limit of deep oedema) as the grader lays it from
+those outlines.
 """
 
 import argparse
@@ -43,7 +45,12 @@ SETS = ("test_sacroiliac", "test_sacroiliac_shifted")
 OUT = Path("runs/benchmarks")
 BAND_MM = 10.0
 STAGES, NONE = SCALES[STAGE].grades, "not_assessable"
-TARGETS = {"binary accuracy": 0.967, "stage accuracy": 0.822, "recall of early": 0.6, "IoU of the joint's region": 0.57}
+TARGETS = {
+    "binary accuracy": 0.967,
+    "stage accuracy": 0.822,
+    "recall of early": 0.6,
+    "IoU of the joint's region": 0.57,
+}
 """What issue 5 asks for."""
 
 Mask = NDArray[np.bool_]
@@ -91,7 +98,9 @@ def read_patient(seed: int, setup: str, segmenter: Segmenter, grader: JointGrade
     middle = time.perf_counter()
     findings = grader.grade(study, segmented, protocol)
     end = time.perf_counter()
-    frames = {side: item.frame for side, item in gather_joints(study, segmented, grader.config.crops).joints.items()}
+    frames = {
+        side: item.frame for side, item in gather_joints(study, segmented, grader.config.crops).joints.items()
+    }
     stir = phantom.series_by_role("coronal_stir")
     grades = {(item.scale, item.side): item for item in findings.grades}
     by_side = [grades[STAGE, side] for side in SIDES]
@@ -142,9 +151,7 @@ def _region_iou(stir: PhantomSeries, frame: JointFrame | None, side: Side) -> fl
     return _iou(frame_band(frame, stir.affine, space.shape, slices), drawn)
 
 
-def frame_band(
-    frame: JointFrame, affine: AffineMatrix, shape: tuple[int, ...], slices: NDArray[np.intp]
-) -> Mask:
+def frame_band(frame: JointFrame, affine: AffineMatrix, shape: tuple[int, ...], slices: NDArray[np.intp]) -> Mask:
     """Return the band (I, J, K') of a joint's frame on some slices."""
     i, j, k = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), slices, indexing="ij")
     away = np.stack([i, j, k], axis=-1) @ affine[:3, :3].T + affine[:3, 3] - frame.origin

@@ -1,7 +1,7 @@
 """Room 3: regions and measurements become ordinal grades and the Findings graph.
 
-``load_grader(name=...).grade(study, segmented, protocol)`` is the verb; ``train`` makes the weights. Records live in
-``grading.types``. Importing this package loads no torch; asking for ``Grader`` or ``train`` does.
+``load_grader(name=...).grade(study, segmented, protocol)`` is the verb; ``train`` makes the weights. Records
+live in ``grading.types``. Importing this package loads no torch; asking for ``Grader`` or ``train`` does.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
 """Crops along a joint: one window a slice, STIR as it is and T1 resampled to it by world coordinates. No torch.
 
-Both sides look alike in a crop: rows run from sacrum to ilium, columns from head to foot, whatever the side. Grey values
-are told against the marrow around the joints, which is what a reader compares oedema with.
+Both sides look alike in a crop: rows run from sacrum to ilium, columns from head to foot, whatever the side.
+Grey values are told against the marrow around the joints, which is what a reader compares oedema with.
 """
 
 from dataclasses import dataclass, replace
@@ -46,14 +46,10 @@ class JointWindows:
 
     def at(self, kept: NDArray[np.bool_]) -> "JointWindows":
         """Return some of the windows; ``kept`` is (L,) bool."""
-        return replace(
-            self, slices=self.slices[kept], depth_mm=self.depth_mm[kept], middles=self.middles[kept]
-        )
+        return replace(self, slices=self.slices[kept], depth_mm=self.depth_mm[kept], middles=self.middles[kept])
 
 
-def lay_windows(
-    frame: JointFrame, affine: AffineMatrix, slices: int, geometry: JointCropGeometry
-) -> JointWindows:
+def lay_windows(frame: JointFrame, affine: AffineMatrix, slices: int, geometry: JointCropGeometry) -> JointWindows:
     """Lay a window along the joint on every slice that is within reach of its middle.
 
     Args:
@@ -126,8 +122,8 @@ def _interpolate(volume: FloatVolume, voxels: NDArray[np.float64]) -> NDArray[np
 def normalise(joints: list[Crops]) -> list[Crops]:
     """Bring the crops of one series to a common grey scale: marrow about 0, black -1, four times the marrow 1.
 
-    The median of all windows stands for marrow, which fills most of them; the square root keeps fluid from drowning the
-    rest.
+    The median of all windows stands for marrow, which fills most of them; the square root keeps fluid from
+    drowning the rest.
 
     Args:
         joints: Windows of each joint, any intensity scale; what is negative counts as black.

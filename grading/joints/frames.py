@@ -1,11 +1,12 @@
-"""Where the sacroiliac joints lie: a plane fitted to each joint's outline, and a frame laid along it on every slice.
+"""Where the sacroiliac joints lie: a plane fitted to each joint's outline, and a frame along it on every slice.
 
-The outline of a thin, curved joint is patchy (the joint space is 2 mm wide, fuses, or is not seen), but the bones on
-both sides of it are large. So a joint is the set of places midway between sacrum and ilium, or outlined as joint
-space, of all series; a plane is fitted to them that forgives outliers. No torch.
+The outline of a thin, curved joint is patchy (the joint space is 2 mm wide, fuses, or is not seen), but the
+bones on both sides of it are large. So a joint is the set of places midway between sacrum and ilium, or outlined
+as joint space, of all series; a plane is fitted to them that forgives outliers. No torch.
 
-Frame of a joint, in mm: ``across`` from sacrum to ilium, ``along`` from its foot to its head, both in the slice, and
-``through`` from slice to slice towards the patient's front. Left and right are mirror images of each other in it.
+Frame of a joint, in mm: ``across`` from sacrum to ilium, ``along`` from its foot to its head, both in the slice,
+and ``through`` from slice to slice towards the patient's front. Left and right are mirror images of each other
+in it.
 """
 
 from collections.abc import Iterable

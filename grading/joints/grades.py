@@ -1,7 +1,8 @@
 """From what was seen at the joints to grades, the SPARCC score and notices. No torch.
 
-Two answers on the patient stand beside each other: what the network learned (``as_status``), which is reported, and what
-the ASAS rule says of the oedema seen on each slice, as its check (``asas_rule``); where they differ a notice says so.
+Two answers on the patient stand beside each other: what the network learned (``as_status``), which is reported,
+and what the ASAS rule says of the oedema seen on each slice, as its check (``asas_rule``); where they differ a
+notice says so.
 """
 
 from collections.abc import Mapping
@@ -63,9 +64,7 @@ def pelvis_grades(
     return [*status, *stages]
 
 
-def sparcc_measurement(
-    reading: PelvisReading, gathered: GatheredJoints, segmented: SegmentedStudy
-) -> Measurement:
+def sparcc_measurement(reading: PelvisReading, gathered: GatheredJoints, segmented: SegmentedStudy) -> Measurement:
     """Return the SPARCC score of both joints; without one of them it has no value."""
     assert gathered.stir is not None
     is_whole = len(reading.joints) == len(SIDES)
@@ -118,9 +117,7 @@ def _patient(reading: PelvisReading, stir: Series | None, thresholds: Thresholds
     if len(reading.joints) == len(SIDES):
         return [learned, check]
     reason = _ONE_JOINT.format(side=side.value)
-    return [
-        grade if grade.grade == positive else _unread(grade.scale, None, reason) for grade in (learned, check)
-    ]
+    return [grade if grade.grade == positive else _unread(grade.scale, None, reason) for grade in (learned, check)]
 
 
 def _stage(side: Side, joint: JointReading, stir: Series | None, thresholds: Thresholds) -> Grade:
@@ -128,7 +125,9 @@ def _stage(side: Side, joint: JointReading, stir: Series | None, thresholds: Thr
     return replace(grade, level=SIJ, side=side, evidence=_evidence(joint, _weighed(grade.grade, joint), stir))
 
 
-def _named(scale: str, probabilities: np.ndarray[tuple[int], np.dtype[np.float64]], thresholds: Thresholds) -> Grade:
+def _named(
+    scale: str, probabilities: np.ndarray[tuple[int], np.dtype[np.float64]], thresholds: Thresholds
+) -> Grade:
     """Return a grade of the likeliest step, without its place."""
     steps, named = SCALES[scale].grades, int(probabilities.argmax())
     kept = prediction_set(probabilities.tolist(), named, thresholds, HeadKind.ORDINAL)
@@ -159,7 +158,7 @@ def _weighed(stage: str | None, joint: JointReading) -> str | None:
 
 
 def _evidence(joint: JointReading, lesion: str | None, stir: Series | None) -> Evidence:
-    """Return the joint's box on the slice that weighed most; of a normal joint, on the slice nearest its middle."""
+    """Return the joint's box on the slice that weighed most; of a normal joint, nearest its middle."""
     assert stir is not None
     assert stir.volume.affine is not None
     windows, frame = joint.stack.windows, joint.stack.frame

@@ -1,6 +1,7 @@
 """From a segmented study to what the sacroiliac network reads: both joints located, cut, and what is missing said.
 
-No torch. The fat-suppressed coronal series is needed, because oedema is defined on it; T1 is used where there is one.
+No torch. The fat-suppressed coronal series is needed, because oedema is defined on it; T1 is used where there is
+one.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from imaging.types import AffineMatrix, FloatVolume, Plane, Series, Study
 from segmentation.types import SegmentedStudy
 
 STIR_ROLE, T1_ROLE = "coronal_stir", "coronal_t1"
-NO_STIR = "needs a coronal fat-suppressed series (STIR, or T2 with fat suppression): oedema is not told without one"
+NO_STIR = (
+    "needs a coronal fat-suppressed series (STIR, or T2 with fat suppression): oedema is not told without one"
+)
 NOT_OUTLINED = "the {side} joint was not outlined: sacrum and ilium were not seen beside each other"
 NOT_IN_VIEW = "no slice of the fat-suppressed series shows the {side} joint"
 
@@ -127,7 +130,10 @@ def _resample(
     """Return side -> T1 on the same windows, and for which slices there is one."""
     if t1 is None or not windows:
         return {
-            side: (np.zeros((len(item.slices), *item.shape), dtype=np.float32), np.zeros(len(item.slices), dtype=bool))
+            side: (
+                np.zeros((len(item.slices), *item.shape), dtype=np.float32),
+                np.zeros(len(item.slices), dtype=bool),
+            )
             for side, item in windows.items()
         }
     sampled = {side: sample(*t1, item) for side, item in windows.items()}

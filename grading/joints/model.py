@@ -1,14 +1,14 @@
 """The sacroiliac network, tensors only: crops along the joints in, logits of every slice, joint and patient out.
 
-Notation used for tensor shapes: B patients, 2 sides (left, right), L slices of a joint, C channels (STIR, T1), H rows and
-W columns of a crop, D token width.
+Notation used for tensor shapes: B patients, 2 sides (left, right), L slices of a joint, C channels (STIR, T1), H
+rows and W columns of a crop, D token width.
 
-One patch encoder reads every slice of either joint, STIR and T1 together; where T1 is missing a learned grey stands in
-its channel. Slices of a joint see each other in a small Transformer. Each slice answers for itself (the SPARCC items);
-each lesion is looked for by an attention of its own over the slices. The stage follows from the lesions by its own
-definition: advanced with ankylosis, else moderate with any structural lesion, else early with active oedema. The same
-weights read both sides and crops of the right are mirrored, so swapping the sides swaps the answers. The patient is
-positive as far as either joint is.
+One patch encoder reads every slice of either joint, STIR and T1 together; where T1 is missing a learned grey
+stands in its channel. Slices of a joint see each other in a small Transformer. Each slice answers for itself
+(the SPARCC items); each lesion is looked for by an attention of its own over the slices. The stage follows from
+the lesions by its own definition: advanced with ankylosis, else moderate with any structural lesion, else early
+with active oedema. The same weights read both sides and crops of the right are mirrored, so swapping the sides
+swaps the answers. The patient is positive as far as either joint is.
 """
 
 from typing import NamedTuple
@@ -100,7 +100,7 @@ class JointNetwork(nn.Module):
 
     def forward(self, inputs: JointInputs) -> JointOutputs:
         """Read a batch of patients; a side without any slice gets answers that nobody may read."""
-        batch, sides, slices = inputs.present.shape
+        batch, sides, _ = inputs.present.shape
         tokens = self._tokens(inputs).flatten(0, 1)
         present = inputs.present.flatten(0, 1)
         # A joint without any slice would leave attention nothing to attend to (NaN); nobody reads the result.

@@ -67,8 +67,8 @@ class JointGrader:
         """Grade the patient and both joints.
 
         Returns:
-            The Findings graph, with the SPARCC score among its measurements. A joint that cannot be graded is there
-            with its reason; without a fat-suppressed series nothing is.
+            The Findings graph, with the SPARCC score among its measurements. A joint that cannot be graded is
+            there with its reason; without a fat-suppressed series nothing is.
         """
         gathered = gather_joints(study, segmented, self.config.crops)
         reading = self.read(gathered)

@@ -1,6 +1,7 @@
 """The ASAS rule and the SPARCC score applied to what the network sees on each slice (``rules/sacroiliitis.yaml``).
 
-No torch. The rule is explicit: it can be checked by eye on the slices it names, whatever the network's own answer is.
+No torch. The rule is explicit: it can be checked by eye on the slices it names, whatever the network's own
+answer is.
 """
 
 from collections.abc import Mapping
@@ -79,8 +80,8 @@ def apply_rules(joints: Mapping[Side, tuple[NDArray[np.int64], NDArray[np.float6
     """Apply both rules to probabilities.
 
     Args:
-        joints: Side -> (slice index k of each read slice (L,), probabilities (L, 8)). Slices of both sides come from
-            one series, read at one stride.
+        joints: Side -> (slice index k of each read slice (L,), probabilities (L, 8)). Slices of both sides come
+            from one series, read at one stride.
     """
     rules = load_sacroiliac_rules()
     read = sorted({int(k) for slices, _ in joints.values() for k in slices})

@@ -1,4 +1,4 @@
-"""A sacroiliac grader on disk: weights in one safetensors file (half precision), everything else in ``config.json``."""
+"""A sacroiliac grader on disk: weights in safetensors (half precision), everything else in ``config.json``."""
 
 import json
 from collections.abc import Mapping
@@ -83,9 +83,7 @@ def read_joint_grader(folder: WeightsFolder) -> StoredJointGrader:
     """
     table: dict[str, Any] = folder.config
     if table.get("format") != JOINT_FORMAT:
-        raise WeightsError(
-            f"weights {folder.name!r}: expected format {JOINT_FORMAT}, got {table.get('format')!r}"
-        )
+        raise WeightsError(f"weights {folder.name!r}: expected format {JOINT_FORMAT}, got {table.get('format')!r}")
     if table["heads"] != _heads():
         raise WeightsError(
             f"weights {folder.name!r}: expected heads {_heads()!r}, got {table['heads']!r}; train anew"

@@ -2,8 +2,9 @@
 
 One process, under accelerate, which takes mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``) and finds a GPU.
 
-Who trains supplies the network, the losses of an epoch's batches and the loss on a choosing part; the loop owns the
-optimiser, the schedule, the averaged weights that are kept, and the files: ``checkpoint.pt`` and ``history.csv``.
+Who trains supplies the network, the losses of an epoch's batches and the loss on a choosing part; the loop owns
+the optimiser, the schedule, the averaged weights that are kept, and the files: ``checkpoint.pt`` and
+``history.csv``.
 """
 
 import copy
@@ -98,7 +99,8 @@ class TrainingLoop(Generic[Network]):
 
         Args:
             losses: Yields the loss of each batch of one epoch; it is given the network as accelerate prepared it.
-            choose: Loss of the averaged network on patients held out to choose the epoch; without it the last epoch
+            choose: Loss of the averaged network on patients held out to choose the epoch; without it the last
+                epoch
                 is kept.
 
         Returns:

@@ -22,7 +22,7 @@ _NOT_A_LEVEL = re.compile(
     r"^\s?(?:nerves?|roots?|exit\w*|travers\w*|weighted|signal|w|wi|images?)\b", re.IGNORECASE
 )
 _JOINTS = re.compile(r"^(?:(sacroiliac joints)(?= ?[:\-–])|at (?:the )?(sacroiliac joints)\b)", re.IGNORECASE)
-"""The joints as the place that a whole sentence is about: ``Sacroiliac joints: ...``, ``At the sacroiliac joints ...``."""
+"""The joints as the place of a whole sentence: ``Sacroiliac joints: ...``, ``At the sacroiliac joints ...``."""
 _VERTEBRAE = (*(level.split("-")[0] for level in DISC_LEVELS), "S1")
 _HEADING_WORDS = frozenset({"<level>", "level", "levels", "at", ",", "and", "&", ":", "-", "to", "."})
 _LONGEST_HEADING = 80

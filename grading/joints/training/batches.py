@@ -21,9 +21,9 @@ from grading.joints.training.config import JointTrainingConfig
 from grading.joints.training.phantoms import JointCase
 from grading.training.batches import jitter_greys
 
-# Where a reading lays its frames against frames on the true outlines, mm: the mean over 24 joints of 12 drawn patients
-# (``grading.joints.training.misplaced``); training jitters about it.
-FOUND_ACROSS_MM, FOUND_ALONG_MM, FOUND_DEPTH_MM, FOUND_TURN_DEG = 1.0, 2.0, 1.5, 1.0
+# Where a reading lays its frames against frames on the true outlines: across, along, through (mm), turned (degrees).
+# The mean over the joints of drawn patients (``grading.joints.training.misplaced``); training jitters about it.
+FOUND_MM, FOUND_TURN_DEG = np.array([0.9, 2.3, 1.6]), 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,7 @@ def shuffled_batches(
         yield make_batch(chosen, [augmented(case, geometry, training, rng) for case in chosen])
 
 
-def plain_batch(
-    cases: Sequence[LocatedCase], geometry: JointCropGeometry, *, with_t1: bool = True
-) -> JointBatch:
+def plain_batch(cases: Sequence[LocatedCase], geometry: JointCropGeometry, *, with_t1: bool = True) -> JointBatch:
     """Return cases as a reading would see them on average, without jitter."""
     joints = []
     for item in cases:
@@ -126,7 +124,7 @@ def make_batch(cases: Sequence[LocatedCase], joints: Sequence[StackedJoints]) ->
 def augmented(
     item: LocatedCase, geometry: JointCropGeometry, training: JointTrainingConfig, rng: np.random.Generator
 ) -> StackedJoints:
-    """Cut one patient with misplaced frames, changed greys, and now and then without T1 or the ends of the stack."""
+    """Cut one patient with misplaced frames and changed greys; now and then without T1, or the stack's ends."""
     stir, t1 = _images(item.case)
     spread = np.array(
         [
@@ -159,7 +157,7 @@ def _images(case: JointCase) -> tuple[Image, Image]:
 
 def _misplaced(frame: JointFrame, noise: NDArray[np.float64]) -> JointFrame:
     """Move a frame as outlines of the network would, on average and by ``noise``: mm, mm, mm, degrees, slope."""
-    across, along, depth = noise[:3] + (FOUND_ACROSS_MM, FOUND_ALONG_MM, FOUND_DEPTH_MM)
+    across, along, depth = noise[:3] + FOUND_MM
     turn = np.deg2rad(noise[3] + FOUND_TURN_DEG)
     cosine, sine = float(np.cos(turn)), float(np.sin(turn))
     return replace(
@@ -171,18 +169,14 @@ def _misplaced(frame: JointFrame, noise: NDArray[np.float64]) -> JointFrame:
     )
 
 
-def _without_ends(
-    joints: dict[Side, JointStack], slices: int, rng: np.random.Generator
-) -> dict[Side, JointStack]:
+def _without_ends(joints: dict[Side, JointStack], slices: int, rng: np.random.Generator) -> dict[Side, JointStack]:
     """Leave out slices from either end of the stack, the same of both joints, as a short stack would."""
     low, high = int(rng.integers(0, slices // 3 + 1)), slices - int(rng.integers(0, slices // 3 + 1))
     kept = {}
     for side, joint in joints.items():
         there = (joint.windows.slices >= low) & (joint.windows.slices < high)
         if there.any():
-            kept[side] = JointStack(
-                joint.frame, joint.windows.at(there), joint.crops[there], joint.has_t1[there]
-            )
+            kept[side] = JointStack(joint.frame, joint.windows.at(there), joint.crops[there], joint.has_t1[there])
     return kept or joints
 
 
@@ -193,5 +187,3 @@ def _jittered_greys(joints: StackedJoints, rng: np.random.Generator) -> StackedJ
         if there.any():
             crops[there, channel] = jitter_greys(crops[there, channel], rng)
     return replace(joints, crops=crops)
-
-

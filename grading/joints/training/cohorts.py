@@ -1,4 +1,4 @@
-"""Cohorts of made-up pelves to learn from (``configs/grading/sacroiliac_phantoms.yaml``): who they are, how scanned."""
+"""Cohorts of made-up pelves to learn from (``configs/grading/sacroiliac_phantoms.yaml``), and how each is scanned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -130,5 +130,3 @@ def _drawn_value(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, Mapping):
         return _drawn(value, rng)
     return float(rng.uniform(*value)) if isinstance(value, list) else value
-
-

@@ -13,7 +13,8 @@ from grading.joints.model import JointOutputs
 from grading.joints.training.batches import JointBatch, LocatedCase
 
 _MAX_WEIGHT = 4.0  # ours: keeps a few rare joints from ruling a step
-# Shares of the questions, ours: the stage is what is asked for in the end, the patient's status follows from the joints.
+# Shares of the questions, ours: the stage is what is asked for in the end, the patient's status follows from the
+# joints.
 _STAGE, _LESIONS, _ITEMS, _STATUS = 1.0, 2.0, 3.0, 0.5
 STAGES = SCALES["as_stage"].grades
 

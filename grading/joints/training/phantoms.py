@@ -1,4 +1,4 @@
-"""Phantoms as training cases of the sacroiliac grader: both series around the joints, outlines, and the whole truth.
+"""Phantoms as training cases of the sacroiliac grader: both series around the joints, outlines, the whole truth.
 
 Drawn once, kept in part files under the cache folder: a run that was broken off goes on where it stopped.
 ``python -m grading.joints.training.phantoms`` fills the cache.
@@ -112,9 +112,7 @@ def _joint_labels(series: PhantomSeries) -> NDArray[np.uint8]:
     return np.where(np.isin(series.label_array, kept), series.label_array, 0).astype(np.uint8)
 
 
-def _window(
-    labels: LabelArray, affine: AffineMatrix
-) -> tuple[tuple[slice, slice, slice], AffineMatrix]:
+def _window(labels: LabelArray, affine: AffineMatrix) -> tuple[tuple[slice, slice, slice], AffineMatrix]:
     """Return where the joints lie in the plane, with a margin, on all slices; and the affine of that part."""
     inverse = np.linalg.inv(affine)
     corners = [
@@ -148,9 +146,7 @@ def parts(folder: Path = CACHE, *, only_cached: bool = False) -> Iterator[Path]:
     most = max(cohort.count for cohort in table.cohorts)
     for start in range(0, most, table.block):
         for cohort in table.cohorts:
-            seeds = range(
-                cohort.first_seed + start, cohort.first_seed + min(start + table.block, cohort.count)
-            )
+            seeds = range(cohort.first_seed + start, cohort.first_seed + min(start + table.block, cohort.count))
             if not seeds:
                 continue
             file = folder / f"{cohort.name}_{start:04d}_{_key(cohort)}.npz"

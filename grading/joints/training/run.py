@@ -1,8 +1,8 @@
 """Train the sacroiliac network on the cached phantoms of all folds but one, and score that one.
 
 A part of the training patients chooses the epoch. The run writes ``checkpoint.pt`` (to resume), ``history.csv``,
-``model.safetensors`` and ``held_out.npz``: what the chosen network says of the patients it has not seen, with T1 and
-without, for calibration and figures.
+``model.safetensors`` and ``held_out.npz``: what the chosen network says of the patients it has not seen, with T1
+and without, for calibration and figures.
 """
 
 from collections.abc import Iterator, Sequence

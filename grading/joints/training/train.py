@@ -34,8 +34,8 @@ def train_joints(
 ) -> Path:
     """Train the sacroiliac grader on phantoms, drawing those that are not cached yet.
 
-    Patients are made at will, so one held-out fold calibrates and the frozen test sets judge: one network is trained,
-    not one a fold.
+    Patients are made at will, so one held-out fold calibrates and the frozen test sets judge: one network is
+    trained, not one a fold.
 
     Args:
         config_path: YAML with ``region: sacroiliac`` and sections crops, network, training.

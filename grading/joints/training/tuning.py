@@ -1,7 +1,8 @@
 """Calibration and prediction sets of the sacroiliac grader from patients that the network has not seen.
 
-The held-out fold has more of the rare stages than there are in use, so that each has enough joints for a threshold.
-Thresholds are per step and do not mind; calibration counts every joint as often as its step is among natural patients.
+The held-out fold has more of the rare stages than there are in use, so that each has enough joints for a
+threshold. Thresholds are per step and do not mind; calibration counts every joint as often as its step is among
+natural patients.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,7 @@ from grading.probabilities import Rows, step_probabilities
 from grading.storage import HeadTuning
 
 
-def tune_joints(
-    scored: Mapping[str, HeldOutJoints], cases: Sequence[LocatedCase], *, alpha: float
-) -> JointTuning:
+def tune_joints(scored: Mapping[str, HeldOutJoints], cases: Sequence[LocatedCase], *, alpha: float) -> JointTuning:
     """Fit both scales for each set of sequences at hand.
 
     Args:
@@ -39,9 +38,7 @@ def tune_joints(
         known = part.stages >= 0
         tuning[name] = {
             "as_status": _tune(part.status_logits[:, None], part.status, statuses, KINDS["as_status"], alpha),
-            "as_stage": _tune(
-                part.stage_logits[known], part.stages[known], stages, KINDS["as_stage"], alpha
-            ),
+            "as_stage": _tune(part.stage_logits[known], part.stages[known], stages, KINDS["as_stage"], alpha),
         }
     return tuning
 
@@ -55,9 +52,7 @@ def _tune(
     return HeadTuning(calibration, fit_thresholds(probabilities, steps, alpha=alpha))
 
 
-def natural_weights(
-    steps: NDArray[np.int64], natural: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
+def natural_weights(steps: NDArray[np.int64], natural: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Return how often each row counts (N,) so that steps are as common as among natural patients; mean 1."""
     here = np.bincount(steps, minlength=count) / len(steps)
     there = (np.bincount(natural, minlength=count) + 0.5) / (len(natural) + 0.5 * count)

@@ -115,9 +115,7 @@ def joint_facts(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> tuple[Joint
     return tuple(_facts(joint, pelvis.tables.rules) for joint in joints)
 
 
-def _painted_joints(
-    canvas: Canvas, pelvis: Pelvis, palette: Palette, row: SeriesRow
-) -> tuple[PaintedJoint, ...]:
+def _painted_joints(canvas: Canvas, pelvis: Pelvis, palette: Palette, row: SeriesRow) -> tuple[PaintedJoint, ...]:
     return tuple(_painted(canvas, pelvis, palette, side, row) for side in (Side.LEFT, Side.RIGHT))
 
 

@@ -1,4 +1,4 @@
-"""A drawn pelvis for the tests: two joints as slanted planes between sacrum and ilium, with STIR, T1 and outlines."""
+"""A drawn pelvis for the tests: two joints as slanted planes between sacrum and ilium, images and outlines."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ MARROW, OEDEMA = 100.0, 500.0
 
 
 def affine_of(*, shape: tuple[int, int, int] = SHAPE, slice_mm: float = SLICE_MM) -> AffineMatrix:
-    """Return a coronal affine about the origin: columns to the patient's left, rows to the feet, slices to the front."""
+    """Return a coronal affine about the origin: columns to the left, rows to the feet, slices to the front."""
     affine = np.array(
         [[-PIXEL_MM, 0, 0, 0], [0, 0, slice_mm, 0], [0, -PIXEL_MM, 0, 0], [0, 0, 0, 1]], dtype=np.float64
     )
@@ -81,4 +81,4 @@ def segmented_of(study: Study, labels: dict[str, LabelArray]) -> SegmentedStudy:
     primary = study.series[0].id
     level = Level(SIJ, primary, 4, (56.0, 36.0), (56.0, 36.0), (0.0, 0.0, 0.0), 0.0, 50.0, 0.9)
     maps = tuple(LabelMap(name, array) for name, array in labels.items())
-    return SegmentedStudy(maps, primary, (level,), {name: (level,) for name in labels}, ())
+    return SegmentedStudy(maps, primary, (level,), dict.fromkeys(labels, (level,)), ())

@@ -1,4 +1,4 @@
-"""The sacroiliac grader on drawn pelves with an untrained network: what it gives, refuses and says; not how well."""
+"""The sacroiliac grader on drawn pelves with an untrained network: what it gives and refuses; not how well."""
 
 import json
 import shutil
@@ -59,16 +59,17 @@ def grader(folder: Path) -> JointGrader:
 
 
 def pelvis(*, with_t1: bool = True, oedema_at_x: float | None = -1.0) -> tuple[Study, SegmentedStudy]:
-    stir = series_of(
-        draw_stir(AFFINE, oedema_at_x=oedema_at_x), AFFINE, series_id="S1", sequence=Sequence.STIR
-    )
+    stir = series_of(draw_stir(AFFINE, oedema_at_x=oedema_at_x), AFFINE, series_id="S1", sequence=Sequence.STIR)
     t1 = series_of(draw_stir(AFFINE), AFFINE, series_id="S2", sequence=Sequence.T1)
     study = study_of(stir, t1) if with_t1 else study_of(stir)
     return study, segmented_of(study, {series.id: draw_labels(AFFINE) for series in study.series})
 
 
 def without_right(segmented: SegmentedStudy) -> SegmentedStudy:
-    maps = [replace(item, array=np.where(np.isin(item.array, (52, 54)), 0, item.array)) for item in segmented.label_maps]
+    maps = [
+        replace(item, array=np.where(np.isin(item.array, (52, 54)), 0, item.array))
+        for item in segmented.label_maps
+    ]
     return replace(segmented, label_maps=tuple(maps))
 
 
@@ -195,7 +196,7 @@ def test_weights_are_opened_by_what_they_hold(folder: Path, tmp_path: Path) -> N
     copy = tmp_path / "grading-sacroiliac"
     shutil.copytree(folder / "grading-sacroiliac", copy)
     (copy / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(WeightsError, match="config.json has SHA-256"):
+    with pytest.raises(WeightsError, match=r"config\.json has SHA-256"):
         load_grader(name="grading-sacroiliac", weights_root=tmp_path)
 
 

@@ -20,7 +20,9 @@ def seen(*rows: tuple[int, str]) -> NDArray[np.float64]:
 
 
 def test_two_consecutive_slices_make_a_joint_positive() -> None:
-    result = apply_rules({Side.LEFT: (SLICES, seen((5, "upper_ilium"), (6, "upper_ilium"))), Side.RIGHT: (SLICES, seen())})
+    result = apply_rules(
+        {Side.LEFT: (SLICES, seen((5, "upper_ilium"), (6, "upper_ilium"))), Side.RIGHT: (SLICES, seen())}
+    )
     assert result.positive == {Side.LEFT: True, Side.RIGHT: False}
     assert result.is_positive
     assert result.sparcc == 2

@@ -1,4 +1,4 @@
-"""Training of the sacroiliac grader in small: cases to disk and back, batches, one short run, resume, calibration."""
+"""Training of the sacroiliac grader in small: cases on disk, batches, one short run, resume, calibration."""
 
 import csv
 from dataclasses import replace
@@ -116,7 +116,9 @@ def test_held_out_scores_calibrate_and_come_back_from_disk(tmp_path: Path) -> No
     learners, unseen = split_folds(CASES, 0)
     assert {case.case.seed % 5 for case in unseen} == {0}
     assert len(learners) + len(unseen) == len(CASES)
-    network = train_fold(replace(CONFIG, training=replace(CONFIG.training, epochs=1)), learners, tmp_path, resume=False)
+    network = train_fold(
+        replace(CONFIG, training=replace(CONFIG.training, epochs=1)), learners, tmp_path, resume=False
+    )
     scored = score_joints(network, CASES, CONFIG)
     save_joints_held_out(scored, tmp_path / "held_out.npz")
     back = load_joints_held_out(tmp_path / "held_out.npz")
