@@ -144,7 +144,8 @@ def stage_log_probabilities(lesions: Tensor) -> Tensor:
 def either(logits: Tensor, is_there: Tensor) -> Tensor:
     """Return the logit that either side is positive (B,), from those of both sides (B, 2)."""
     absent = functional.logsigmoid(-logits).masked_fill(~is_there, 0.0).sum(dim=-1)
-    return _log_complement(absent) - absent
+    logit: Tensor = _log_complement(absent) - absent
+    return logit
 
 
 def _log_complement(log_probability: Tensor) -> Tensor:

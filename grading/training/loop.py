@@ -90,7 +90,8 @@ class TrainingLoop(Generic[Network]):
     @property
     def device(self) -> torch.device:
         """Return where the network is trained."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     def run(
         self, losses: Callable[[nn.Module], Iterator[Tensor]], choose: Callable[[Network], float] | None

@@ -4,7 +4,7 @@ Notation: B patients, 2 sides (left, right), L slots of slices.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,14 +15,14 @@ from anatomy import Side
 from anatomy.sacroiliac import QUADRANTS, is_asas_positive
 from grading.joints.config import JointCropGeometry
 from grading.joints.frames import SIDES, JointFrame, locate_joints
-from grading.joints.inputs import Image, JointStack, StackedJoints, cut_joints, stack_joints
+from grading.joints.inputs import Image, StackedJoints, cut_joints, stack_joints
 from grading.joints.model import SLICE_ITEMS, JointInputs
 from grading.joints.training.config import JointTrainingConfig
 from grading.joints.training.phantoms import JointCase
 from grading.training.batches import jitter_greys
 
-# Where a reading lays its frames against frames on the true outlines: across, along, through (mm), turned (degrees).
-# The mean over the joints of drawn patients (``grading.joints.training.misplaced``); training jitters about it.
+# Where a reading lays its frames against frames on the true outlines: across, along, through (mm), turned
+# (degrees). The mean over the joints of drawn patients (``misplaced.py``); training jitters about it.
 FOUND_MM, FOUND_TURN_DEG = np.array([0.9, 2.3, 1.6]), 0.9
 
 
@@ -31,6 +31,16 @@ class LocatedCase:
     """A case with its joints located on the true outlines."""
 
     case: JointCase
+    _cuts: dict[int, StackedJoints] = field(default_factory=dict)
+
+    def cut(self, number: int, geometry: JointCropGeometry, training: JointTrainingConfig) -> StackedJoints:
+        """Return one of the patient's misplaced cuts, cut when first asked for; kept in half precision."""
+        if number not in self._cuts:
+            rng = np.random.default_rng((training.seed, self.case.seed, number))
+            cut = misplaced_cut(self, geometry, training, rng)
+            self._cuts[number] = replace(cut, crops=cut.crops.astype(np.float16))
+        kept = self._cuts[number]
+        return replace(kept, crops=kept.crops.astype(np.float32))
 
     @cached_property
     def frames(self) -> dict[Side, JointFrame]:
@@ -124,31 +134,33 @@ def make_batch(cases: Sequence[LocatedCase], joints: Sequence[StackedJoints]) ->
 def augmented(
     item: LocatedCase, geometry: JointCropGeometry, training: JointTrainingConfig, rng: np.random.Generator
 ) -> StackedJoints:
-    """Cut one patient with misplaced frames and changed greys; now and then without T1, or the stack's ends."""
-    stir, t1 = _images(item.case)
-    spread = np.array(
-        [
-            training.across_jitter_mm,
-            training.along_jitter_mm,
-            training.depth_jitter_mm,
-            training.turn_jitter_deg,
-            training.slope_jitter,
-        ]
-    )
-    frames = {side: _misplaced(frame, rng.normal(0, spread)) for side, frame in item.frames.items()}
-    scale = float(np.exp(rng.normal(0, training.scale_jitter)))
-    scaled = replace(geometry, pixel_mm=geometry.pixel_mm * scale)
-    moved: Image | None = None
-    if rng.random() >= training.t1_dropout:
-        affine = t1[1].copy()
-        affine[:3, 3] += affine[:3, :2] @ (
-            rng.normal(0, training.series_shift_mm, 2) / np.linalg.norm(affine[:3, :2], axis=0)
-        )
-        moved = (t1[0], affine)
-    joints = cut_joints(frames, stir, moved, scaled)
+    """Return one of a patient's misplaced cuts, greys changed; at times without T1 or the ends of the stack."""
+    joints = item.cut(int(rng.integers(training.cuts)), geometry, training)
+    if rng.random() < training.t1_dropout:
+        joints = replace(joints, has_t1=np.zeros_like(joints.has_t1))
     if rng.random() < training.end_dropout:
-        joints = _without_ends(joints, stir[0].shape[2], rng)
-    return _jittered_greys(stack_joints(joints, geometry), rng)
+        joints = _without_ends(joints, item.case.stir.shape[2], rng)
+    return _jittered_greys(joints, rng)
+
+
+def misplaced_cut(
+    item: LocatedCase, geometry: JointCropGeometry, training: JointTrainingConfig, rng: np.random.Generator
+) -> StackedJoints:
+    """Cut one patient with frames misplaced as a reading misplaces them, in another size, T1 moved a little."""
+    stir, t1 = _images(item.case)
+    spread = (
+        training.across_jitter_mm,
+        training.along_jitter_mm,
+        training.depth_jitter_mm,
+        training.turn_jitter_deg,
+        training.slope_jitter,
+    )
+    frames = {side: _misplaced(frame, rng.normal(0, np.array(spread))) for side, frame in item.frames.items()}
+    scaled = replace(geometry, pixel_mm=geometry.pixel_mm * float(np.exp(rng.normal(0, training.scale_jitter))))
+    affine = t1[1].copy()
+    move = rng.normal(0, training.series_shift_mm, 2) / np.linalg.norm(affine[:3, :2], axis=0)
+    affine[:3, 3] += affine[:3, :2] @ move
+    return stack_joints(cut_joints(frames, stir, (t1[0], affine), scaled), geometry)
 
 
 def _images(case: JointCase) -> tuple[Image, Image]:
@@ -169,15 +181,11 @@ def _misplaced(frame: JointFrame, noise: NDArray[np.float64]) -> JointFrame:
     )
 
 
-def _without_ends(joints: dict[Side, JointStack], slices: int, rng: np.random.Generator) -> dict[Side, JointStack]:
+def _without_ends(joints: StackedJoints, slices: int, rng: np.random.Generator) -> StackedJoints:
     """Leave out slices from either end of the stack, the same of both joints, as a short stack would."""
     low, high = int(rng.integers(0, slices // 3 + 1)), slices - int(rng.integers(0, slices // 3 + 1))
-    kept = {}
-    for side, joint in joints.items():
-        there = (joint.windows.slices >= low) & (joint.windows.slices < high)
-        if there.any():
-            kept[side] = JointStack(joint.frame, joint.windows.at(there), joint.crops[there], joint.has_t1[there])
-    return kept or joints
+    kept = joints.present & (joints.slices >= low) & (joints.slices < high)
+    return replace(joints, present=kept) if kept.any(axis=1).all() else joints
 
 
 def _jittered_greys(joints: StackedJoints, rng: np.random.Generator) -> StackedJoints:

@@ -1,4 +1,4 @@
-"""Cohorts of made-up pelves to learn from (``configs/grading/sacroiliac_phantoms.yaml``), and how each is scanned."""
+"""Cohorts of made-up pelves (``configs/grading/sacroiliac_phantoms.yaml``), and how each patient is scanned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -39,6 +39,8 @@ class JointTrainingConfig:
     """Seed of weights, order and augmentation."""
     threads: int = 1
     """CPU threads."""
+    cuts: int = 4
+    """Times a patient is cut, each with other misplaced frames; an epoch takes one of the cuts."""
     across_jitter_mm: float = 1.5
     """Standard deviation of a frame's place across the joint (found frames are about this far off)."""
     along_jitter_mm: float = 3.0
@@ -65,7 +67,7 @@ class JointTrainingConfig:
             raise ConfigError(
                 f"training.held_out_fold: expected 0 to {FOLD_COUNT - 1}, got {self.held_out_fold!r}"
             )
-        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate"):
+        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate", "cuts"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
         if not 0 < self.alpha < 1:

@@ -1,7 +1,7 @@
 """How far the frames of a reading lie from frames on the true outlines: what training jitters its crops by.
 
-``python -m grading.joints.training.misplaced [--patients 3]`` draws patients of every cohort, outlines them with the
-shipped segmentation and prints mean and spread over their joints.
+``python -m grading.joints.training.misplaced [--patients 3]`` draws patients of every cohort, outlines them with
+the shipped segmentation and prints mean and spread over their joints.
 """
 
 import argparse
