@@ -19,9 +19,11 @@ from torch.nn import functional
 
 from anatomy.sacroiliac import SPARCC_ITEMS
 
-SLICE_ITEMS = (*SPARCC_ITEMS, "several", "joint")
-"""What is asked of every slice: the SPARCC items, two or more lesions, and whether it crosses the lined joint."""
-LESIONS = ("active", "erosion", "sclerosis", "fat", "backfill", "ankylosis")
+STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
+SLICE_ITEMS = (*SPARCC_ITEMS, "several", "joint", *STRUCTURAL)
+"""What is asked of every slice: the SPARCC items, two or more lesions of oedema, whether it crosses the lined joint,
+and which structural lesions it shows."""
+LESIONS = ("active", *STRUCTURAL)
 """What is asked of every joint; ``active`` is oedema that meets the ASAS rule."""
 PLACE_FEATURES = 2
 """Numbers told of a slice: how far in front of the joint's middle it lies, and the distance of the slices."""
@@ -47,7 +49,7 @@ class JointOutputs(NamedTuple):
     """What the network answers.
 
     Attributes:
-        items: (B, 2, L, 8) logits of ``SLICE_ITEMS``.
+        items: (B, 2, L, 13) logits of ``SLICE_ITEMS``.
         lesions: (B, 2, 6) logits of ``LESIONS``.
         stages: (B, 2, 4) log probabilities of the steps of ``as_stage``.
         status: (B,) logit of a positive patient.

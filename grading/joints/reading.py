@@ -19,7 +19,7 @@ class JointReading:
         stack: Its crops.
         stages: (4,) calibrated probabilities of the steps of ``as_stage``.
         lesions: Lesion of ``grading.joints.model.LESIONS`` -> the network's probability, not calibrated.
-        items: (L, 8) probabilities of ``grading.joints.model.SLICE_ITEMS`` on each slice, not calibrated.
+        items: (L, 13) probabilities of ``grading.joints.model.SLICE_ITEMS`` on each slice, not calibrated.
         attention: Lesion -> (L,) what its answer weighed the slices with.
     """
 

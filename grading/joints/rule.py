@@ -18,7 +18,7 @@ from anatomy import Side
 from anatomy.sacroiliac import QUADRANTS, SPARCC_ITEMS, is_asas_positive, sparcc_window
 
 Seen = NDArray[np.bool_]
-"""(K, 8) per slice of the series: SPARCC items, several lesions, crosses the lined joint."""
+"""(K, 13) per slice of the series: SPARCC items, several lesions, crosses the lined joint, then what no rule reads."""
 
 _SEVERAL, _JOINT = len(SPARCC_ITEMS), len(SPARCC_ITEMS) + 1
 
@@ -80,7 +80,7 @@ def apply_rules(joints: Mapping[Side, tuple[NDArray[np.int64], NDArray[np.float6
     """Apply both rules to probabilities.
 
     Args:
-        joints: Side -> (slice index k of each read slice (L,), probabilities (L, 8)). Slices of both sides come
+        joints: Side -> (slice index k of each read slice (L,), probabilities (L, 13)). Slices of both sides come
             from one series, read at one stride.
     """
     rules = load_sacroiliac_rules()

@@ -64,7 +64,7 @@ class JointBatch:
 
     Attributes:
         joints: One a patient.
-        items: (B, 2, L, 8) bool, ``SLICE_ITEMS``.
+        items: (B, 2, L, 13) bool, ``SLICE_ITEMS``.
         lesions: (B, 2, 6) bool, ``LESIONS``.
         stages: (B, 2) steps, -1 where the joint was not found.
         status: (B,) 0 or 1.

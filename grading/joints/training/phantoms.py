@@ -39,10 +39,13 @@ from segmentation.types import LabelArray
 
 logger = logging.getLogger(__name__)
 
+_VERSION = 2  # of what is stored; a change of the code below needs a new one
 CACHE = Path("runs/cache/sacroiliac")
 _ALONG_MM, _ACROSS_MM, _DEPTH_MM = 54.0, 29.0, 18.0
 """What is kept around the middle of a joint in the plane: a crop reaches 42 and 22 mm, jitter and a turn some
 more."""
+_SEEN_MM2 = (3.0, 10.0, 10.0, 6.0, 3.0)
+"""Area from which a slice shows each of ``STRUCTURAL``; own choice, to teach where lesions are."""
 _STAGES = SCALES["as_stage"].grades
 
 
@@ -57,7 +60,7 @@ class JointCase:
         stir: (I, J, K) float16 intensities around the joints.
         t1: (I, J, K) the same place on T1, float16.
         labels: (I, J, K) uint8, sacrum, ilia and joint spaces, numbers of ``anatomy/codes.csv``.
-        items: (2, K, 8) bool: ``anatomy.sacroiliac.SPARCC_ITEMS``, several lesions, crosses the lined joint.
+        items: (2, K, 13) bool: ``grading.joints.model.SLICE_ITEMS``.
         structural: (2, 5) bool: ``imaging.phantom.sacroiliac.rules.STRUCTURAL``.
         stages: (2,) steps of ``as_stage``.
         status: 1 where either joint is positive by ASAS.
@@ -101,10 +104,10 @@ def draw_case(cohort: Cohort, seed: int) -> JointCase:
 
 
 def _items(fact: JointFacts, rule: dict[str, float]) -> NDArray[np.bool_]:
-    """Return (K, 8)."""
-    several = (fact.lesions_per_slice >= 2).astype(np.int64)
-    scores = slice_scores(fact, rule)
-    return np.column_stack([scores, several, fact.is_joint_slice]).astype(bool)
+    """Return (K, 13)."""
+    several = fact.lesions_per_slice >= 2
+    seen = fact.structural_mm2 >= _SEEN_MM2
+    return np.column_stack([slice_scores(fact, rule), several, fact.is_joint_slice, seen]).astype(bool)
 
 
 def _joint_labels(series: PhantomSeries) -> NDArray[np.uint8]:
@@ -162,7 +165,7 @@ def _key(cohort: Cohort) -> str:
     """Return what tells caches apart: cohort, ranges and the versions of the phantom's tables."""
     table = load_cohorts()
     drawn = [read_yaml(phantom_file(name))["version"] for name in ("sacroiliac", "tissues", "scanners")]
-    key = json.dumps([_drawn_from(cohort), dict(table.varied) if cohort.is_varied else {}, drawn])
+    key = json.dumps([_VERSION, _drawn_from(cohort), dict(table.varied) if cohort.is_varied else {}, drawn])
     return hashlib.sha256(key.encode()).hexdigest()[:10]
 
 

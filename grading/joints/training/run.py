@@ -37,8 +37,8 @@ class HeldOutJoints:
         status: (N,) truth.
         stage_logits: (N, 2, 4) log probabilities.
         status_logits: (N,).
-        items: (N, 2, L, 8) truth.
-        item_logits: (N, 2, L, 8).
+        items: (N, 2, L, 13) truth.
+        item_logits: (N, 2, L, 13).
         present: (N, 2, L).
     """
 

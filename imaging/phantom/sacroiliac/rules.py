@@ -3,7 +3,7 @@
 Thresholds live in ``configs/phantom/sacroiliac.yaml`` with their sources.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from anatomy.sacroiliac import SPARCC_ITEMS, sparcc_window
 from anatomy.sacroiliac import is_asas_positive as is_positive
 
 Rules = dict[str, Any]
+
+STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
+"""Structural lesions that the stages rest on."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class JointFacts:
         backfill_mm2: Backfill, likewise.
         bridged_share: Of the cartilaginous joint.
         width_mm: Mean width of the joint space that is not bridged.
+        structural_mm2: (K, 5) area of each of ``STRUCTURAL`` on a slice, bone across the joint for ankylosis.
     """
 
     side: Side
@@ -51,6 +55,7 @@ class JointFacts:
     backfill_mm2: float
     bridged_share: float
     width_mm: float
+    structural_mm2: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(STRUCTURAL))))
 
 
 def sparcc_scores(facts: tuple[JointFacts, ...], rules: Rules) -> tuple[int, list[dict[str, Any]]]:
@@ -101,10 +106,6 @@ def stage_of(fact: JointFacts, rules: Rules) -> str:
     if any(damage.values()):
         return "moderate"
     return "early" if is_asas_positive(fact, rules) else "normal"
-
-
-STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
-"""Structural lesions that the stages rest on."""
 
 
 def structural_lesions(fact: JointFacts, rules: Rules) -> dict[str, bool]:

@@ -6,7 +6,7 @@ import torch
 from grading.config import ENCODER_NAMES
 from grading.joints.build import build_joint_network
 from grading.joints.config import JointNetworkConfig
-from grading.joints.model import LESIONS, JointInputs, JointNetwork, either, stage_log_probabilities
+from grading.joints.model import LESIONS, SLICE_ITEMS, JointInputs, JointNetwork, either, stage_log_probabilities
 
 SLICES, ROWS, COLUMNS = 5, 32, 48
 
@@ -34,7 +34,7 @@ def test_every_encoder_answers_for_slices_joints_and_patients(encoder: str) -> N
     network, inputs = small(encoder), made_inputs()
     with torch.inference_mode():
         outputs = network(inputs)
-    assert outputs.items.shape == (2, 2, SLICES, 8)
+    assert outputs.items.shape == (2, 2, SLICES, len(SLICE_ITEMS))
     assert outputs.lesions.shape == (2, 2, len(LESIONS))
     assert outputs.stages.shape == (2, 2, 4)
     assert outputs.status.shape == (2,)

@@ -12,6 +12,7 @@ from grading.calibration import fit_calibration
 from grading.heads import HeadKind
 from grading.joints.build import build_joint_network
 from grading.joints.config import JointCropGeometry, JointGraderConfig, JointNetworkConfig
+from grading.joints.model import SLICE_ITEMS
 from grading.joints.training.batches import LocatedCase, augmented, plain_batch
 from grading.joints.training.cohorts import FIRST_FROZEN_SEED, Cohort, load_cohorts, setup_of
 from grading.joints.training.config import JointRunConfig, JointTrainingConfig, load_joint_run_config
@@ -38,7 +39,7 @@ CONFIG = JointRunConfig(
 def made_case(seed: int, *, cohort: str = "usual") -> LocatedCase:
     """Return a patient with oedema of the left ilium on every slice, or nothing, by the seed's parity."""
     is_sick = seed % 2 == 1
-    items = np.zeros((2, SHAPE[2], 8), dtype=bool)
+    items = np.zeros((2, SHAPE[2], len(SLICE_ITEMS)), dtype=bool)
     items[:, 2:7, 7] = True
     items[0, :, 0] = is_sick
     image = draw_stir(AFFINE, oedema_at_x=-1.0 if is_sick else None).astype(np.float16)
