@@ -58,6 +58,13 @@ class CropFrame:
         y = self.origin_px[1] + self.pitch * (front * self.front[1] + down * self.down[1]) / self.aspect
         return np.stack([x, y])
 
+    def pitches(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map image pixels to pitches in front of and below the origin, (2, ...): undoes ``image_points``."""
+        across, along = x - self.origin_px[0], (y - self.origin_px[1]) * self.aspect
+        front = (across * self.front[0] + along * self.front[1]) / self.pitch
+        down = (across * self.down[0] + along * self.down[1]) / self.pitch
+        return np.stack([front, down])
+
 
 @dataclass(frozen=True)
 class LevelCrop:

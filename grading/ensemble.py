@@ -66,7 +66,7 @@ class EnsembleGrader:
         voted = {_place(row): self._vote(row) for row in _side_by_side(found, self)}
         grades = tuple(replace(voted[_place(grade)], id=grade.id) for grade in first.grades)
         notices = tuple(dict.fromkeys(text for findings in found.values() for text in findings.notices))
-        return replace(first, grades=grades, burden=measure_burden(grades), notices=notices)
+        return replace(first, grades=grades, burden=measure_burden(grades, protocol), notices=notices)
 
     def compare(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> list[Comparison]:
         """Return every place with what each grader says of it, in the order of Findings."""

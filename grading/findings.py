@@ -111,7 +111,7 @@ def build_findings(
         levels=segmented.levels,
         measurements=segmented.measurements,
         grades=numbered,
-        burden=measure_burden(numbered),
+        burden=measure_burden(numbered, protocol),
         detections=tuple(detections),
         notices=tuple(dict.fromkeys(stated)),
     )

@@ -22,7 +22,7 @@ from grading.doubts import both_ways, disagreements, phantom_notices
 from grading.findings import build_findings, find_box, graded_by_rule, not_assessable, rules_of
 from grading.heads import HeadInfo
 from grading.inputs import ROLE_OF, SequenceCrops, gather_crops
-from grading.model import BOX, GradingInputs
+from grading.model import BOX, GradingInputs, GradingNetwork
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.types import Evidence, Findings, Grade, GradeStatus
@@ -101,17 +101,25 @@ class Grader:
         folder = open_weights(name, load_settings().weights_dir if weights_root is None else weights_root)
         return cls(read_grader(folder), checksum=folder.checksum, device=pick_device(device))
 
+    @property
+    def members(self) -> tuple[GradingNetwork, ...]:
+        """Return the networks, in eval mode."""
+        return self._members
+
+    def network_inputs(self, study: Study, segmented: SegmentedStudy) -> GradingInputs:
+        """Return what a member reads of one study (B is 1)."""
+        biomarkers = level_biomarkers(segmented.levels, segmented.measurements)
+        return _tensors(self._gather(study, segmented)[0], biomarkers, self.config).to(self._device)
+
+    def key_of(self, grade: Grade) -> str | None:
+        """Return the name of the head for a grade's condition and scale; None where the network has none."""
+        wanted = grade.condition, grade.scale
+        keys = (head.key for head in self.config.heads if (head.condition, head.scale) == wanted)
+        return next(keys, None)
+
     def accuracy_of(self, grade: Grade) -> float:
         """Return how often held-out places of a grade's condition were named right; 0 where nobody counted."""
-        key = next(
-            (
-                head.key
-                for head in self.config.heads
-                if (head.condition, head.scale) == (grade.condition, grade.scale)
-            ),
-            "",
-        )
-        return self._stored.accuracy.get(key, 0.0)
+        return self._stored.accuracy.get(self.key_of(grade) or "", 0.0)
 
     def grade(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> Findings:
         """Grade the protocol's conditions at every named level.
@@ -124,8 +132,7 @@ class Grader:
         Returns:
             The Findings graph. A condition that cannot be graded at a level is there with its reason.
         """
-        crops, notices = gather_crops(study, segmented, self.config)
-        inputs = _Inputs(crops, gather_windows(study, segmented, self.config) if self.config.views else {})
+        inputs, notices = self._gather(study, segmented)
         results, boxes = self._predict(inputs, level_biomarkers(segmented.levels, segmented.measurements))
         rules = {rule.condition: rule for rule in rules_of(protocol)}
         grades: list[Grade] = []
@@ -142,7 +149,7 @@ class Grader:
             *phantom_notices(grades, self._synthetic),
             *disagreements(grades),
         ]
-        roles = {item.series_id: ROLE_OF[item.sequence] for item in crops}
+        roles = {item.series_id: ROLE_OF[item.sequence] for item in inputs.crops}
         return build_findings(
             study,
             segmented,
@@ -152,6 +159,12 @@ class Grader:
             roles=roles,
             detections=lay_boxes(grades, boxes, study, segmented),
         )
+
+    def _gather(self, study: Study, segmented: SegmentedStudy) -> tuple[_Inputs, list[str]]:
+        """Return the crops and windows of a study, and notices."""
+        crops, notices = gather_crops(study, segmented, self.config)
+        windows = gather_windows(study, segmented, self.config) if self.config.views else {}
+        return _Inputs(crops, windows), notices
 
     def _learned(
         self,

@@ -109,12 +109,22 @@ class Burden:
         category: ``none``, ``mild``, ``moderate``, ``marked``; None with no score.
         terms: What each grade adds; the points sum to the score.
         formula: Version of the formula.
+        interval: 95 % interval of the score of the places that were graded, from the grades' probabilities; None
+            when no grade has any (rules only) or nothing was graded.
+        expected: Mean of the score under the same probabilities; None when there is no interval.
+        upper_bound: Score if every place that was asked for and not graded were at its worst; None with no score.
+        completeness: Share of the places the protocol asks for that were graded, 0 to 1; None when not known.
+            Below 1 the score is a lower bound.
     """
 
     score: float | None
     category: str | None
     terms: tuple[BurdenTerm, ...]
     formula: str
+    interval: tuple[float, float] | None = None
+    expected: float | None = None
+    upper_bound: float | None = None
+    completeness: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ``burden`` block of reading.json."""
@@ -123,6 +133,10 @@ class Burden:
             "category": self.category,
             "terms": [{"grade": term.grade_id, "points": term.points} for term in self.terms],
             "formula": self.formula,
+            "interval": None if self.interval is None else list(self.interval),
+            "expected": self.expected,
+            "upper_bound": self.upper_bound,
+            "completeness": self.completeness,
         }
 
 

@@ -192,11 +192,18 @@ def _reference_problems(document: Mapping[str, Any]) -> Iterator[str]:
     for term in document["burden"]["terms"]:
         if term["grade"] not in grades:
             yield f"the burden score refers to {term['grade']}, which does not exist"
+    yield from _burden_problems(document["burden"])
     for section in document["report"]["sections"]:
         for sentence in section["sentences"]:
             for name in sentence["finding_ids"]:
                 if name not in grades and name not in measurements:
                     yield f"a sentence of {section['name']} refers to {name}, which does not exist"
+
+
+def _burden_problems(burden: Mapping[str, Any]) -> Iterator[str]:
+    score, interval = burden["score"], burden.get("interval")
+    if interval is not None and (score is None or not interval[0] <= score <= interval[1]):
+        yield f"the burden score {score} is outside its interval {interval[0]} to {interval[1]}"
 
 
 def _grade_problems(grade: Mapping[str, Any], measurements: set[str], series: set[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from anatomy import CONDITIONS, Condition, load_protocol
 from grading.types import Findings, Grade, GradeStatus
+from reporting.burden import burden_details
 from reporting.grammar import absent_items, compose_level, join_items, level_words, positive_items
 from reporting.levels_text import levels_text
 from reporting.phrases import measurement_phrases, read_template
@@ -108,7 +109,8 @@ def compose_impression(findings: Findings) -> list[DraftSentence]:
     burden = findings.burden
     if burden.score is None:
         return [*lines, _sentence(table["no_burden"])]
-    text = table["burden"].format(score=f"{burden.score:.0f}", category=burden.category)
+    details = burden_details(burden.category, burden.interval, burden.completeness)
+    text = table["burden"].format(score=f"{burden.score:.0f}", details=details)
     return [*lines, _sentence(text, tuple(term.grade_id for term in burden.terms))]
 
 

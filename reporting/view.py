@@ -7,6 +7,7 @@ from typing import Any
 
 from anatomy import CONDITIONS, SCALES, load_protocol
 from grading.types import Findings, Grade, GradeStatus
+from reporting.burden import burden_details, burden_limits
 from reporting.parsing.tokens import tokenise
 from reporting.statements import abnormal_steps, steps_of
 from reporting.types import Report, ReportSection, SentenceStatus
@@ -185,7 +186,9 @@ def _burden(findings: Findings) -> BurdenRows:
     burden = findings.burden
     if burden.score is None:
         return BurdenRows(f"No score: no condition could be graded (formula {burden.formula}).", ())
-    text = f"{burden.score:.0f} of 100, {burden.category} (formula {burden.formula})"
+    details = burden_details(burden.category, burden.interval, burden.completeness)
+    limits = burden_limits(burden.upper_bound, burden.completeness)
+    text = f"{burden.score:.0f} of 100 ({details}). {limits} Formula {burden.formula}.".replace("  ", " ")
     terms = sorted((term for term in burden.terms if term.points > 0), key=lambda term: -term.points)
     return BurdenRows(text, tuple(_term_row(term.grade_id, term.points, findings) for term in terms))
 

@@ -16,6 +16,7 @@ from grading.training.cases import Case
 from grading.training.config import RunConfig, load_run_config, region_of
 from grading.training.held_out import load_held_out, save_held_out, score_held_out
 from grading.training.phantoms import phantom_cases
+from grading.training.report import write_report
 from grading.training.rsna_cases import rsna_cases
 from grading.training.run import FoldRun
 from grading.training.spider import (
@@ -40,9 +41,9 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
 
     Args:
         config_path: YAML with region and the sections crops, network, training.
-        fold: Train this fold only (its patients are held out); None trains all and writes the grader made of
-            them to ``out/grading``. Of the sacroiliac joints one fold is trained in either case
-            (``grading.joints.training.train``).
+        fold: Train this fold only (its patients are held out); None trains all, writes the grader made of them
+            to ``out/grading`` and what the run shows to ``out/report``. Of the sacroiliac joints one fold is
+            trained in either case (``grading.joints.training.train``).
         resume: Go on from checkpoints; finished folds are not trained again.
         out: Folder of the runs; None takes ``runs/grading``.
 
@@ -69,6 +70,7 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     shipped = config.training.shipped_fold
     synthetic = () if config.training.rsna_dir else tuple(h.key for h in config.grader.heads if not h.is_real)
     assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped, synthetic=synthetic)
+    write_report(config, cases, held_out, folder / "report")
     return folder / "grading"
 
 

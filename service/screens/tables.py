@@ -5,6 +5,7 @@ from html import escape
 from anatomy import CONDITIONS, SCALES
 from grading.types import Findings, Grade, GradeStatus
 from pipeline import Reading
+from reporting.burden import burden_details
 from reporting.types import Report, SentenceSource, SentenceStatus
 from runtime.progress import Progress
 
@@ -82,9 +83,8 @@ def error_html(message: str) -> str:
 def summary_html(reading: Reading) -> str:
     """Return what was read, the burden score and all notices."""
     burden = reading.findings.burden
-    score = (
-        "not available" if burden.score is None else f"{burden.score:.0f} of 100 ({escape(str(burden.category))})"
-    )
+    details = escape(burden_details(burden.category, burden.interval, burden.completeness))
+    score = "not available" if burden.score is None else f"{burden.score:.0f} of 100 ({details})"
     series = ", ".join(f"{item.id} {item.role or item.plane.value}" for item in reading.study.series)
     seconds = sum(reading.timings_s.values())
     notices = "".join(f"<li>{escape(text)}</li>" for text in reading.notices if text != reading.alert)

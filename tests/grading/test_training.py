@@ -104,6 +104,7 @@ def test_it_learns_an_easy_finding_and_ships_a_grader(
     monkeypatch.setenv("SPINESCRIBE_DATA", str(spider))
     folder = train(_config(tmp_path, 16), out=tmp_path / "runs")
     assert folder == tmp_path / "runs" / "grading"
+    assert "20 patients with labels" in (tmp_path / "runs" / "report" / "report.md").read_text(encoding="utf-8")
     grader = Grader.load(weights_root=tmp_path / "runs", device="cpu")
     assert grader.config.crops.width_px == 48
     held_out = [load_held_out(tmp_path / "runs" / f"fold{fold}" / "held_out.npz")["t2"] for fold in range(5)]

@@ -142,6 +142,8 @@ def change(path: str, value: object) -> Callable[[Document], None]:
         ("grades/0/status", "not_assessable", "at grades/0"),
         ("grades/3/reason", None, "at grades/3/reason"),
         ("burden/score", 101, "at burden/score"),
+        ("burden/interval", [30.0], "at burden/interval"),
+        ("burden/completeness", 1.5, "at burden/completeness"),
         ("report/state", "final", "at report/state"),
         ("report/sections", [], "at report/sections"),
         ("report/sections/0/sentences/0/source", "ghost", "at report/sections/0/sentences/0/source"),
@@ -156,6 +158,7 @@ def change(path: str, value: object) -> Callable[[Document], None]:
         ("grades/0/prediction_set", ["III"], "g1: its prediction set does not hold its grade"),
         ("grades/0/measurements", ["m99"], "g1 rests on m99, which does not exist"),
         ("burden/terms/0/grade", "g99", "the burden score refers to g99"),
+        ("burden/interval", [43.0, 50.0], "the burden score 42.0 is outside its interval 43.0 to 50.0"),
         ("report/sections/1/sentences/0/finding_ids", ["g99"], "a sentence of findings refers to g99"),
     ],
 )  # fmt: skip

@@ -121,7 +121,7 @@ def test_probability_set_value_and_burden_terms() -> None:
     assert "| severe | 0.50 | moderate, severe |" in text
     assert "| canal ap diameter | 9.8 mm |" in text
     assert "not assessable (pixel spacing unknown)" in text
-    assert "10 of 100, moderate (formula test/1)" in text
+    assert "10 of 100 (moderate). Formula test/1." in text
     assert "| g1 | L4-L5 spinal canal stenosis: severe | 10.0 |" in text
 
 

@@ -173,3 +173,11 @@ def test_chat_loads_no_network() -> None:
 
 
 _READING = make_reading()
+
+
+def test_the_burden_score_comes_with_its_interval_and_what_is_missing(reading: dict[str, Any]) -> None:
+    known = copy.deepcopy(reading)
+    known["burden"] |= {"interval": [35.2, 50.4], "upper_bound": 88.3, "completeness": 0.61}
+    text = answer_question(known, "What is the burden score?").text
+    assert "42 of 100 (moderate; 95 % interval 35 to 50; 61 % graded); points by level" in text
+    assert "with the others at their worst it would be 88." in text

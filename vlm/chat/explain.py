@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anatomy import SCALES
+from reporting.burden import burden_details, burden_limits
 from vlm.chat.answers import answer_conditions
 from vlm.chat.facts import Facts, Row, condition_words, ids_of, join_words, quantity_title, say_grade, step_words
 from vlm.chat.question import Question
@@ -155,11 +156,12 @@ def answer_burden(facts: Facts) -> Answer:
         return Answer("There is no burden score: nothing was graded.", ids_of(facts.grades))
     points = facts.points()
     shares = [f"{level} {value:.0f}" for level, value in sorted(points.items(), key=lambda item: -item[1])]
-    text = f"Degeneration burden score {burden['score']:.0f} of 100 ({burden['category']})"
+    details = burden_details(burden["category"], burden.get("interval"), burden.get("completeness"))
+    text = f"Degeneration burden score {burden['score']:.0f} of 100 ({details})"
     text += f"; points by level: {', '.join(shares)}" if shares else ""
-    return Answer(
-        f"{text}. Formula {burden['formula']}.", tuple(dict.fromkeys(t["grade"] for t in burden["terms"]))
-    )
+    limits = burden_limits(burden.get("upper_bound"), burden.get("completeness"))
+    sentences = [f"{text}.", *([limits] if limits else []), f"Formula {burden['formula']}."]
+    return Answer(" ".join(sentences), tuple(dict.fromkeys(t["grade"] for t in burden["terms"])))
 
 
 def answer_summary(facts: Facts) -> Answer | None:

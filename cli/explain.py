@@ -1,0 +1,74 @@
+"""``spinescribe explain``: where the pictures spoke for one grade."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anatomy import protocol_names
+from cli.progress import ProgressDisplay
+from cli.read import make_folder, open_reader
+from runtime.names import shown_name
+
+if TYPE_CHECKING:
+    from pipeline import Reader, Reading
+
+METHODS = ("hires_cam", "grad_cam")
+"""Names of ``grading.saliency.SaliencyMethod``; here too, because the parser loads no arrays."""
+
+
+def add_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "explain",
+        parents=[shared],
+        help="show where the pictures spoke for one grade",
+        description="Read a study and write a heat map a sagittal series for one grade, and its share inside the "
+        "structure the condition is about. Shows what moved the network, not where a lesion ends. Grades that a "
+        "measurement decided have none.",
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="study, as for `read`")
+    parser.add_argument("--grade", required=True, metavar="CONDITION@LEVEL", help="such as disc_herniation@L4-L5")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--method", default=METHODS[0], choices=METHODS, help="how heat is made (default: hires_cam)"
+    )
+    parser.add_argument("--protocol", default="auto", choices=("auto", *protocol_names()), help="body region")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the study, explain the grade and write its files.
+
+    Raises:
+        StudyError: If the path cannot be read.
+        NotEligibleError: If it may not be read, or the grade could not be given.
+        ConfigError: If the grade is none of the reading, or no network gave it.
+    """
+    from grading.saliency.types import SaliencyMethod
+    from pipeline.saliency import explain_reading, write_explanation
+
+    make_folder(arguments.out)
+    reader = open_reader(arguments.device)
+    reading = _read(reader, arguments.path, arguments.protocol)
+    found = explain_reading(reader, reading, arguments.grade, method=SaliencyMethod(arguments.method))
+    files = write_explanation(found, reading.study, arguments.out)
+    print(
+        f"{arguments.grade}: {found.grade.grade}, written to {', '.join(str(file) for file in files)}", flush=True
+    )
+    return 0
+
+
+def _read(reader: Reader, path: Path, protocol: str) -> Reading:
+    from pipeline import Reading, ReadOptions, Writer
+
+    with ProgressDisplay(shown_name(path.name)) as display:
+        for event in reader.read(path, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)):
+            if isinstance(event, Reading):
+                return event
+            display.show(event)
+    raise AssertionError("Reader.read ends with a Reading or raises")
