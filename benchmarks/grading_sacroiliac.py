@@ -89,36 +89,54 @@ def _series(item: PhantomSeries, number: int) -> Series:
     return Series(f"S{number}", item.role, item.plane, item.sequence, volume)
 
 
-def read_patient(seed: int, setup: str, segmenter: Segmenter, grader: JointGrader) -> Row:
-    """Draw one patient and read it."""
+@dataclass(frozen=True, eq=False)
+class Outlined:
+    """One patient, drawn and outlined: what takes the time."""
+
+    setup: str
+    phantom: Phantom
+    study: Study
+    segmented: SegmentedStudy
+    seconds: float
+
+
+def outline_patient(seed: int, setup: str, segmenter: Segmenter) -> Outlined:
+    """Draw one patient and outline it."""
     phantom = build_phantom("sacroiliac", seed=seed, setup=setup)
-    study, protocol = study_of(phantom), load_protocol("sacroiliac")
+    study = study_of(phantom)
     start = time.perf_counter()
-    segmented = segmenter.segment_study(study, protocol)
-    middle = time.perf_counter()
-    findings = grader.grade(study, segmented, protocol)
-    end = time.perf_counter()
-    frames = {
-        side: item.frame for side, item in gather_joints(study, segmented, grader.config.crops).joints.items()
-    }
+    segmented = segmenter.segment_study(study, load_protocol("sacroiliac"))
+    return Outlined(setup, phantom, study, segmented, time.perf_counter() - start)
+
+
+def grade_patient(outlined: Outlined, grader: JointGrader) -> Row:
+    """Grade an outlined patient and put the truth beside it."""
+    phantom, study, segmented = outlined.phantom, outlined.study, outlined.segmented
+    start = time.perf_counter()
+    findings = grader.grade(study, segmented, load_protocol("sacroiliac"))
+    seconds = time.perf_counter() - start
+    joints = gather_joints(study, segmented, grader.config.crops).joints
     stir = phantom.series_by_role("coronal_stir")
     grades = {(item.scale, item.side): item for item in findings.grades}
-    by_side = [grades[STAGE, side] for side in SIDES]
+    status, by_side = grades[STATUS, None], [grades[STAGE, side] for side in SIDES]
+    rule = grades.get((RULE, None))
     return Row(
-        seed=seed,
+        seed=phantom.seed,
         status=phantom.grade(Condition.SACROILIITIS, "SIJ"),
         stages=tuple(phantom.grade(Condition.SACROILIITIS, "SIJ", side) for side in SIDES),
         sparcc=phantom.measurement(LEVEL_SCORE, "SIJ"),
-        found_status=grades[STATUS, None].grade or NONE,
-        found_rule=grades[RULE, None].grade or NONE if (RULE, None) in grades else NONE,
+        found_status=status.grade or NONE,
+        found_rule=NONE if rule is None else rule.grade or NONE,
         found_stages=tuple(item.grade or NONE for item in by_side),
-        status_set=grades[STATUS, None].prediction_set,
+        status_set=status.prediction_set,
         stage_sets=tuple(item.prediction_set for item in by_side),
         found_sparcc=_score(findings),
         space_iou=tuple(_space_iou(study, segmented, phantom, role) for role in ("coronal_stir", "coronal_t1")),
-        region_iou=tuple(_region_iou(stir, frames.get(side), side) for side in SIDES),
-        segmentation_s=middle - start,
-        grading_s=end - middle,
+        region_iou=tuple(
+            _region_iou(stir, joints[side].frame if side in joints else None, side) for side in SIDES
+        ),
+        segmentation_s=outlined.seconds,
+        grading_s=seconds,
     )
 
 
@@ -176,7 +194,7 @@ def read_set(
     wanted = range(seeds["first"], seeds["first"] + min(seeds["count"], count or seeds["count"]))
     for seed in wanted:
         if seed not in kept:
-            kept[seed] = read_patient(seed, setup, segmenter, grader)
+            kept[seed] = grade_patient(outline_patient(seed, setup, segmenter), grader)
             with file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(asdict(kept[seed])) + "\n")
     return [kept[seed] for seed in wanted]
