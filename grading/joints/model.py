@@ -21,8 +21,8 @@ from anatomy.sacroiliac import SPARCC_ITEMS
 
 STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
 SLICE_ITEMS = (*SPARCC_ITEMS, "several", "joint", *STRUCTURAL)
-"""What is asked of every slice: the SPARCC items, two or more lesions of oedema, whether it crosses the lined joint,
-and which structural lesions it shows."""
+"""What is asked of every slice: the SPARCC items, two or more lesions of oedema, whether it crosses the lined
+joint, and which structural lesions it shows."""
 LESIONS = ("active", *STRUCTURAL)
 """What is asked of every joint; ``active`` is oedema that meets the ASAS rule."""
 PLACE_FEATURES = 2

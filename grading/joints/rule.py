@@ -18,7 +18,7 @@ from anatomy import Side
 from anatomy.sacroiliac import QUADRANTS, SPARCC_ITEMS, is_asas_positive, sparcc_window
 
 Seen = NDArray[np.bool_]
-"""(K, 13) per slice of the series: SPARCC items, several lesions, crosses the lined joint, then what no rule reads."""
+"""(K, 13) per slice: SPARCC items, several lesions, crosses the lined joint, then what no rule reads."""
 
 _SEVERAL, _JOINT = len(SPARCC_ITEMS), len(SPARCC_ITEMS) + 1
 
