@@ -1,7 +1,7 @@
 """Room 3: regions and measurements become ordinal grades and the Findings graph.
 
-``Grader.load().grade(study, segmented, protocol)`` is the verb; ``train`` makes the weights. Records live in
-``grading.types``. Importing this package loads no torch; asking for ``Grader`` or ``train`` does.
+``load_grader(name=...).grade(study, segmented, protocol)`` is the verb; ``train`` makes the weights. Records
+live in ``grading.types``. Importing this package loads no torch; asking for ``Grader`` or ``train`` does.
 """
 
 from importlib import import_module
@@ -13,6 +13,8 @@ from grading.types import Burden, BurdenTerm, Detection, Evidence, Findings, Gra
 from grading.ungraded import NoGrader
 
 if TYPE_CHECKING:
+    from grading.joints.predict import JointGrader
+    from grading.load import load_grader
     from grading.predict import Grader
     from grading.training.train import train
 
@@ -25,13 +27,20 @@ __all__ = [
     "Grade",
     "GradeStatus",
     "Grader",
+    "JointGrader",
     "NoGrader",
     "build_findings",
+    "load_grader",
     "measure_burden",
     "train",
 ]
 
-_LAZY = {"Grader": "grading.predict", "train": "grading.training.train"}
+_LAZY = {
+    "Grader": "grading.predict",
+    "JointGrader": "grading.joints.predict",
+    "load_grader": "grading.load",
+    "train": "grading.training.train",
+}
 
 
 def __getattr__(name: str) -> object:

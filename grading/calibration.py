@@ -45,13 +45,16 @@ class HeadCalibration:
         return cls(float(table["temperature"]), tuple(float(value) for value in table["shifts"]))
 
 
-def fit_calibration(logits: Rows, steps: NDArray[np.int64], kind: HeadKind) -> HeadCalibration:
+def fit_calibration(
+    logits: Rows, steps: NDArray[np.int64], kind: HeadKind, *, weights: NDArray[np.float64] | None = None
+) -> HeadCalibration:
     """Fit temperature and shifts by penalised likelihood.
 
     Args:
         logits: (N, K - 1) or (N, K) of patients the network has not seen.
         steps: (N,) true steps.
         kind: Kind of head.
+        weights: (N,) how much each row counts, where rows are not as common as in use; None counts all alike.
 
     Raises:
         ValueError: If there are no rows.
@@ -60,10 +63,12 @@ def fit_calibration(logits: Rows, steps: NDArray[np.int64], kind: HeadKind) -> H
         raise ValueError("calibration: expected held-out discs, got none")
     shifts = logits.shape[1] if kind is HeadKind.CATEGORICAL else 1
 
+    counted = np.ones(len(logits)) if weights is None else weights
+
     def loss(parameters: NDArray[np.float64]) -> float:
         calibrated = logits * np.exp(-parameters[0]) + parameters[1:]
         chosen = step_probabilities(calibrated, kind)[np.arange(len(steps)), steps]
-        return float(-np.log(np.maximum(chosen, 1e-12)).sum() + _PENALTY * (parameters**2).sum())
+        return float(-(counted * np.log(np.maximum(chosen, 1e-12))).sum() + _PENALTY * (parameters**2).sum())
 
     found = minimize(loss, np.zeros(1 + shifts), method="L-BFGS-B", bounds=[(-2.0, 2.0)] + [(-4.0, 4.0)] * shifts)
     return HeadCalibration(float(np.exp(found.x[0])), tuple(float(value) for value in found.x[1:]))

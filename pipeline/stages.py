@@ -245,9 +245,9 @@ def _load_grader(protocol: anatomy.Protocol, weights_root: Path, device: str) ->
         from grading import NoGrader
 
         return NoGrader()
-    from grading import Grader
+    from grading import load_grader
 
-    return Grader.load(weights_root=weights_root, name=protocol.weights["grading"], device=device)
+    return load_grader(name=protocol.weights["grading"], weights_root=weights_root, device=device)
 
 
 def check_device(name: str) -> None:

@@ -138,7 +138,7 @@ class _Writer:
         first = group[0]
         if len(group) == _PAIR and first.condition in _ENDPLATES:
             return self.pick(self.phrases.both_endplates.absent)
-        wording = self.pick(self.phrases.conditions[first.condition].absent)
+        wording = self.pick(self.phrases.of(first.grade).absent)
         if len(group) == _PAIR:
             text = " ".join(wording.replace("{side}", "").split()) + self.phrases.either_side
         else:
@@ -151,7 +151,7 @@ class _Writer:
         return self.phrases.sided_pair.format(first=sides[0], second=sides[1], head=head)
 
     def _wordings(self, statement: Statement) -> tuple[str, ...]:
-        phrases = self.phrases.conditions[statement.condition]
+        phrases = self.phrases.of(statement.grade)
         steps = SCALES[statement.grade.scale]
         if phrases.explicit and any(not steps.step(step).is_abnormal for step in statement.steps):
             return phrases.explicit

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from anatomy import Condition
+from grading.types import Grade
 from runtime.errors import ConfigError
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -52,11 +53,16 @@ class Phrases:
     version: str
     hedges: tuple[str, ...]
     conditions: dict[Condition, ConditionPhrases]
+    scales: dict[str, ConditionPhrases]
     sided_pair: str
     heads: dict[Condition, str]
     either_side: str
     both_endplates: ConditionPhrases
     measurements: dict[Condition, tuple[MeasurementPhrase, ...]]
+
+    def of(self, grade: Grade) -> ConditionPhrases:
+        """Return the wordings of a grade: those of its scale where it has its own, else of its condition."""
+        return self.scales.get(grade.scale) or self.conditions[grade.condition]
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ def load_phrases() -> Phrases:
         version=table["version"],
         hedges=tuple(table["hedges"]),
         conditions={Condition(name): _condition(row) for name, row in table["conditions"].items()},
+        scales={name: _condition(row) for name, row in table["scales"].items()},
         sided_pair=table["sided_pair"],
         heads={Condition(name): text for name, text in table["heads"].items()},
         either_side=table["either_side"],

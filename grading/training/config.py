@@ -128,14 +128,28 @@ def load_run_config(path: Path) -> RunConfig:
     Raises:
         ConfigError: If the file is missing or not a table, a section or key is unknown, or a value does not fit.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path}: expected a YAML file with sections crops, network, training; found no file")
-    table: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(table, dict):
-        raise ConfigError(f"{path.name}: expected sections crops, network, training, got {type(table).__name__}")
+    table = _read_table(path)
     training = dict(table.pop("training", {}))
     phantoms = as_record(PhantomConfig, training.pop("phantoms", {}), f"{path.name}: training: phantoms")
     return RunConfig(
         grader=build_grader_config(table, path.name),
         training=replace(as_record(TrainingConfig, training, f"{path.name}: training"), phantoms=phantoms),
     )
+
+
+def region_of(path: Path) -> str:
+    """Return the body region of a training file, lumbar where it names none.
+
+    Raises:
+        ConfigError: If the file is missing or not a table.
+    """
+    return str(_read_table(path).get("region", "lumbar"))
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(f"{path}: expected a YAML file with sections crops, network, training; found no file")
+    table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path.name}: expected sections crops, network, training, got {type(table).__name__}")
+    return table

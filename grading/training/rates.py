@@ -3,28 +3,29 @@
 Source: layer-wise learning rate decay as in Clark et al., ELECTRA, ICLR 2020, and Bao et al., BEiT, ICLR 2022.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
 from torch import nn
 
-from grading.model import GradingNetwork
 
-
-def parameter_groups(network: GradingNetwork, rate: float, decay: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    network: nn.Module, encoders: Sequence[nn.Module], rate: float, decay: float
+) -> list[dict[str, Any]]:
     """Return the optimiser's groups, each parameter in one.
 
     Args:
         network: The network.
+        encoders: Its patch encoders.
         rate: Of everything after the encoders.
         decay: Factor from one stage of the encoder to the one before it; 1 trains all alike.
     """
-    encoders = [list(_stages(encoder)) for encoder in (network.encoder, *network.view_encoders)]
-    deep = {id(parameter) for stages in encoders for stage in stages for parameter in stage.parameters()}
+    staged = [list(_stages(encoder)) for encoder in encoders]
+    deep = {id(parameter) for stages in staged for stage in stages for parameter in stage.parameters()}
     top = [parameter for parameter in network.parameters() if id(parameter) not in deep]
     groups: list[dict[str, Any]] = [{"params": top, "lr": rate}]
-    for distance, together in enumerate(zip_longest(*(reversed(stages) for stages in encoders)), start=1):
+    for distance, together in enumerate(zip_longest(*(reversed(stages) for stages in staged)), start=1):
         parameters = [parameter for stage in together if stage is not None for parameter in stage.parameters()]
         groups.append({"params": parameters, "lr": rate * decay**distance})
     return [group for group in groups if group["params"]]

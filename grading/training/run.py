@@ -59,7 +59,8 @@ class FoldRun:
         self.best_loss = float("inf")
         self.epoch = 0
         self.history: list[dict[str, float]] = []
-        groups = parameter_groups(self.network, training.learning_rate, training.rate_decay)
+        encoders = (self.network.encoder, *self.network.view_encoders)
+        groups = parameter_groups(self.network, encoders, training.learning_rate, training.rate_decay)
         optimiser = torch.optim.AdamW(groups, weight_decay=training.weight_decay)
         steps = -(-len(self.cases) // training.batch_patients) * training.epochs
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(

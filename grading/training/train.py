@@ -8,10 +8,12 @@ from safetensors.torch import load_file, save_file
 
 from grading.biomarkers import Values
 from grading.build import build_network
+from grading.joints.config import REGION as SACROILIAC
+from grading.joints.training.train import train_joints
 from grading.model import GradingNetwork
 from grading.training.assemble import assemble
 from grading.training.cases import Case
-from grading.training.config import RunConfig, load_run_config
+from grading.training.config import RunConfig, load_run_config, region_of
 from grading.training.held_out import load_held_out, save_held_out, score_held_out
 from grading.training.phantoms import phantom_cases
 from grading.training.report import write_report
@@ -40,7 +42,8 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     Args:
         config_path: YAML with region and the sections crops, network, training.
         fold: Train this fold only (its patients are held out); None trains all, writes the grader made of them
-            to ``out/grading`` and what the run shows to ``out/report``.
+            to ``out/grading`` and what the run shows to ``out/report``. Of the sacroiliac joints one fold is
+            trained in either case (``grading.joints.training.train``).
         resume: Go on from checkpoints; finished folds are not trained again.
         out: Folder of the runs; None takes ``runs/grading``.
 
@@ -50,6 +53,8 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     Raises:
         ConfigError: If the configuration is wrong, the fold is unknown or the data are missing.
     """
+    if region_of(config_path) == SACROILIAC:
+        return train_joints(config_path, fold=fold, resume=resume, out=out)
     config = load_run_config(config_path)
     folder = Path("runs/grading") if out is None else out
     if fold is not None and not 0 <= fold < FOLD_COUNT:

@@ -59,7 +59,7 @@ def phantom_of(scene: Scene, palette: Palette, setup: Setup, *, seed: int) -> Ph
         version=scene.version,
         sex=scene.sex,
         age_years=scene.age_years,
-        series=_take_series(scene, palette, setup, seed),
+        series=take_series(scene, palette, setup, seed),
         levels=truth.levels,
         measurements=truth.measurements,
         grades=truth.grades,
@@ -68,8 +68,15 @@ def phantom_of(scene: Scene, palette: Palette, setup: Setup, *, seed: int) -> Ph
     )
 
 
-def _take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tuple[PhantomSeries, ...]:
-    """Take every series of the setup; series that share a grid share its painting."""
+def take_series(scene: Scene, palette: Palette, setup: Setup, seed: int) -> tuple[PhantomSeries, ...]:
+    """Take every series of the setup; series that share a grid share its painting.
+
+    Args:
+        scene: A patient.
+        palette: Its tissues.
+        setup: How it is scanned.
+        seed: Of texture and noise.
+    """
     values = tissue_values(palette, field_strength_t=setup.field_strength_t, spread=setup.tissue_spread, seed=seed)
 
     def image(painted: Painted, row: SeriesRow) -> FloatVolume:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from anatomy import Condition, Side
+from anatomy import SIJ, Condition, Side
 from reporting.parsing.measures import Measure, hide_measures
 from reporting.parsing.mentions import Mention, find_mentions, states_normal_steps
 from reporting.parsing.places import LevelGroup, Span, level_groups, levels_for, names_no_level
@@ -59,7 +59,7 @@ def read_sentence(sentence: str, carried: tuple[str, ...] = ()) -> SentenceReadi
     unassessed: list[Fact] = []
     for index, mention in enumerate(mentions):
         others = spans[:index] + spans[index + 1 :]
-        levels = _levels(mention, levels_for(spans[index], others, groups, tokens, carried))
+        levels = _levels(mention, levels_for(spans[index], others, groups, tokens, carried), tokens)
         made = _facts(mention, levels, denied[index], _is_hedged(mention, mentions, scopes, tokens), sentence)
         made = [_with_leaning(fact, mention, mentions) for fact in made]
         (unassessed if _is_unassessed(mention, mentions, scopes, tokens) else facts).extend(made)
@@ -90,11 +90,14 @@ def _merge(first: Fact, second: Fact) -> Fact:
     return replace(first, grade=grade, uncertain=first.uncertain and second.uncertain)
 
 
-def _levels(mention: Mention, levels: tuple[str, ...]) -> tuple[str | None, ...]:
+def _levels(mention: Mention, levels: tuple[str, ...], tokens: Sequence[Token]) -> tuple[str | None, ...]:
+    """Return the levels of a mention; active sacroiliitis is the patient's, not a joint's."""
     if mention.object_name == "sacroiliac":
-        return ("SIJ",)
+        return (SIJ,)
     if mention.condition is Condition.SACROILIITIS:
-        return (None,)
+        is_active = any(token.text == "active" for token in tokens[mention.start : mention.stop])
+        return (SIJ,) if levels == (SIJ,) and not is_active else (None,)
+    levels = tuple(level for level in levels if level != SIJ)
     return levels or (None,)
 
 

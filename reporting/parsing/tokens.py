@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from anatomy import DISC_LEVELS, parse_level
+from anatomy import DISC_LEVELS, SIJ, parse_level
 from reporting.parsing.spelling import canonical, compound_phrases
 
 _SENTENCE_END = re.compile(r"(?<=[.!])(?<!\b[A-HJ-UW-Za-hj-uw-z][.!])(?=\s|[A-Z\-])|/{2,}")
@@ -21,6 +21,8 @@ _LEVEL = re.compile(
 _NOT_A_LEVEL = re.compile(
     r"^\s?(?:nerves?|roots?|exit\w*|travers\w*|weighted|signal|w|wi|images?)\b", re.IGNORECASE
 )
+_JOINTS = re.compile(r"^(?:(sacroiliac joints)(?= ?[:\-–])|at (?:the )?(sacroiliac joints)\b)", re.IGNORECASE)
+"""The joints as the place of a whole sentence: ``Sacroiliac joints: ...``, ``At the sacroiliac joints ...``."""
 _VERTEBRAE = (*(level.split("-")[0] for level in DISC_LEVELS), "S1")
 _HEADING_WORDS = frozenset({"<level>", "level", "levels", "at", ",", "and", "&", ":", "-", "to", "."})
 _LONGEST_HEADING = 80
@@ -38,7 +40,7 @@ class Token:
         text: Canonical word, number, sign, or ``<level>``.
         start: First character in the sentence.
         end: One past the last.
-        levels: Disc levels, cranial to caudal; empty for other tokens.
+        levels: Disc levels, cranial to caudal, or ``SIJ``; empty for other tokens.
     """
 
     text: str
@@ -65,6 +67,10 @@ def tokenise(sentence: str) -> list[Token]:
     """Return the tokens of a sentence."""
     tokens: list[Token] = []
     place = 0
+    joints = _JOINTS.match(sentence)
+    if joints is not None:
+        start, place = joints.span(joints.lastindex or 0)
+        tokens += [*_words(sentence, 0, start), Token("<level>", start, place, (SIJ,))]
     for match in _LEVEL.finditer(sentence):
         levels = _levels_of(match)
         if not levels or match.start() < place or _NOT_A_LEVEL.match(sentence[match.end() : match.end() + 14]):

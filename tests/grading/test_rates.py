@@ -12,7 +12,7 @@ def test_every_parameter_has_one_rate_that_falls_towards_the_picture(encoder: st
     network = build_network(
         GraderConfig(network=NetworkConfig(encoder=encoder, widths=(4, 8, 8, 16), views=("recess_t2",)))
     )
-    groups = parameter_groups(network, 0.01, 0.8)
+    groups = parameter_groups(network, (network.encoder, *network.view_encoders), 0.01, 0.8)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     rates = {names[id(parameter)]: group["lr"] for group in groups for parameter in group["params"]}
     assert len(rates) == len(names) == sum(len(group["params"]) for group in groups)
@@ -25,5 +25,6 @@ def test_every_parameter_has_one_rate_that_falls_towards_the_picture(encoder: st
 
 
 def test_without_decay_all_train_alike() -> None:
-    groups = parameter_groups(build_network(GraderConfig()), 0.01, 1.0)
+    network = build_network(GraderConfig())
+    groups = parameter_groups(network, (network.encoder,), 0.01, 1.0)
     assert {group["lr"] for group in groups} == {0.01}

@@ -1,11 +1,12 @@
 """The verifier: what agrees stays, what does not is written anew, what is missing is added."""
 
 from dataclasses import replace
+from itertools import product
 from random import Random
 
 import pytest
 
-from anatomy import Condition, Side
+from anatomy import SCALES, Condition, Side
 from grading.types import Findings, GradeStatus
 from reporting import SentenceContext, check_sentence, compose_report, parse_report, verify_draft
 from reporting.types import (
@@ -235,3 +236,33 @@ def test_facts_of_a_verified_report_never_contradict() -> None:
         text = "\n".join(item.text for item in sentences(report))
         checker_facts = [fact for fact in parse_report(text) if fact.level is not None]
         assert checker_facts
+
+
+@pytest.mark.parametrize("status", [("negative",), ("positive",), ("negative", "positive")])
+def test_any_grades_of_the_sacroiliac_joints_are_composed_without_repair(status: tuple[str, ...]) -> None:
+    steps = SCALES["as_stage"].grades
+    sets = [steps[low:high] for low in range(4) for high in range(low + 1, 5)]
+    for left, right in product(sets, sets[::3]):
+        findings = make_findings(
+            make_grade(Condition.SACROILIITIS, left, level="SIJ", side=Side.LEFT, scale="as_stage"),
+            make_grade(Condition.SACROILIITIS, right, level="SIJ", side=Side.RIGHT, scale="as_stage"),
+            make_grade(Condition.SACROILIITIS, status, level=None, scale="as_status"),
+        )
+        report = verify_draft(compose_report(findings), findings)
+        assert {line.status for part in report.sections for line in part.sentences} == {SentenceStatus.SUPPORTED}
+
+
+def test_active_sacroiliitis_is_the_patients_and_a_stage_is_a_joints() -> None:
+    findings = make_findings(
+        make_grade(Condition.SACROILIITIS, ("moderate",), level="SIJ", side=Side.LEFT, scale="as_stage"),
+        make_grade(Condition.SACROILIITIS, ("normal",), level="SIJ", side=Side.RIGHT, scale="as_stage"),
+        make_grade(Condition.SACROILIITIS, ("negative",), level=None, scale="as_status"),
+    )
+    for text, verdict in (
+        ("Sacroiliac joints: Moderate left sacroiliitis.", VerdictStatus.SUPPORTED),
+        ("No active sacroiliitis.", VerdictStatus.SUPPORTED),
+        ("Active sacroiliitis.", VerdictStatus.CONTRADICTED),
+        ("Sacroiliac joints: No left sacroiliitis.", VerdictStatus.CONTRADICTED),
+        ("Sacroiliac joints: Moderate right sacroiliitis.", VerdictStatus.CONTRADICTED),
+    ):
+        assert check_sentence(text, findings).status is verdict, text

@@ -3,17 +3,20 @@
 Thresholds live in ``configs/phantom/sacroiliac.yaml`` with their sources.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Side
+from anatomy.sacroiliac import SPARCC_ITEMS, sparcc_window
+from anatomy.sacroiliac import is_asas_positive as is_positive
 
 Rules = dict[str, Any]
 
-QUADRANTS = ("upper_ilium", "lower_ilium", "lower_sacrum", "upper_sacrum")
+STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
+"""Structural lesions that the stages rest on."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class JointFacts:
 
     Attributes:
         side: Patient's side.
-        quadrant_mm2: (K, 4) oedema in each of ``QUADRANTS``.
+        quadrant_mm2: (K, 4) oedema in each of ``anatomy.sacroiliac.QUADRANTS``.
         is_intense: (K,) oedema as bright as fluid is there.
         deep_mm: (K,) how far oedema reaches from the joint.
         lesions_per_slice: (K,) connected parts of oedema.
@@ -35,6 +38,7 @@ class JointFacts:
         backfill_mm2: Backfill, likewise.
         bridged_share: Of the cartilaginous joint.
         width_mm: Mean width of the joint space that is not bridged.
+        structural_mm2: (K, 5) area of each of ``STRUCTURAL`` on a slice, bone across the joint for ankylosis.
     """
 
     side: Side
@@ -51,6 +55,7 @@ class JointFacts:
     backfill_mm2: float
     bridged_share: float
     width_mm: float
+    structural_mm2: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, len(STRUCTURAL))))
 
 
 def sparcc_scores(facts: tuple[JointFacts, ...], rules: Rules) -> tuple[int, list[dict[str, Any]]]:
@@ -60,24 +65,20 @@ def sparcc_scores(facts: tuple[JointFacts, ...], rules: Rules) -> tuple[int, lis
     Source: CLINICAL.md section 2.
     """
     rule = rules["sparcc"]
-    scores = np.array([_slice_scores(fact, rule).sum(axis=1) for fact in facts])
+    tables = [slice_scores(fact, rule) for fact in facts]
+    points = np.sum([table.sum(axis=1) for table in tables], axis=0)
     eligible = np.flatnonzero(np.any([fact.is_joint_slice for fact in facts], axis=0))
-    count = min(int(rule["slices"]), len(eligible))
-    if count == 0:
-        return 0, []
-    starts = eligible[: len(eligible) - count + 1]
-    first = int(max(starts, key=lambda start: (int(scores[:, start : start + count].sum()), -start)))
-    rows = []
-    for fact in facts:
-        table = _slice_scores(fact, rule)
-        for k in range(first, first + count):
-            names = (*QUADRANTS, "intense", "deep")
-            rows.append({"slice": k, "side": fact.side.value, **dict(zip(names, map(int, table[k]), strict=True))})
-    return int(scores[:, first : first + count].sum()), rows
+    window = sparcc_window(points.tolist(), eligible.tolist(), slices=int(rule["slices"]))
+    rows = [
+        {"slice": k, "side": fact.side.value, **dict(zip(SPARCC_ITEMS, map(int, table[k]), strict=True))}
+        for fact, table in zip(facts, tables, strict=True)
+        for k in range(window.first, window.first + window.count)
+    ]
+    return window.score, rows
 
 
-def _slice_scores(fact: JointFacts, rule: dict[str, Any]) -> NDArray[np.int64]:
-    """Return (K, 6): four quadrants, intense, deep; 0 or 1."""
+def slice_scores(fact: JointFacts, rule: dict[str, Any]) -> NDArray[np.int64]:
+    """Return (K, 6): ``SPARCC_ITEMS`` of every slice, 0 or 1."""
     quadrants = fact.quadrant_mm2 >= rule["quadrant_area_mm2"]
     any_oedema = quadrants.any(axis=1)
     intense = fact.is_intense & any_oedema
@@ -91,9 +92,7 @@ def is_asas_positive(fact: JointFacts, rules: Rules) -> bool:
     Source: ASAS as paraphrased in CLINICAL.md section 2.
     """
     there = fact.quadrant_mm2 >= rules["sparcc"]["quadrant_area_mm2"]
-    consecutive = bool((there[1:] & there[:-1]).any())
-    several = bool(((fact.lesions_per_slice >= 2) & there.any(axis=1)).any())
-    return consecutive or several
+    return is_positive(there.tolist(), (fact.lesions_per_slice >= 2).tolist())
 
 
 def stage_of(fact: JointFacts, rules: Rules) -> str:
@@ -101,15 +100,21 @@ def stage_of(fact: JointFacts, rules: Rules) -> str:
 
     Ours, built on the four stages of system 5 in SYSTEMS.md.
     """
-    rule = rules["stage"]
-    if fact.bridged_share >= rule["bridged_share"] or fact.width_mm < rule["width_mm"]:
+    damage = structural_lesions(fact, rules)
+    if damage["ankylosis"]:
         return "advanced"
-    structural = (
-        fact.erosions >= rule["erosions"]
-        or (fact.sclerosis_mm >= rule["sclerosis_mm"] and fact.sclerosis_mm2 >= rule["area_mm2"])
-        or fact.fat_mm2 >= rule["area_mm2"]
-        or fact.backfill_mm2 >= rule["area_mm2"] / 2
-    )
-    if structural:
+    if any(damage.values()):
         return "moderate"
     return "early" if is_asas_positive(fact, rules) else "normal"
+
+
+def structural_lesions(fact: JointFacts, rules: Rules) -> dict[str, bool]:
+    """Return which of ``STRUCTURAL`` a joint shows, each by its threshold."""
+    rule = rules["stage"]
+    return {
+        "erosion": bool(fact.erosions >= rule["erosions"]),
+        "sclerosis": bool(fact.sclerosis_mm >= rule["sclerosis_mm"] and fact.sclerosis_mm2 >= rule["area_mm2"]),
+        "fat": bool(fact.fat_mm2 >= rule["area_mm2"]),
+        "backfill": bool(fact.backfill_mm2 >= rule["area_mm2"] / 2),
+        "ankylosis": bool(fact.bridged_share >= rule["bridged_share"] or fact.width_mm < rule["width_mm"]),
+    }

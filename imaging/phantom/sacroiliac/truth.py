@@ -31,6 +31,7 @@ LEVEL_SCORE = "sparcc_inflammation"
 _FINE_MM = 0.5
 _WIDE_MM, _HIGH_MM = 176.0, 100.0  # of the patch around both joints
 _OEDEMA = ("oedema_mild", "oedema", "oedema_intense")
+_STRUCTURAL_TISSUES = ("erosion", "sclerosis", "fat_metaplasia", "backfill", "bridge")  # as rules.STRUCTURAL
 _SAME_LESION_MM = 3.0  # parts closer than this are one lesion; own choice
 _SUBCHONDRAL_MM = 25.0  # how far from the joint a lesion still belongs to it; own choice
 
@@ -93,7 +94,7 @@ def measure_truth(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Truth:
         row: The coronal-oblique series whose slices SPARCC is read on.
     """
     canvas = _fine_canvas(pelvis, palette, row)
-    joints = tuple(_painted(canvas, pelvis, palette, side, row) for side in (Side.LEFT, Side.RIGHT))
+    joints = _painted_joints(canvas, pelvis, palette, row)
     facts = tuple(_facts(joint, pelvis.tables.rules) for joint in joints)
     total, table = sparcc_scores(facts, pelvis.tables.rules)
     measurements = [item for fact in facts for item in _measurements(fact)]
@@ -107,6 +108,16 @@ def measure_truth(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Truth:
         boxes=tuple(box for joint in joints for box in _boxes(joint, canvas)),
         details={"sparcc": table},
     )
+
+
+def joint_facts(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> tuple[JointFacts, ...]:
+    """Count both joints, left then right, on every slice of a series: what the truth is derived from."""
+    joints = _painted_joints(_fine_canvas(pelvis, palette, row), pelvis, palette, row)
+    return tuple(_facts(joint, pelvis.tables.rules) for joint in joints)
+
+
+def _painted_joints(canvas: Canvas, pelvis: Pelvis, palette: Palette, row: SeriesRow) -> tuple[PaintedJoint, ...]:
+    return tuple(_painted(canvas, pelvis, palette, side, row) for side in (Side.LEFT, Side.RIGHT))
 
 
 def _fine_canvas(pelvis: Pelvis, palette: Palette, row: SeriesRow) -> Canvas:
@@ -157,6 +168,7 @@ def _facts(joint: PaintedJoint, rules: dict[str, Any]) -> JointFacts:
         backfill_mm2=float(joint.area(joint.of("backfill")).max()),
         bridged_share=_bridged_share(joint),
         width_mm=_width(joint),
+        structural_mm2=np.stack([joint.area(joint.of(name)) for name in _STRUCTURAL_TISSUES], axis=1),
     )
 
 

@@ -1,0 +1,1 @@
+"""Training of the sacroiliac grader on phantoms; others use ``grading.train``."""
