@@ -156,7 +156,9 @@ def test_a_protocol_without_grading_weights_is_read_without_grades(
 ) -> None:
     install(monkeypatch, tmp_path, FakeDrafter())
     (tmp_path / "segmentation-regions").mkdir()
-    models = load_models(load_protocol("cervical"), weights_root=tmp_path, device="cpu")
+    neck = load_protocol("cervical")
+    weights = {name: folder for name, folder in neck.weights.items() if name != "grading"}
+    models = load_models(replace(neck, weights=weights), weights_root=tmp_path, device="cpu")
     assert isinstance(models.grader, NoGrader)
     assert "grading" not in models.checksums()
 

@@ -253,11 +253,12 @@ class Loads:
 def install(monkeypatch: pytest.MonkeyPatch, root: Path, drafter: object | None) -> None:
     for room, name, folder, model in (
         ("segmentation", "Segmenter", "segmentation", FakeSegmenter()),
-        ("grading", "Grader", "grading", FakeGrader()),
         ("vlm", "Drafter", "spine-tiny", drafter),
     ):
         (root / folder).mkdir()
         monkeypatch.setattr(f"{room}.{name}", Loads(model))
+    (root / "grading").mkdir()
+    monkeypatch.setattr("grading.load_grader", Loads(FakeGrader()).load)
 
 
 def test_models_are_loaded_by_the_names_of_the_protocol(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
