@@ -8,6 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_GAIN = 5.0
+"""Cut points are kept in units of so many logits. Adam moves every parameter by the same small steps, so cut points
+kept in logits would hardly leave their start within a run, and steps between narrow cuts would never be named."""
+_FIRST_GAP = 2.0  # logits between neighbouring cuts of a fresh head; own choice
+
 
 class OrdinalHead(nn.Module):
     """Turns a token into the logits of ``P(grade > k)``.
@@ -22,13 +27,15 @@ class OrdinalHead(nn.Module):
         if steps < 2:
             raise ValueError(f"steps: expected at least 2 grades, got {steps!r}")
         self.score = nn.Linear(width, 1)
-        self.first_cut = nn.Parameter(torch.tensor(-(steps - 2) / 2))
-        self.raw_gaps = nn.Parameter(torch.full((steps - 2,), 0.5413))  # softplus(0.5413) = 1
+        self.first_cut = nn.Parameter(torch.tensor(-_FIRST_GAP * (steps - 2) / 2 / _GAIN))
+        raw_gap = torch.tensor(_FIRST_GAP).expm1().log() / _GAIN  # softplus undone
+        self.raw_gaps = nn.Parameter(raw_gap.repeat(steps - 2))
 
     def cuts(self) -> Tensor:
         """Return the cut points (K - 1,), strictly rising."""
-        gaps = functional.softplus(self.raw_gaps) + 1e-3
-        return torch.cat([self.first_cut.view(1), self.first_cut + gaps.cumsum(0)])
+        gaps = functional.softplus(_GAIN * self.raw_gaps) + 1e-3
+        first = _GAIN * self.first_cut.view(1)
+        return torch.cat([first, first + gaps.cumsum(0)])
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits of P(grade > k), (..., K - 1), falling along the last axis."""

@@ -19,7 +19,7 @@ from grading.model import GradingNetwork
 from runtime.errors import WeightsError
 from runtime.weights import WeightsFolder, seal_weights
 
-FORMAT = "spinescribe.grader/2"
+FORMAT = "spinescribe.grader/3"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,21 @@ def test_a_higher_score_never_lowers_the_grade() -> None:
     assert set(likeliest_step(probabilities, HeadKind.ORDINAL)) == {0, 1, 2, 3, 4}
 
 
+def test_cut_points_find_uneven_steps_within_the_steps_of_a_short_run() -> None:
+    torch.manual_seed(0)
+    shares = torch.tensor([0.05, 0.45, 0.05, 0.25, 0.2])
+    labels = torch.repeat_interleave(torch.arange(5), (400 * shares).int())
+    head = OrdinalHead(1, 5)
+    optimiser = torch.optim.Adam(head.parameters(), lr=1.5e-3)
+    for _ in range(700):
+        losses = -ordinal_log_probabilities(head(torch.zeros(len(labels), 1))).gather(1, labels[:, None])
+        optimiser.zero_grad()
+        losses.mean().backward()
+        optimiser.step()
+    found = ordinal_log_probabilities(head(torch.zeros(1, 1))).exp()[0]
+    torch.testing.assert_close(found, shares, atol=0.03, rtol=0)
+
+
 def test_probabilities_by_hand() -> None:
     logits = np.array([[2.0, 0.0, -1.0]])
     s = [1 / (1 + np.exp(-x)) for x in (2.0, 0.0, -1.0)]

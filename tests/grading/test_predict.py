@@ -270,7 +270,7 @@ def test_wrong_weights_are_refused(stored: StoredGrader, tmp_path: Path) -> None
         Grader.load(weights_root=tmp_path / "nowhere")
     shutil.copytree(tmp_path / "grading", tmp_path / "other")
     folder = replace(open_weights("other", tmp_path), config={"format": "something/2"})
-    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/2, got 'something/2'"):
+    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/3, got 'something/2'"):
         read_grader(folder)
     config.write_text(config.read_text() + " ")
     with pytest.raises(WeightsError, match="SHA-256"):
