@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grading.burden import measure_burden
 from grading.findings import build_findings
+from grading.triage import triage_alert
 from grading.types import Burden, BurdenTerm, Detection, Evidence, Findings, Grade, GradeStatus
 from grading.ungraded import NoGrader
 
@@ -33,6 +34,7 @@ __all__ = [
     "load_grader",
     "measure_burden",
     "train",
+    "triage_alert",
 ]
 
 _LAZY = {

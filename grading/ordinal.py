@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _GAIN = 5.0
-"""Cut points are kept in units of so many logits. Adam moves every parameter by the same small steps, so cut points
-kept in logits would hardly leave their start within a run, and steps between narrow cuts would never be named."""
+"""Cut points are kept in units of so many logits. Adam moves every parameter by the same small steps, so cut
+points kept in logits would hardly leave their start within a run, and a step between narrow cuts would never be
+named."""
 _FIRST_GAP = 2.0  # logits between neighbouring cuts of a fresh head; own choice
 
 

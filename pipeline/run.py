@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anatomy import Protocol, load_protocol
+from grading.triage import triage_alert
 from grading.types import Findings
 from imaging.admission import admit, after_segmentation, eligibility_notices, without_unusable
 from imaging.types import Eligibility, Study
@@ -204,9 +205,11 @@ def _notices(
     drafted: DraftOutcome,
     options: ReadOptions,
 ) -> tuple[str, ...]:
-    """Return all notices, each once, in the order of the stages."""
+    """Return all notices, each once: what is urgent, then in the order of the stages."""
     own = [] if drafted.notice is None else [drafted.notice]
     if options.prior is not None:
         own.append(PRIOR_NOTICE)
     gate = eligibility_notices(eligibility, options.override)
-    return tuple(dict.fromkeys((*gate, *study.notices, *segmented.notices, *findings.notices, *own)))
+    urgent = triage_alert(findings.grades)
+    first = () if urgent is None else (urgent,)
+    return tuple(dict.fromkeys((*first, *gate, *study.notices, *segmented.notices, *findings.notices, *own)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from grading.triage import triage_alert
 from grading.types import Findings
 from imaging.admission import override_alert
 from imaging.types import Eligibility, Series, Study
@@ -22,7 +23,8 @@ class Reading:
         report: The verified draft report.
         overlay_png: PNG of the primary slice with structures and level names.
         provenance: What made it.
-        notices: Everything a reader should know about this run, each once, in the order of the stages.
+        notices: Everything a reader should know about this run, each once: what is urgent, then in the order
+            of the stages.
         prior_study_key: Study key of the prior reading that was given; None without one.
         anchor: The disc level that a person confirmed, and its point (x, y) in pixels of a slice of the primary
             series; None without one.
@@ -45,8 +47,14 @@ class Reading:
 
     @property
     def alert(self) -> str | None:
-        """Return what must stand above the report: that a person overrode the gate; None otherwise."""
-        return override_alert(self.eligibility)
+        """Return what must stand above the report: an overridden gate, urgent findings; None for neither."""
+        return " ".join(self.alerts) or None
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """Return the sentences of the alert."""
+        told = (override_alert(self.eligibility), triage_alert(self.findings.grades))
+        return tuple(sentence for sentence in told if sentence is not None)
 
     @property
     def primary_series(self) -> Series:

@@ -108,7 +108,7 @@ def report_text(reading: Reading) -> str:
         alert=reading.alert,
     )
     blocks = [f"> **{NOTICE}**", text.strip()]
-    told = {*reading.findings.notices, reading.alert}
+    told = {*reading.findings.notices, *reading.alerts}
     extra = [notice for notice in reading.notices if notice not in told]
     if extra:
         lines = "\n".join(f"- {html.escape(' '.join(notice.split()))}" for notice in extra)

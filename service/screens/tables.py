@@ -87,7 +87,7 @@ def summary_html(reading: Reading) -> str:
     score = "not available" if burden.score is None else f"{burden.score:.0f} of 100 ({details})"
     series = ", ".join(f"{item.id} {item.role or item.plane.value}" for item in reading.study.series)
     seconds = sum(reading.timings_s.values())
-    notices = "".join(f"<li>{escape(text)}</li>" for text in reading.notices if text != reading.alert)
+    notices = "".join(f"<li>{escape(text)}</li>" for text in reading.notices if text not in reading.alerts)
     alert = "" if reading.alert is None else f'<p class="notice" role="alert">{escape(reading.alert)}</p>'
     return (
         f'{alert}<div class="status summary" role="status"><b>Draft ready</b> in {seconds:.1f} s. '
