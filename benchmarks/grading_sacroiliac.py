@@ -33,10 +33,11 @@ from grading.joints.grades import RULE, SPARCC, STAGE, STATUS
 from grading.joints.inputs import gather_joints
 from grading.types import Findings
 from imaging.phantom import Phantom, PhantomSeries, build_phantom
+from imaging.phantom.memory import study_in_memory
 from imaging.phantom.sacroiliac.bones import JOINT
 from imaging.phantom.sacroiliac.truth import LEVEL_SCORE
 from imaging.phantom.setup import load_setup
-from imaging.types import AffineMatrix, Series, SourceKind, Spacing, Study, Volume
+from imaging.types import AffineMatrix, Study
 from runtime.device import use_threads
 from segmentation import Segmenter
 from segmentation.types import LabelArray, SegmentedStudy
@@ -76,19 +77,6 @@ class Row:
     grading_s: float
 
 
-def study_of(phantom: Phantom) -> Study:
-    """Return a phantom as the study that its files would be read as."""
-    series = tuple(_series(item, number) for number, item in enumerate(phantom.series, start=1))
-    return Study(phantom.name, SourceKind.DICOM, phantom.protocol, series)
-
-
-def _series(item: PhantomSeries, number: int) -> Series:
-    column, row, slice_mm = (float(np.linalg.norm(item.affine[:3, axis])) for axis in range(3))
-    columns, rows, slices = item.array.shape
-    volume = Volume(item.array, Spacing(row, column, slice_mm), item.affine, (columns, rows, slices))
-    return Series(f"S{number}", item.role, item.plane, item.sequence, volume)
-
-
 @dataclass(frozen=True, eq=False)
 class Outlined:
     """One patient, drawn and outlined: what takes the time."""
@@ -103,7 +91,7 @@ class Outlined:
 def outline_patient(seed: int, setup: str, segmenter: Segmenter) -> Outlined:
     """Draw one patient and outline it."""
     phantom = build_phantom("sacroiliac", seed=seed, setup=setup)
-    study = study_of(phantom)
+    study = study_in_memory(phantom.name, phantom.protocol, phantom.series)
     start = time.perf_counter()
     segmented = segmenter.segment_study(study, load_protocol("sacroiliac"))
     return Outlined(setup, phantom, study, segmented, time.perf_counter() - start)

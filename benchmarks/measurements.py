@@ -22,9 +22,9 @@ import numpy as np
 
 from anatomy import Protocol, Side, load_protocol
 from evaluation.bootstrap import bootstrap_by_patient
-from imaging.geometry import spacing_of
 from imaging.phantom import Phantom, build_phantom
-from imaging.types import Plane, Series, SourceKind, Study, Volume
+from imaging.phantom.memory import study_in_memory
+from imaging.types import Plane, Study
 from pipeline.stages import is_installed
 from runtime.errors import SpineScribeError
 from runtime.settings import load_settings
@@ -129,13 +129,7 @@ def from_truth(phantom: Phantom, protocol: Protocol) -> tuple[Measurement, ...]:
 
 def study_of(phantom: Phantom, roles: Sequence[str]) -> Study:
     """Return a phantom's series of some roles as a study."""
-    series = []
-    for item in phantom.series:
-        if item.role in roles:
-            shape = (item.array.shape[0], item.array.shape[1], item.array.shape[2])
-            volume = Volume(item.array, spacing_of(item.affine, shape[2]), item.affine, shape)
-            series.append(Series(f"S{len(series) + 1}", item.role, item.plane, item.sequence, volume))
-    return Study(phantom.name, SourceKind.DICOM, phantom.protocol, tuple(series))
+    return study_in_memory(phantom.name, phantom.protocol, [item for item in phantom.series if item.role in roles])
 
 
 def true_levels(phantom: Phantom, study: Study) -> tuple[Level, ...]:

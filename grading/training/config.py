@@ -45,6 +45,8 @@ class TrainingConfig:
 
     epochs: int = 40
     """Passes over the training patients."""
+    patience: int = 12
+    """Epochs without a better choosing loss after which training stops."""
     batch_patients: int = 8
     """Patients a step."""
     learning_rate: float = 2e-3
@@ -103,7 +105,7 @@ class TrainingConfig:
             raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
         if not 0 < self.rate_decay <= 1:
             raise ConfigError(f"training.rate_decay: expected above 0 to 1, got {self.rate_decay!r}")
-        for name in ("epochs", "batch_patients", "threads", "learning_rate"):
+        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
         shares = ("holdout_share", "source_dropout", "slice_jitter", "t1_dropout", "t2_dropout", "average_decay")

@@ -1,6 +1,7 @@
 """The training loop of a grading network, whatever it reads: moving average, choice of the epoch, exact resume.
 
-One process, under accelerate, which takes mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``) and finds a GPU.
+One process or several under accelerate, which takes mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``) and
+finds a GPU. Of several, each draws its own order and augmentation, and the main one writes.
 
 Who trains supplies the network, the losses of an epoch's batches and the loss on a choosing part; the loop owns
 the optimiser, the schedule, the averaged weights that are kept, and the files: ``checkpoint.pt`` and
@@ -33,6 +34,10 @@ class LoopSettings(Protocol):
     @property
     def epochs(self) -> int:
         """Passes over the training patients."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
 
     @property
     def weight_decay(self) -> float:
@@ -86,6 +91,8 @@ class TrainingLoop(Generic[Network]):
         )
         self.accelerator = Accelerator()
         self.model, self.optimiser = self.accelerator.prepare(network, optimiser)
+        self.average.to(self.accelerator.device)
+        self._draw_apart()
 
     @property
     def device(self) -> torch.device:
@@ -94,20 +101,25 @@ class TrainingLoop(Generic[Network]):
         return device
 
     def run(
-        self, losses: Callable[[nn.Module], Iterator[Tensor]], choose: Callable[[Network], float] | None
+        self,
+        losses: Callable[[nn.Module], Iterator[Tensor]],
+        choose: Callable[[Network], float] | None,
+        *,
+        until: int | None = None,
     ) -> Network:
         """Train to the last epoch, or until the choosing loss has not fallen for ``patience`` epochs.
 
         Args:
             losses: Yields the loss of each batch of one epoch; it is given the network as accelerate prepared it.
             choose: Loss of the averaged network on patients held out to choose the epoch; without it the last
-                epoch
-                is kept.
+                epoch is kept.
+            until: Epoch to break off at; None goes on to the end.
 
         Returns:
             The chosen network in eval mode.
         """
-        while self.epoch < self.settings.epochs and not self._is_stale():
+        last = self.settings.epochs if until is None else until
+        while self.epoch < last and not self._is_stale():
             loss = self._train_epoch(losses)
             chosen = loss if choose is None else choose(self.average)
             self.epoch += 1
@@ -116,9 +128,10 @@ class TrainingLoop(Generic[Network]):
                 self.best = copy.deepcopy(self.average.state_dict())
             self.history.append({"epoch": self.epoch, "train_loss": loss, "choosing_loss": chosen})
             logger.info("epoch %d: training loss %.4f, choosing loss %.4f", self.epoch, loss, chosen)
-            self.save()
+            if self.accelerator.is_main_process:
+                self.save()
         self.average.load_state_dict(self.best)
-        return self.average.eval()
+        return self.average.cpu().eval()
 
     def _is_stale(self) -> bool:
         return self.epoch - self.best_epoch >= self.settings.patience
@@ -193,3 +206,10 @@ class TrainingLoop(Generic[Network]):
         self.epoch, self.history = state["epoch"], state["history"]
         self.rng.bit_generator.state = state["numpy_rng"]
         torch.set_rng_state(state["torch_rng"])
+        self._draw_apart()
+
+    def _draw_apart(self) -> None:
+        """Let every process but the main one, whose generator the checkpoint holds, draw from its own."""
+        if not self.accelerator.is_main_process:
+            rank = self.accelerator.process_index
+            self.rng = np.random.default_rng([self.settings.seed, rank, self.epoch])

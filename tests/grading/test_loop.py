@@ -16,6 +16,7 @@ from runtime.errors import ConfigError
 @dataclass(frozen=True)
 class Settings:
     epochs: int = 4
+    seed: int = 0
     weight_decay: float = 0.01
     average_decay: float = 0.9
     patience: int = 4

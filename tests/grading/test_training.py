@@ -122,10 +122,10 @@ def test_resumed_equals_uninterrupted(spider: Path, tmp_path: Path) -> None:
     cases = read_cases(spider, config.grader, read_reference_points(spider))[:6]
     whole = FoldRun(config, cases, tmp_path / "whole").run()
     stopped = FoldRun(config, cases, tmp_path / "parts")
-    stopped.train_epochs(until=1)
+    stopped.run(until=1)
     resumed = FoldRun(config, cases, tmp_path / "parts")
     resumed.resume()
-    assert resumed.epoch == 1
+    assert resumed.loop.epoch == 1
     again = resumed.run()
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(value, again.state_dict()[name], rtol=0, atol=0)

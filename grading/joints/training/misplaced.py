@@ -16,10 +16,10 @@ from anatomy import load_protocol
 from grading.joints.frames import SIDES, JointFrame, locate_joints
 from grading.joints.training.cohorts import Cohort, load_cohorts, setup_of
 from imaging.phantom.build import take_series
+from imaging.phantom.memory import study_in_memory
 from imaging.phantom.scene import build_scene
 from imaging.phantom.setup import load_setup
 from imaging.phantom.tissues import Palette
-from imaging.types import Series, SourceKind, Spacing, Study, Volume
 from runtime.device import use_threads
 from segmentation import Segmenter
 
@@ -43,13 +43,7 @@ def misplaced(cohort: Cohort, seed: int, segmenter: Segmenter) -> Iterator[NDArr
     side = 2 * round(usual.cols * usual.pixel / setup.series[0].pixel / 2)  # the segmenter sees the whole field
     setup = replace(setup, series=tuple(replace(row, rows=side, cols=side) for row in setup.series))
     drawn = take_series(build_scene(setup, seed=seed, palette=palette), palette, setup, seed)
-    series = []
-    for number, item in enumerate(drawn, start=1):
-        column, row, slice_mm = (float(np.linalg.norm(item.affine[:3, axis])) for axis in range(3))
-        columns, rows, slices = item.array.shape
-        volume = Volume(item.array, Spacing(row, column, slice_mm), item.affine, (columns, rows, slices))
-        series.append(Series(f"S{number}", item.role, item.plane, item.sequence, volume))
-    study = Study(str(seed), SourceKind.DICOM, setup.protocol, tuple(series))
+    study = study_in_memory(str(seed), setup.protocol, drawn)
     segmented = segmenter.segment_study(study, load_protocol(setup.protocol))
     affine = drawn[-1].affine
     outlines = [(item.array, affine) for item in segmented.label_maps]  # drawn on one grid

@@ -95,17 +95,20 @@ def train_joints_fold(
     if resume:
         loop.resume()
 
+    def loss_of(model: nn.Module, batch: JointBatch) -> Tensor:
+        outputs = model(JointInputs(*(item.to(loop.device) for item in batch.inputs())))
+        return joint_loss(JointOutputs(*(item.cpu() for item in outputs)), Targets.of(batch), weights)
+
     def losses(model: nn.Module) -> Iterator[Tensor]:
         for batch in shuffled_batches(learners, geometry, training, loop.rng):
-            outputs = model(JointInputs(*(item.to(loop.device) for item in batch.inputs())))
-            yield joint_loss(JointOutputs(*(item.cpu() for item in outputs)), Targets.of(batch), weights)
+            yield loss_of(model, batch)
 
     parts = [plain_batch(part, geometry) for part in _chunks(chooser, training.batch_patients)]
 
     def choose(model: JointNetwork) -> float:
         model.eval()
         with torch.inference_mode():
-            found = [float(joint_loss(model(part.inputs()), Targets.of(part), weights)) for part in parts]
+            found = [float(loss_of(model, part)) for part in parts]
         return float(np.mean(found))
 
     with denormals_flushed():
