@@ -127,7 +127,8 @@ class JointNetwork(nn.Module):
         features = self.encoder(torch.stack([crops[:, 0], t1], dim=1))
         features = features + self.t1_embedding(has_t1.long()) + self.place(inputs.places[present])
         blank = features.new_zeros(*present.shape, features.shape[-1])
-        return blank.masked_scatter(present.unsqueeze(-1), features)
+        tokens: Tensor = blank.masked_scatter(present.unsqueeze(-1), features)
+        return tokens
 
 
 def stage_log_probabilities(lesions: Tensor) -> Tensor:

@@ -164,7 +164,7 @@ def misplaced_cut(
 
 
 def _images(case: JointCase) -> tuple[Image, Image]:
-    return (case.stir, case.affine), (case.t1, case.affine)
+    return (case.stir.astype(np.float32), case.affine), (case.t1.astype(np.float32), case.affine)
 
 
 def _misplaced(frame: JointFrame, noise: NDArray[np.float64]) -> JointFrame:

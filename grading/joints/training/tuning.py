@@ -57,4 +57,5 @@ def natural_weights(steps: NDArray[np.int64], natural: NDArray[np.int64], count:
     here = np.bincount(steps, minlength=count) / len(steps)
     there = (np.bincount(natural, minlength=count) + 0.5) / (len(natural) + 0.5 * count)
     weights: NDArray[np.float64] = (there / np.maximum(here, 1e-9))[steps]
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
