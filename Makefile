@@ -13,7 +13,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-slow test-browser app check bench bench-segmentation clean system-packages
+.PHONY: demo test test-slow test-browser app check bench bench-segmentation bench-grading bench-grading-folds clean system-packages
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -54,6 +54,21 @@ check: $(VENV)/.installed-dev
 # Short form under 20 minutes on two cores; LONG=1 runs the whole screen and all five folds (hours).
 bench-segmentation: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.segmentation bench $(if $(LONG),--long)
+
+# Short form: the shipped graders as they are, 10 phantoms of each frozen set; LONG=1 reads the whole sets and adds the
+# five-fold figures and the ablations, training what is missing (hours).
+SETS := test_lumbar test_lumbar_shifted test_cervical test_cervical_shifted
+bench-grading: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.grading --shipped
+	$(BIN)/python -m benchmarks.grading_phantoms --setups $(SETS) $(if $(LONG),,--count 10)
+	$(BIN)/python -m benchmarks.grading_sacroiliac $(if $(LONG),,--count 10)
+	$(BIN)/python -m benchmarks.burden
+	$(if $(LONG),$(MAKE) bench-grading-folds)
+
+bench-grading-folds: $(VENV)/.installed-dev
+	$(BIN)/spinescribe train grading --config configs/grading/train_lumbar.yaml --out runs/grading/lumbar --resume
+	$(BIN)/python -m benchmarks.grading
+	$(BIN)/python -m benchmarks.grading_ablation
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.segmentation

@@ -1,9 +1,11 @@
 """How well discs are graded on patients the network did not see.
 
-    python -m benchmarks.grading [--runs runs/grading] [--config configs/grading/train_default.yaml]
+    python -m benchmarks.grading [--runs runs/grading/lumbar] [--config configs/grading/train_lumbar.yaml]
+    python -m benchmarks.grading --shipped
 
-Data: SPIDER's gradings of 179 patients (one expert), middle slices. Needs the five fold networks
-(``spinescribe train grading --config configs/grading/train_default.yaml``) and, for the end-to-end figures, the
+Data: SPIDER's gradings of 179 patients (one expert), middle slices. ``--shipped`` judges the shipped weights as
+they are, at reference points, on the fold that neither they nor their calibration saw. Without it all five fold
+networks are judged (``spinescribe train grading --config FILE --out FOLDER``); the end-to-end figures need the
 points found by the segmentation models that held each patient out (``python -m grading.training.found_points``).
 
 Each disc is graded by the network of the fold that held its patient out, calibrated on the other folds; with the
@@ -13,8 +15,9 @@ sequences at hand, as in use. Prints Markdown tables and writes ``runs/benchmark
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.bootstrap import bootstrap_by_patient
-from evaluation.grading import area_under_curve, quadratic_kappa
+from evaluation.grading import area_under_curve, macro_f1, quadratic_kappa
 from grading.calibration import expected_calibration_error
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
 from grading.heads import HeadInfo, HeadKind
 from grading.probabilities import likeliest_step, step_probabilities
+from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.training.assemble import fit_tuning
 from grading.training.cases import Points
 from grading.training.config import RunConfig, load_run_config
@@ -40,9 +44,13 @@ from grading.training.spider import (
     read_rows,
 )
 from grading.training.train import load_member
+from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.settings import load_settings
+from runtime.weights import open_weights
 
+UNSEEN_FOLD = 0
+"""``training.shipped_fold``: the shipped network is the one that held these patients out."""
 REFERENCE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 Figures = dict[str, Any]
 
@@ -113,32 +121,41 @@ def grade_folds(
     for number, fold in enumerate(folds):
         others = [other[at_hand] for index, other in enumerate(tuned_on) if index != number]
         tuning = fit_tuning({at_hand: join(others)}, config)[at_hand][head.key]
-        part = fold[at_hand].rows(head, config.heads)
-        logits = tuning.calibration.apply(part.logits)
-        probabilities = step_probabilities(logits, head.kind)
-        named = likeliest_step(probabilities, head.kind)
-        sets = [
-            prediction_set(row.tolist(), int(step), tuning.thresholds, head.kind)
-            for row, step in zip(probabilities, named, strict=True)
-        ]
-        parts.append(Graded(part.patients, part.levels, part.steps, probabilities, named, sets))
+        parts.append(_grade(fold[at_hand], tuning, head, config))
     return _join(parts)
 
 
+def _grade(scored: HeldOut, tuning: HeadTuning, head: HeadInfo, config: GraderConfig) -> Graded:
+    """Turn scores of one condition into calibrated grades with their sets."""
+    part = scored.rows(head, config.heads)
+    logits = tuning.calibration.apply(part.logits)
+    probabilities = step_probabilities(logits, head.kind)
+    named = likeliest_step(probabilities, head.kind)
+    sets = [
+        prediction_set(row.tolist(), int(step), tuning.thresholds, head.kind)
+        for row, step in zip(probabilities, named, strict=True)
+    ]
+    return Graded(part.patients, part.levels, part.steps, probabilities, named, sets)
+
+
 def grade_as_in_use(
-    folds: Sequence[Mapping[str, HeldOut]],
-    tuned_on: Sequence[Mapping[str, HeldOut]],
-    head: HeadInfo,
-    config: GraderConfig,
+    names: Collection[str], grade: Callable[[str], Graded], head: HeadInfo, config: GraderConfig
 ) -> Graded:
-    """Grade each disc with all sequences it has; discs without a sequence the condition needs are left out."""
+    """Grade each disc with all sequences it has; discs without a sequence the condition needs are left out.
+
+    Args:
+        names: Sets of series at hand that there are scores for.
+        grade: Series at hand -> grades of every disc that has them.
+        head: Condition.
+        config: Of the networks.
+    """
     chosen: list[Graded] = []
     seen: set[tuple[int, int]] = set()
-    for at_hand in sorted(folds[0], key=len, reverse=True):
+    for at_hand in sorted(names, key=len, reverse=True):
         sources = set(at_hand.split("+"))
         if not head.is_met(sources) or not sources <= set(config.head_sources(head)):
             continue
-        graded = grade_folds(folds, tuned_on, head, at_hand, config)
+        graded = grade(at_hand)
         places = list(zip(graded.patients.tolist(), graded.levels.tolist(), strict=True))
         chosen.append(graded.at(np.array([place not in seen for place in places], dtype=bool)))
         seen.update(places)
@@ -165,6 +182,7 @@ def judge(graded: Graded, head: HeadInfo) -> Figures:
     if head.kind is HeadKind.ORDINAL:
         steps = len(head.grades)
         figures["quadratic_kappa"] = interval(lambda r: quadratic_kappa(truth[r], named[r], steps=steps))
+        figures["macro_f1"] = interval(lambda r: macro_f1(truth[r], named[r]))
         figures["accuracy"] = interval(lambda r: float((truth[r] == named[r]).mean()))
         figures["within_one"] = interval(lambda r: float((np.abs(truth[r] - named[r]) <= 1).mean()))
     else:
@@ -201,11 +219,45 @@ def judge_all(
     """Judge every condition as in use, on some levels or all."""
     results = {}
     for head in real_heads(config.grader):
-        graded = grade_as_in_use(folds, tuned_on, head, config.grader)
+        grade = partial(_grade_folds_of, folds, tuned_on, head, config.grader)
+        graded = grade_as_in_use(folds[0], grade, head, config.grader)
         if levels is not None:
             kept = [config.grader.network.levels.index(level) for level in levels]
             graded = graded.at(np.isin(graded.levels, kept))
         results[head.key] = judge(graded, head)
+    return results
+
+
+def _grade_folds_of(
+    folds: Sequence[Mapping[str, HeldOut]],
+    tuned_on: Sequence[Mapping[str, HeldOut]],
+    head: HeadInfo,
+    config: GraderConfig,
+    at_hand: str,
+) -> Graded:
+    return grade_folds(folds, tuned_on, head, at_hand, config)
+
+
+def judge_shipped(stored: StoredGrader) -> dict[str, Figures]:
+    """Judge the shipped grader, as it is, on the patients of the fold that it and its calibration never saw.
+
+    Raises:
+        ConfigError: If it is made of several folds' networks, which have seen every patient.
+    """
+    if len(stored.members) != 1:
+        raise ConfigError(f"shipped grader: expected one fold's network, got the mean of {len(stored.members)}")
+    config, data_dir = stored.config, load_settings().data_dir
+    fold_of = spider_folds()
+    cases = read_cases(data_dir, config, read_reference_points(data_dir))
+    unseen = [case for case in cases if fold_of[case.patient] == UNSEEN_FOLD]
+    scored = score_held_out(stored.members[0], unseen, config)
+    results = {}
+    for head in real_heads(config):
+
+        def grade(at_hand: str, head: HeadInfo = head) -> Graded:
+            return _grade(scored[at_hand], stored.tuning[at_hand][head.key], head, config)
+
+        results[head.key] = judge(grade_as_in_use(scored, grade, head, config), head)
     return results
 
 
@@ -263,6 +315,16 @@ def table_text(title: str, results: Mapping[str, Figures]) -> str:
     return "\n".join(lines)
 
 
+def macro_text(results: Mapping[str, Figures]) -> str:
+    """Return how exact the ordered grades are."""
+    return "\n".join(
+        f"{name}: macro F1 {figure_text(row['macro_f1'])}, exact {figure_text(row['accuracy'])}, within one step "
+        f"{figure_text(row['within_one'])}."
+        for name, row in results.items()
+        if "macro_f1" in row
+    )
+
+
 def confusion_text(title: str, row: Figures) -> str:
     """Return the confusion matrix of one condition as Markdown (rows: truth)."""
     grades = list(row["steps"])
@@ -291,15 +353,23 @@ def sequence_text(results: Mapping[str, Mapping[str, Figures]]) -> str:
 def main() -> None:
     """Judge, print and write."""
     parser = argparse.ArgumentParser(description="Held-out grading figures on SPIDER")
-    parser.add_argument("--runs", type=Path, default=Path("runs/grading"))
-    parser.add_argument("--config", type=Path, default=Path("configs/grading/train_default.yaml"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/grading/lumbar"))
+    parser.add_argument("--config", type=Path, default=Path("configs/grading/train_lumbar.yaml"))
+    parser.add_argument("--shipped", action="store_true", help="judge the shipped weights on the unseen fold")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/grading.json"))
     options = parser.parse_args()
+    if options.shipped:
+        shipped = judge_shipped(read_grader(open_weights("grading", load_settings().weights_dir)))
+        print(table_text(f"The shipped grader at reference points, fold {UNSEEN_FOLD}", shipped), end="\n\n")
+        print(macro_text(shipped))
+        _write({"shipped": shipped}, options.out.with_stem("grading_shipped"))
+        return
     config = load_run_config(options.config)
     at_reference = score_folds(config, options.runs, read_reference_points(load_settings().data_dir))
     report: Figures = {"at_reference_points": judge_all(at_reference, at_reference, config)}
     report["sequences_at_reference_points"] = compare_sequences(at_reference, config.grader)
     print(table_text("At reference points, L1-L2 to L5-S1", report["at_reference_points"]), end="\n\n")
+    print(macro_text(report["at_reference_points"]), end="\n\n")
     print(confusion_text("Pfirrmann", report["at_reference_points"]["disc_degeneration"]), end="\n\n")
     print(confusion_text("Modic", report["at_reference_points"]["modic"]), end="\n\n")
     print(sequence_text(report["sequences_at_reference_points"]), end="\n\n")
@@ -315,8 +385,12 @@ def main() -> None:
         print(table_text("End to end, all found levels T11-T12 to L5-S1", report["end_to_end_all_levels"]))
     else:
         print(f"No end-to-end figures: {file} is not there (python -m grading.training.found_points).")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _write(report, options.out)
+
+
+def _write(report: Figures, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
