@@ -14,10 +14,24 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cli import ask, deidentify, demo, evaluate, explain, faults, import_labels, parse, phantom, read, serve, train
+from cli import (
+    ask,
+    compare,
+    deidentify,
+    demo,
+    evaluate,
+    explain,
+    faults,
+    import_labels,
+    parse,
+    phantom,
+    read,
+    serve,
+    train,
+)
 from runtime.errors import SpineScribeError
 
-_COMMANDS = (read, import_labels, ask, explain, parse, phantom, deidentify, train, evaluate, serve, demo)
+_COMMANDS = (read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, demo)
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

@@ -19,7 +19,7 @@ from runtime.names import shown_name
 if TYPE_CHECKING:
     from imaging.label_import import ImportedLabels
     from imaging.types import Spacing
-    from pipeline import Reader, ReadOptions
+    from pipeline import Reader, Reading, ReadOptions
 
 _PRECEDENCE = (1, 2, 3)
 _LAST_SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z][A-Za-z0-9]*)$", re.IGNORECASE)
@@ -121,6 +121,23 @@ def open_reader(device: str) -> Reader:
     from pipeline import Reader
 
     return Reader.load(device=device)
+
+
+def read_quietly(reader: Reader, path: Path, protocol: str) -> Reading:
+    """Read a study whose report nobody asked for, showing progress.
+
+    Raises:
+        StudyError: If the path cannot be read.
+        NotEligibleError: If it may not be read.
+    """
+    from pipeline import Reading, ReadOptions, Writer
+
+    with ProgressDisplay(shown_name(path.name)) as display:
+        for event in reader.read(path, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)):
+            if isinstance(event, Reading):
+                return event
+            display.show(event)
+    raise AssertionError("Reader.read ends with a Reading or raises")
 
 
 def plan_jobs(paths: list[Path], out: Path) -> list[Job]:
