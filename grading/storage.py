@@ -99,8 +99,8 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
     table: dict[str, Any] = folder.config
     if table.get("format") != FORMAT:
         raise WeightsError(
-            f"weights {folder.name!r}: expected format {FORMAT}, got {table.get('format')!r}; restore the folder from "
-            "the repository, or train it with this version"
+            f"weights {folder.name!r}: expected format {FORMAT}, got {table.get('format')!r}; restore the "
+            "folder from the repository, or train it with this version"
         )
     config = build_grader_config({key: table[key] for key in ("region", "crops", "network")}, "config.json")
     heads = {head.key: list(head.grades) for head in config.heads}
