@@ -17,7 +17,7 @@ def add_parser(
         "compare",
         parents=[shared],
         help="show what several graders say of one study, side by side",
-        description="Read a study and print a table: every place, the step and probability that each grader names, "
+        description="Read a study and print a table: every place, the step and probability each grader names, "
         "and the vote (most votes win; a tie goes to the network that was better on held-out patients).",
     )
     parser.add_argument("path", type=Path, metavar="PATH", help="study, as for `read`")
