@@ -136,7 +136,8 @@ def test_without_a_grading_model_every_side_and_level_says_so_and_measurements_s
     assert {grade.condition.value for grade in by_rule} == {"spinal_canal_stenosis"}  # the rule needs no model
     unknown = [grade for grade in findings.grades if grade.status is GradeStatus.NOT_ASSESSABLE]
     assert {grade.reason for grade in unknown} == {"no grading model for the lumbar spine is installed"}
-    assert len(findings.grades) == len(segmented.levels) * len(lumbar.conditions)
+    places = sum(2 if anatomy.CONDITIONS[condition].is_sided else 1 for condition in lumbar.conditions)
+    assert len(findings.grades) == len(segmented.levels) * places
     neck = load_protocol("cervical")
     level = replace(segmented.levels[0], name="C5-C6")
     found = NoGrader().grade(last.study, replace(segmented, levels=(level,)), neck).grades
