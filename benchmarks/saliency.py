@@ -33,14 +33,14 @@ from tqdm import tqdm
 from anatomy import SCALES, Protocol, load_protocol
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from grading import Grader
+from grading.build import build_network
 from grading.calibration import HeadCalibration
-from grading.inputs import SequenceCrops, gather_crops
 from grading.model import GradingInputs
 from grading.saliency import Saliency, SaliencyMethod
-from grading.saliency.explain import CropHeats, crop_heats, lay_heats
-from grading.saliency.gradients import rows_of
+from grading.saliency.discs import MIDLINE, disc_heats, disc_score, disc_windows, head_of
+from grading.saliency.explain import lay_disc_heats
 from grading.saliency.randomise import STAGES, Likeness, compare, randomised
-from grading.saliency.score import grade_score
+from grading.saliency.windows import HeatWindow, StudyWindows
 from grading.storage import HeadTuning, StoredGrader
 from grading.training.config import load_run_config
 from grading.training.spider import read_rows
@@ -166,7 +166,7 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
     graders = {}
     for stage in STAGES:
         torch.manual_seed(seed)
-        members = tuple(randomised(member, grader.config, stage) for member in grader.members)
+        members = tuple(randomised(member, build_network(grader.config), stage) for member in grader.members)
         stored = StoredGrader(grader.config, members, {}, grader.config.network.levels)
         graders[stage] = Grader(stored, checksum=stage, device=torch.device("cpu"))
     return graders
@@ -175,29 +175,22 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
 def judge_case(case: Case, grader: Grader) -> Iterator[Row]:
     """Yield a row for every grade of a network, method and series; each patient has its own draw of weights."""
     drawn, rng = randomised_graders(grader, case.patient), np.random.default_rng(case.patient)
-    inputs = grader.network_inputs(case.study, case.segmented)
-    views = [item for item in gather_crops(case.study, case.segmented, grader.config)[0] if item.crops]
+    windows = disc_windows(grader, case.study, case.segmented)
     for grade in case.findings.grades:
         if not grade.probabilities or grade.side is not None:
             continue
         for method in SaliencyMethod:
-            found = crop_heats(grader, inputs, views, grade, method)
-            others = {stage: crop_heats(item, inputs, views, grade, method) for stage, item in drawn.items()}
-            fall, elsewhere = deletion(grader, inputs, views, grade, found, rng)
+            found = disc_heats(grader, windows, grade, method)
+            others = {stage: disc_heats(item, windows, grade, method) for stage, item in drawn.items()}
+            there = [number for number, item in enumerate(found) if item.window.level == grade.level]
+            fall, elsewhere = deletion(grader, windows, grade, found, rng)
             shown, null_shown = (
-                lay_heats(
-                    case.study,
-                    case.segmented,
-                    grade,
-                    views,
-                    heats,
-                    method=method,
-                    geometry=grader.config.crops,
-                )
+                lay_disc_heats(heats, grade, grader, case.study, case.segmented, method=method)
                 for heats in (found, others["all"])
             )
-            for item, null in zip(shown, null_shown, strict=True):
-                yield _row(case.patient, grade, item, null, fall, elsewhere, found, others)
+            for number, item, null in zip(there, shown, null_shown, strict=True):
+                own = {stage: heats[number] for stage, heats in others.items()}
+                yield _row(case.patient, grade, item, null, fall, elsewhere, found[number], own)
 
 
 def _row(
@@ -207,10 +200,9 @@ def _row(
     null: Saliency,
     fall: float,
     elsewhere: float,
-    found: CropHeats,
-    others: dict[str, CropHeats],
+    found: HeatWindow,
+    others: dict[str, HeatWindow],
 ) -> Row:
-    place = (item.series_id, item.level)
     return Row(
         patient=patient,
         condition=grade.condition.value,
@@ -224,48 +216,41 @@ def _row(
         fall=fall,
         fall_elsewhere=elsewhere,
         likeness={
-            stage: compare(found.cells[place], other.cells[place], found.heat[place], other.heat[place])
-            for stage, other in others.items()
+            stage: compare(found.cells, other.cells, found.heat, other.heat) for stage, other in others.items()
         },
     )
 
 
 def deletion(
     grader: Grader,
-    inputs: GradingInputs,
-    views: Sequence[SequenceCrops],
+    windows: StudyWindows[GradingInputs],
     grade: Grade,
-    found: CropHeats,
+    found: Sequence[HeatWindow],
     rng: np.random.Generator,
 ) -> tuple[float, float]:
     """Return the fall of the score when the hottest part of a level is blurred, and the same part elsewhere."""
-    level = str(grade.level)
-    whole = inputs.crops.clone()
     falls = []
-    before = _score(grader, inputs, grade)
+    before = _score(grader, windows.inputs, grade)
     for is_moved in (False, True):
-        crops = whole.clone()
-        flat = crops.view(-1, *crops.shape[-2:])
-        for item in views:
-            if level not in item.crops:
+        crops = windows.inputs.crops.clone()
+        for item in found:
+            if item.window.level != grade.level or item.window.view != MIDLINE:
                 continue
-            image = item.crops[level]
-            heat = found.heat[item.series_id, level]
-            mask = heat >= np.quantile(heat, 1 - DELETED)
+            image = crops[0][item.window.index].numpy()
+            mask = item.heat >= np.quantile(item.heat, 1 - DELETED)
             if is_moved:
                 mask = np.roll(mask, [int(rng.integers(size // 4, 3 * size // 4)) for size in mask.shape], (0, 1))
             wiped = np.where(mask, gaussian_filter(image, _BLUR_PX), image)
-            flat[rows_of(flat, torch.from_numpy(image))] = torch.from_numpy(wiped)
-        falls.append(before - _score(grader, inputs._replace(crops=crops), grade))
+            crops[0][item.window.index] = torch.from_numpy(wiped)
+        falls.append(before - _score(grader, windows.inputs._replace(crops=crops), grade))
     return falls[0], falls[1]
 
 
 def _score(grader: Grader, inputs: GradingInputs, grade: Grade) -> float:
-    level = grader.config.network.levels.index(str(grade.level))
-    steps = SCALES[grade.scale].grades
+    head, level = head_of(grader, grade), grader.config.network.levels.index(str(grade.level))
     with torch.inference_mode():
-        logits = [member(inputs)[str(grader.key_of(grade))][0, level] for member in grader.members]
-    return float(np.mean([float(grade_score(item, steps.index(str(grade.grade)), len(steps))) for item in logits]))
+        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in grader.members]
+    return float(np.mean([float(score) for score in scores]))
 
 
 def interval_of(rows: Sequence[Row], values: Sequence[float | None]) -> Interval | None:

@@ -32,6 +32,8 @@ def saliency() -> Saliency:
     return Saliency(
         grade_id="g14",
         level="L4-L5",
+        side=None,
+        view="midline",
         series_id="S1",
         slice_index=0,
         method=SaliencyMethod.HIRES_CAM,
@@ -41,7 +43,9 @@ def saliency() -> Saliency:
         energy_share=0.5,
         area_share=0.2,
         level_share=0.9,
+        window_share=1.0,
         structures=("disc", "spinal_canal"),
+        region="disc, spinal canal",
         outlined_on="S1",
         reason=None,
         box_px=(30.0, 120.0, 110.0, 180.0),
