@@ -21,16 +21,19 @@ Prints Markdown tables and writes ``runs/benchmarks/saliency.json``.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 from tqdm import tqdm
 
-from anatomy import SCALES, Protocol, load_protocol
+from anatomy import SCALES, load_protocol
+from anatomy import Protocol as BodyProtocol
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from grading import Grader
 from grading.build import build_network
@@ -58,6 +61,14 @@ from segmentation.types import SegmentedStudy
 
 DELETED = 0.2  # ours: part of a crop that is blurred
 _BLUR_PX = 8.0  # ours: wide enough to wipe out a disc of a crop (about 11 pixels high)
+
+
+class HasPatient(Protocol):
+    """A row of one patient."""
+
+    @property
+    def patient(self) -> int:
+        """Return the patient's number."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ def _read_case(
     rows: Sequence[dict[str, str]],
     grader: Grader,
     segmenter: Segmenter,
-    protocol: Protocol,
+    protocol: BodyProtocol,
     data_dir: Path,
 ) -> Case:
     study = read_patient(patient, rows, data_dir)
@@ -183,7 +194,7 @@ def judge_case(case: Case, grader: Grader) -> Iterator[Row]:
             found = disc_heats(grader, windows, grade, method)
             others = {stage: disc_heats(item, windows, grade, method) for stage, item in drawn.items()}
             there = [number for number, item in enumerate(found) if item.window.level == grade.level]
-            fall, elsewhere = deletion(grader, windows, grade, found, rng)
+            fall, elsewhere = _fall(grader, windows, grade, found, rng)
             shown, null_shown = (
                 lay_disc_heats(heats, grade, grader, case.study, case.segmented, method=method)
                 for heats in (found, others["all"])
@@ -221,39 +232,54 @@ def _row(
     )
 
 
-def deletion(
+def _fall(
     grader: Grader,
     windows: StudyWindows[GradingInputs],
     grade: Grade,
     found: Sequence[HeatWindow],
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Return the fall of the score when the hottest part of a level is blurred, and the same part elsewhere."""
+    """Return ``deletion`` of the midline crops of a grade's level."""
+    head, level = head_of(grader, grade), grader.config.network.levels.index(str(grade.level))
+
+    def score(crops: Tensor) -> float:
+        inputs = windows.inputs._replace(crops=crops)
+        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in grader.members]
+        return float(np.mean([float(item) for item in scores]))
+
+    of_level = [item for item in found if (item.window.level, item.window.view) == (grade.level, MIDLINE)]
+    return deletion(score, windows.inputs.crops, of_level, rng)
+
+
+def deletion(
+    score: Callable[[Tensor], float], crops: Tensor, found: Sequence[HeatWindow], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the fall of a score when the hottest part of windows is blurred, and the same part elsewhere.
+
+    Args:
+        score: Crops as ``crops`` -> score.
+        crops: (1, ..., H, W), as the network takes them.
+        found: Windows that are blurred, each in its hottest part; ``index`` points into ``crops[0]``.
+        rng: Chooses where elsewhere is.
+    """
     falls = []
-    before = _score(grader, windows.inputs, grade)
-    for is_moved in (False, True):
-        crops = windows.inputs.crops.clone()
-        for item in found:
-            if item.window.level != grade.level or item.window.view != MIDLINE:
-                continue
-            image = crops[0][item.window.index].numpy()
-            mask = item.heat >= np.quantile(item.heat, 1 - DELETED)
-            if is_moved:
-                mask = np.roll(mask, [int(rng.integers(size // 4, 3 * size // 4)) for size in mask.shape], (0, 1))
-            wiped = np.where(mask, gaussian_filter(image, _BLUR_PX), image)
-            crops[0][item.window.index] = torch.from_numpy(wiped)
-        falls.append(before - _score(grader, windows.inputs._replace(crops=crops), grade))
+    with torch.inference_mode():
+        before = score(crops)
+        for is_moved in (False, True):
+            changed = crops.clone()
+            for item in found:
+                image = changed[0][item.window.index].numpy()
+                mask = item.heat >= np.quantile(item.heat, 1 - DELETED)
+                if is_moved:
+                    way = [int(rng.integers(size // 4, 3 * size // 4)) for size in mask.shape]
+                    mask = np.roll(mask, way, (0, 1))
+                blurred = gaussian_filter(image, _BLUR_PX, axes=(-2, -1))
+                changed[0][item.window.index] = torch.from_numpy(np.where(mask, blurred, image))
+            falls.append(before - score(changed))
     return falls[0], falls[1]
 
 
-def _score(grader: Grader, inputs: GradingInputs, grade: Grade) -> float:
-    head, level = head_of(grader, grade), grader.config.network.levels.index(str(grade.level))
-    with torch.inference_mode():
-        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in grader.members]
-    return float(np.mean([float(score) for score in scores]))
-
-
-def interval_of(rows: Sequence[Row], values: Sequence[float | None]) -> Interval | None:
+def interval_of(rows: Sequence[HasPatient], values: Sequence[float | None]) -> Interval | None:
     """Return the mean of known values with its interval over patients; None where nothing is known."""
     known = [(row.patient, value) for row, value in zip(rows, values, strict=True) if value is not None]
     if not known:
@@ -270,8 +296,8 @@ def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
         "energy_share_changed": interval_of(changed, [row.energy_share for row in changed]),
         "area_share": interval_of(rows, [row.area_share for row in rows]),
         "random_energy_share": interval_of(rows, [row.random_energy_share for row in rows]),
-        "above_area": interval_of(rows, [_less(row.energy_share, row.area_share) for row in rows]),
-        "above_random": interval_of(rows, [_less(row.energy_share, row.random_energy_share) for row in rows]),
+        "above_area": interval_of(rows, [less(row.energy_share, row.area_share) for row in rows]),
+        "above_random": interval_of(rows, [less(row.energy_share, row.random_energy_share) for row in rows]),
         "level_share": interval_of(rows, [row.level_share for row in rows]),
         "deletion": interval_of(rows, [row.fall - row.fall_elsewhere for row in rows]),
     }
@@ -284,7 +310,7 @@ def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
     return figures
 
 
-def _less(value: float | None, other: float | None) -> float | None:
+def less(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 
