@@ -86,3 +86,14 @@ def test_the_encoders_centre_their_cells_so(name: str) -> None:
         places = torch.arange(128, dtype=torch.float64)
         middle += [float((weight.sum(k) @ places) / weight.sum() / 2) for k in (1, 0)]
     assert np.allclose(middle, 4 * 16, atol=4.0)
+
+
+def test_a_cell_of_a_turned_window_spans_its_upright_box() -> None:
+    rows, columns = np.mgrid[:32, :48].astype(float)
+    straight = WindowPlace.of_pixels(np.stack([10 + 0.5 * columns, 20 + 0.7 * rows]), (100, 90))
+    assert straight.cell_px((2, 3)) == pytest.approx((16 * 0.7, 16 * 0.5))
+    assert straight.box_px() == (10.0, 20.0, 33.0, 42.0)
+    turned = WindowPlace.of_pixels(
+        np.stack([80 - 0.6 * rows + 0.8 * columns, 5 + 0.8 * rows + 0.6 * columns]), (99, 99)
+    )
+    assert turned.cell_px((2, 3)) == pytest.approx((16 * 1.4, 16 * 1.4))
