@@ -158,13 +158,13 @@ def render_saliency(saliency: Saliency, grade: Grade, study: Study) -> bytes:
     box = _view(saliency, series)
     grey = _grey(series, saliency.slice_index, box)
     size = _panel_size(series, box)
-    panels = [("slice", np.zeros_like(saliency.map)), ("heat", saliency.map)]
+    panels = [("slice", np.zeros_like(saliency.map)), (f"heat: {saliency.target}", saliency.map)]
     if saliency.focused_map is not None:
         panels.append((_share_words(saliency), saliency.focused_map))
     width, height = max(size[0], _PANEL_PX), size[1] + _BAND_PX
     sheet = Image.new("RGB", (len(panels) * width, height + 2 * _BAND_PX))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
-    title = f"{_place_words(grade)}: {grade.grade} ({_window_words(saliency)}; heat: {saliency.target})"
+    title = f"{_place_words(grade)}: {grade.grade} ({_window_words(saliency)})"
     draw.text((6, 5), title, fill=(230, 230, 230), font=font)
     for index, (name, heat) in enumerate(panels):
         x = index * width
