@@ -28,7 +28,7 @@ from anatomy import SCALES, Condition, Side, load_protocol
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from evaluation.grading import quadratic_kappa
 from grading import JointGrader
-from grading.joints.frames import SIDES, JointFrame
+from grading.joints.frames import BAND_MM, SIDES, JointFrame, frame_band
 from grading.joints.grades import RULE, SPARCC, STAGE, STATUS
 from grading.joints.inputs import gather_joints
 from grading.types import Findings
@@ -37,14 +37,13 @@ from imaging.phantom.memory import study_in_memory
 from imaging.phantom.sacroiliac.bones import JOINT
 from imaging.phantom.sacroiliac.truth import LEVEL_SCORE
 from imaging.phantom.setup import load_setup
-from imaging.types import AffineMatrix, Study
+from imaging.types import Study
 from runtime.device import use_threads
 from segmentation import Segmenter
 from segmentation.types import LabelArray, SegmentedStudy
 
 SETS = ("test_sacroiliac", "test_sacroiliac_shifted")
 OUT = Path("runs/benchmarks")
-BAND_MM = 10.0
 STAGES, NONE = SCALES[STAGE].grades, "not_assessable"
 TARGETS = {
     "binary accuracy": 0.967,
@@ -155,15 +154,6 @@ def _region_iou(stir: PhantomSeries, frame: JointFrame | None, side: Side) -> fl
     if frame is None:
         return 0.0
     return _iou(frame_band(frame, stir.affine, space.shape, slices), drawn)
-
-
-def frame_band(frame: JointFrame, affine: AffineMatrix, shape: tuple[int, ...], slices: NDArray[np.intp]) -> Mask:
-    """Return the band (I, J, K') of a joint's frame on some slices."""
-    i, j, k = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), slices, indexing="ij")
-    away = np.stack([i, j, k], axis=-1) @ affine[:3, :3].T + affine[:3, 3] - frame.origin
-    away = away - (away @ frame.normal)[..., None] * frame.through
-    inside: Mask = (np.abs(away @ frame.across) <= BAND_MM) & (np.abs(away @ frame.along) <= frame.length_mm / 2)
-    return inside
 
 
 def _iou(found: Mask, drawn: Mask) -> float:

@@ -21,26 +21,29 @@ Prints Markdown tables and writes ``runs/benchmarks/saliency.json``.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 from tqdm import tqdm
 
-from anatomy import SCALES, Protocol, load_protocol
+from anatomy import SCALES, load_protocol
+from anatomy import Protocol as BodyProtocol
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from grading import Grader
+from grading.build import build_network
 from grading.calibration import HeadCalibration
-from grading.inputs import SequenceCrops, gather_crops
 from grading.model import GradingInputs
 from grading.saliency import Saliency, SaliencyMethod
-from grading.saliency.explain import CropHeats, crop_heats, lay_heats
-from grading.saliency.gradients import rows_of
+from grading.saliency.discs import MIDLINE, disc_heats, disc_score, disc_windows, head_of
+from grading.saliency.explain import lay_disc_heats
 from grading.saliency.randomise import STAGES, Likeness, compare, randomised
-from grading.saliency.score import grade_score
+from grading.saliency.windows import HeatWindow, StudyWindows
 from grading.storage import HeadTuning, StoredGrader
 from grading.training.config import load_run_config
 from grading.training.spider import read_rows
@@ -58,6 +61,14 @@ from segmentation.types import SegmentedStudy
 
 DELETED = 0.2  # ours: part of a crop that is blurred
 _BLUR_PX = 8.0  # ours: wide enough to wipe out a disc of a crop (about 11 pixels high)
+
+
+class HasPatient(Protocol):
+    """A row of one patient."""
+
+    @property
+    def patient(self) -> int:
+        """Return the patient's number."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ def _read_case(
     rows: Sequence[dict[str, str]],
     grader: Grader,
     segmenter: Segmenter,
-    protocol: Protocol,
+    protocol: BodyProtocol,
     data_dir: Path,
 ) -> Case:
     study = read_patient(patient, rows, data_dir)
@@ -166,7 +177,7 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
     graders = {}
     for stage in STAGES:
         torch.manual_seed(seed)
-        members = tuple(randomised(member, grader.config, stage) for member in grader.members)
+        members = tuple(randomised(member, build_network(grader.config), stage) for member in grader.members)
         stored = StoredGrader(grader.config, members, {}, grader.config.network.levels)
         graders[stage] = Grader(stored, checksum=stage, device=torch.device("cpu"))
     return graders
@@ -175,29 +186,22 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
 def judge_case(case: Case, grader: Grader) -> Iterator[Row]:
     """Yield a row for every grade of a network, method and series; each patient has its own draw of weights."""
     drawn, rng = randomised_graders(grader, case.patient), np.random.default_rng(case.patient)
-    inputs = grader.network_inputs(case.study, case.segmented)
-    views = [item for item in gather_crops(case.study, case.segmented, grader.config)[0] if item.crops]
+    windows = disc_windows(grader, case.study, case.segmented)
     for grade in case.findings.grades:
         if not grade.probabilities or grade.side is not None:
             continue
         for method in SaliencyMethod:
-            found = crop_heats(grader, inputs, views, grade, method)
-            others = {stage: crop_heats(item, inputs, views, grade, method) for stage, item in drawn.items()}
-            fall, elsewhere = deletion(grader, inputs, views, grade, found, rng)
+            found = disc_heats(grader, windows, grade, method)
+            others = {stage: disc_heats(item, windows, grade, method) for stage, item in drawn.items()}
+            there = [number for number, item in enumerate(found) if item.window.level == grade.level]
+            fall, elsewhere = _fall(grader, windows, grade, found, rng)
             shown, null_shown = (
-                lay_heats(
-                    case.study,
-                    case.segmented,
-                    grade,
-                    views,
-                    heats,
-                    method=method,
-                    geometry=grader.config.crops,
-                )
+                lay_disc_heats(heats, grade, grader, case.study, case.segmented, method=method)
                 for heats in (found, others["all"])
             )
-            for item, null in zip(shown, null_shown, strict=True):
-                yield _row(case.patient, grade, item, null, fall, elsewhere, found, others)
+            for number, item, null in zip(there, shown, null_shown, strict=True):
+                own = {stage: heats[number] for stage, heats in others.items()}
+                yield _row(case.patient, grade, item, null, fall, elsewhere, found[number], own)
 
 
 def _row(
@@ -207,10 +211,9 @@ def _row(
     null: Saliency,
     fall: float,
     elsewhere: float,
-    found: CropHeats,
-    others: dict[str, CropHeats],
+    found: HeatWindow,
+    others: dict[str, HeatWindow],
 ) -> Row:
-    place = (item.series_id, item.level)
     return Row(
         patient=patient,
         condition=grade.condition.value,
@@ -224,51 +227,59 @@ def _row(
         fall=fall,
         fall_elsewhere=elsewhere,
         likeness={
-            stage: compare(found.cells[place], other.cells[place], found.heat[place], other.heat[place])
-            for stage, other in others.items()
+            stage: compare(found.cells, other.cells, found.heat, other.heat) for stage, other in others.items()
         },
     )
 
 
-def deletion(
+def _fall(
     grader: Grader,
-    inputs: GradingInputs,
-    views: Sequence[SequenceCrops],
+    windows: StudyWindows[GradingInputs],
     grade: Grade,
-    found: CropHeats,
+    found: Sequence[HeatWindow],
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Return the fall of the score when the hottest part of a level is blurred, and the same part elsewhere."""
-    level = str(grade.level)
-    whole = inputs.crops.clone()
+    """Return ``deletion`` of the midline crops of a grade's level."""
+    head, level = head_of(grader, grade), grader.config.network.levels.index(str(grade.level))
+
+    def score(crops: Tensor) -> float:
+        inputs = windows.inputs._replace(crops=crops)
+        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in grader.members]
+        return float(np.mean([float(item) for item in scores]))
+
+    of_level = [item for item in found if (item.window.level, item.window.view) == (grade.level, MIDLINE)]
+    return deletion(score, windows.inputs.crops, of_level, rng)
+
+
+def deletion(
+    score: Callable[[Tensor], float], crops: Tensor, found: Sequence[HeatWindow], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the fall of a score when the hottest part of windows is blurred, and the same part elsewhere.
+
+    Args:
+        score: Crops as ``crops`` -> score.
+        crops: (1, ..., H, W), as the network takes them.
+        found: Windows that are blurred, each in its hottest part; ``index`` points into ``crops[0]``.
+        rng: Chooses where elsewhere is.
+    """
     falls = []
-    before = _score(grader, inputs, grade)
-    for is_moved in (False, True):
-        crops = whole.clone()
-        flat = crops.view(-1, *crops.shape[-2:])
-        for item in views:
-            if level not in item.crops:
-                continue
-            image = item.crops[level]
-            heat = found.heat[item.series_id, level]
-            mask = heat >= np.quantile(heat, 1 - DELETED)
-            if is_moved:
-                mask = np.roll(mask, [int(rng.integers(size // 4, 3 * size // 4)) for size in mask.shape], (0, 1))
-            wiped = np.where(mask, gaussian_filter(image, _BLUR_PX), image)
-            flat[rows_of(flat, torch.from_numpy(image))] = torch.from_numpy(wiped)
-        falls.append(before - _score(grader, inputs._replace(crops=crops), grade))
+    with torch.inference_mode():
+        before = score(crops)
+        for is_moved in (False, True):
+            changed = crops.clone()
+            for item in found:
+                image = changed[0][item.window.index].numpy()
+                mask = item.heat >= np.quantile(item.heat, 1 - DELETED)
+                if is_moved:
+                    way = [int(rng.integers(size // 4, 3 * size // 4)) for size in mask.shape]
+                    mask = np.roll(mask, way, (0, 1))
+                blurred = gaussian_filter(image, _BLUR_PX, axes=(-2, -1))
+                changed[0][item.window.index] = torch.from_numpy(np.where(mask, blurred, image))
+            falls.append(before - score(changed))
     return falls[0], falls[1]
 
 
-def _score(grader: Grader, inputs: GradingInputs, grade: Grade) -> float:
-    level = grader.config.network.levels.index(str(grade.level))
-    steps = SCALES[grade.scale].grades
-    with torch.inference_mode():
-        logits = [member(inputs)[str(grader.key_of(grade))][0, level] for member in grader.members]
-    return float(np.mean([float(grade_score(item, steps.index(str(grade.grade)), len(steps))) for item in logits]))
-
-
-def interval_of(rows: Sequence[Row], values: Sequence[float | None]) -> Interval | None:
+def interval_of(rows: Sequence[HasPatient], values: Sequence[float | None]) -> Interval | None:
     """Return the mean of known values with its interval over patients; None where nothing is known."""
     known = [(row.patient, value) for row, value in zip(rows, values, strict=True) if value is not None]
     if not known:
@@ -285,8 +296,8 @@ def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
         "energy_share_changed": interval_of(changed, [row.energy_share for row in changed]),
         "area_share": interval_of(rows, [row.area_share for row in rows]),
         "random_energy_share": interval_of(rows, [row.random_energy_share for row in rows]),
-        "above_area": interval_of(rows, [_less(row.energy_share, row.area_share) for row in rows]),
-        "above_random": interval_of(rows, [_less(row.energy_share, row.random_energy_share) for row in rows]),
+        "above_area": interval_of(rows, [less(row.energy_share, row.area_share) for row in rows]),
+        "above_random": interval_of(rows, [less(row.energy_share, row.random_energy_share) for row in rows]),
         "level_share": interval_of(rows, [row.level_share for row in rows]),
         "deletion": interval_of(rows, [row.fall - row.fall_elsewhere for row in rows]),
     }
@@ -299,7 +310,7 @@ def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
     return figures
 
 
-def _less(value: float | None, other: float | None) -> float | None:
+def less(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 

@@ -166,10 +166,7 @@ def cut_crop(smooth: NDArray[np.float32], frame: CropFrame, geometry: CropGeomet
         frame: Where to cut.
         geometry: Size of the window.
     """
-    step = 1 / geometry.pixels_per_pitch
-    front = geometry.front_pitches - (np.arange(geometry.width_px) + 0.5) * step
-    down = (np.arange(geometry.height_px) + 0.5) * step - geometry.half_height_pitches
-    down_grid, front_grid = np.meshgrid(down, front, indexing="ij")
+    front_grid, down_grid = _crop_pitches(geometry)
     x, y = frame.image_points(front_grid, down_grid)
     image = map_coordinates(smooth, [y, x], order=1, mode="constant", cval=0.0)
     rows, columns = smooth.shape
@@ -181,6 +178,20 @@ def cut_crop(smooth: NDArray[np.float32], frame: CropFrame, geometry: CropGeomet
         inside=float(is_inside[is_core].mean()),
         box_px=_disc_box(frame, rows, columns),
     )
+
+
+def crop_pixels(frame: CropFrame, geometry: CropGeometry) -> NDArray[np.float64]:
+    """Return where the pixels of a window lie on its slice, (2, rows, columns) of the window as x, y."""
+    return frame.image_points(*_crop_pitches(geometry))
+
+
+def _crop_pitches(geometry: CropGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far in front of and below the origin the pixels of a window lie, (rows, columns) each."""
+    step = 1 / geometry.pixels_per_pitch
+    front = geometry.front_pitches - (np.arange(geometry.width_px) + 0.5) * step
+    down = (np.arange(geometry.height_px) + 0.5) * step - geometry.half_height_pitches
+    down_grid, front_grid = np.meshgrid(down, front, indexing="ij")
+    return front_grid, down_grid
 
 
 def _disc_box(frame: CropFrame, rows: int, columns: int) -> tuple[float, float, float, float]:

@@ -230,6 +230,20 @@ def cut_window(
     return CutWindow(np.stack(images).astype(np.float32), k, _box(places, smooth.shape))
 
 
+def window_pixels(frame: LevelFrame, affine: AffineMatrix, view: View, side: Side) -> Vector:
+    """Return where the pixels of a window's middle lie on the slice it is read off, (2, rows, columns) as x, y.
+
+    Args:
+        frame: The level's frame.
+        affine: Voxel (i, j, k) -> RAS+ mm.
+        view: Which window.
+        side: Patient's side.
+    """
+    offset = (view.slices // 2 - (view.slices - 1) / 2) * view.step
+    inverse: AffineMatrix = np.linalg.inv(affine).astype(np.float64)
+    return _voxels(inverse, frame.at(*_plane(view, side, offset, 1.0)))[:2]
+
+
 def smooth_for_view(volume: FloatVolume, spacing_mm: float, pitch_mm: float, view: View) -> FloatVolume:
     """Blur the slices (I, J, K) so that sampling them at a view's density does not alias."""
     reduction = max(view.pitches_per_pixel) * pitch_mm / spacing_mm

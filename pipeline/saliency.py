@@ -1,4 +1,4 @@
-"""Saliency of one grade of a reading, as files: a picture a series, and the figures beside it.
+"""Saliency of one grade of a reading, as files: a picture a window, and the figures beside it.
 
 An explanation of a grade, not a finding: nothing of it goes into the report.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from anatomy import CONDITIONS, Condition, load_protocol, parse_level
+from anatomy import CONDITIONS, SIJ, Condition, Side, load_protocol, parse_level
 from grading.saliency.types import Saliency, SaliencyMethod
 from grading.types import Findings, Grade
 from imaging.types import Series, Study
@@ -39,69 +39,104 @@ _CAPTION = "SpineScribe draft, research use only: what spoke for the grade, no o
 
 @dataclass(frozen=True, eq=False)
 class GradeExplanation:
-    """A grade and where each series spoke for it."""
+    """A grade and where each window spoke for it."""
 
     grade: Grade
     saliency: tuple[Saliency, ...]
 
 
 def explain_reading(
-    reader: Reader, reading: Reading, place: str, *, method: SaliencyMethod = SaliencyMethod.HIRES_CAM
+    reader: Reader,
+    reading: Reading,
+    place: str,
+    *,
+    method: SaliencyMethod = SaliencyMethod.HIRES_CAM,
+    slices: int | None = None,
 ) -> GradeExplanation:
     """Explain one grade of a reading with the models that gave it.
 
     Args:
         reader: That made the reading.
         reading: The reading.
-        place: ``CONDITION@LEVEL``, such as ``disc_herniation@L4-L5``.
+        place: ``CONDITION@LEVEL`` or ``CONDITION@LEVEL:SIDE``, as of ``find_grade``.
         method: How heat is made.
+        slices: Most slices of the sacroiliac joints that are shown; None takes the usual number.
 
     Raises:
         ConfigError: If the place is none of the reading, or no network gave its grade.
         NotEligibleError: If the grade could not be given.
     """
-    from grading import Grader
+    from grading import Grader, JointGrader
     from grading.saliency import explain_grade
-    from grading.saliency.explain import explainable_grade
+    from grading.saliency.explain import SLICES, explainable_grade
 
     grade = explainable_grade(reading.findings, find_grade(reading.findings, place).id)
     grader = reader.models(load_protocol(reading.study.protocol)).grader
-    if not isinstance(grader, Grader):
+    if not isinstance(grader, Grader | JointGrader):
         raise ConfigError(f"--grade: the grader of {reading.study.protocol} has no network to explain")
-    found = explain_grade(grader, reading.study, reading.segmented, reading.findings, grade.id, method=method)
+    found = explain_grade(
+        grader,
+        reading.study,
+        reading.segmented,
+        reading.findings,
+        grade.id,
+        method=method,
+        slices=SLICES if slices is None else slices,
+    )
     return GradeExplanation(grade, found)
 
 
 def find_grade(findings: Findings, place: str) -> Grade:
-    """Return the grade at ``CONDITION@LEVEL``; a network's before one that a measurement decided.
+    """Return the grade at a place; a network's before one that a measurement decided.
+
+    Args:
+        findings: Of a reading.
+        place: ``CONDITION@LEVEL``, such as ``disc_herniation@L4-L5``; with ``:left`` or ``:right`` behind it for
+            what is graded by side. ``sacroiliitis@SIJ`` without a side is the patient's status.
 
     Raises:
         ConfigError: If the text is no place, or nothing was graded there.
     """
-    name, at, text = place.partition("@")
-    level = parse_level(text)
-    if not at or level is None or name not in set(Condition):
-        raise ConfigError(
-            f"--grade: expected CONDITION@LEVEL such as disc_herniation@L4-L5, got {place!r}; conditions: "
-            f"{', '.join(sorted({item.condition.value for item in findings.grades}))}"
-        )
-    there = [item for item in findings.grades_at(level) if item.condition is Condition(name)]
-    if not there:
-        levels = ", ".join(dict.fromkeys(str(item.level) for item in findings.grades))
-        words = CONDITIONS[Condition(name)].words
+    condition, level, side = _parse_place(findings, place)
+    at_level = [item for item in findings.reported if item.condition is condition and (item.level or SIJ) == level]
+    words = CONDITIONS[condition].words
+    if not at_level:
+        levels = ", ".join(dict.fromkeys(str(item.level) for item in findings.grades if item.level is not None))
         raise ConfigError(f"--grade: {words} was not looked for at {level}; levels of this reading: {levels}")
+    there = [item for item in at_level if item.side is side]
+    if not there:
+        sides = " or ".join(f":{item}" for item in dict.fromkeys(item.side for item in at_level) if item)
+        expected = f"{sides} behind the level" if sides else "no side behind the level"
+        raise ConfigError(f"--grade: {words} at {level}: expected {expected}, got {place!r}")
     return max(there, key=lambda item: bool(item.probabilities))
 
 
+def _parse_place(findings: Findings, place: str) -> tuple[Condition, str, Side | None]:
+    """Split ``CONDITION@LEVEL[:SIDE]``."""
+    name, _, where = place.partition("@")
+    text, colon, word = where.partition(":")
+    level = SIJ if text.strip().upper() == SIJ else parse_level(text)
+    side = word.strip().lower()
+    if level is None or name not in set(Condition) or (colon and side not in set(Side)):
+        raise ConfigError(
+            f"--grade: expected CONDITION@LEVEL such as disc_herniation@L4-L5, with :left or :right behind it for "
+            f"what is graded by side, got {place!r}; conditions: "
+            f"{', '.join(sorted({item.condition.value for item in findings.grades}))}"
+        )
+    return Condition(name), level, Side(side) if colon else None
+
+
 def write_explanation(explanation: GradeExplanation, study: Study, folder: Path) -> tuple[Path, ...]:
-    """Write ``saliency_<series>.png`` a series and saliency.json into a folder that is there.
+    """Write ``saliency_<series>.png`` a window and saliency.json into a folder that is there.
+
+    A window off the midline has its view, side and slice in the name too.
 
     Returns:
         The files, saliency.json last.
     """
     pictures = []
     for item in explanation.saliency:
-        pictures.append(folder / f"saliency_{item.series_id}.png")
+        pictures.append(folder / f"saliency_{_file_words(item)}.png")
         pictures[-1].write_bytes(render_saliency(item, explanation.grade, study))
     content: dict[str, object] = {
         "schema": SCHEMA,
@@ -123,14 +158,13 @@ def render_saliency(saliency: Saliency, grade: Grade, study: Study) -> bytes:
     box = _view(saliency, series)
     grey = _grey(series, saliency.slice_index, box)
     size = _panel_size(series, box)
-    panels = [("slice", np.zeros_like(saliency.map)), ("heat", saliency.map)]
+    panels = [("slice", np.zeros_like(saliency.map)), (f"heat: {saliency.target}", saliency.map)]
     if saliency.focused_map is not None:
         panels.append((_share_words(saliency), saliency.focused_map))
     width, height = max(size[0], _PANEL_PX), size[1] + _BAND_PX
     sheet = Image.new("RGB", (len(panels) * width, height + 2 * _BAND_PX))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
-    words = CONDITIONS[grade.condition].words
-    title = f"{words} at {grade.level}: {grade.grade} ({saliency.series_id}; heat: {saliency.target})"
+    title = f"{_place_words(grade)}: {grade.grade} ({_window_words(saliency)})"
     draw.text((6, 5), title, fill=(230, 230, 230), font=font)
     for index, (name, heat) in enumerate(panels):
         x = index * width
@@ -142,11 +176,33 @@ def render_saliency(saliency: Saliency, grade: Grade, study: Study) -> bytes:
     return buffer.getvalue()
 
 
+def _place_words(grade: Grade) -> str:
+    words = CONDITIONS[grade.condition].words
+    if grade.level is None:
+        return f"{words} of the patient"
+    return f"{words} at {grade.level}" if grade.side is None else f"{words} at {grade.level}, {grade.side.value}"
+
+
+def _window_words(saliency: Saliency) -> str:
+    """Return what a picture shows, such as ``S2 slice 7, foramen t1, left, 31% of the heat``."""
+    if saliency.side is None:
+        return saliency.series_id
+    share = "" if saliency.window_share is None else f", {saliency.window_share:.0%} of all heat"
+    view = saliency.view.replace("_", " ")
+    return f"{saliency.series_id} slice {saliency.slice_index}, {view}, {saliency.side.value}{share}"
+
+
+def _file_words(saliency: Saliency) -> str:
+    if saliency.side is None:
+        return saliency.series_id
+    return f"{saliency.series_id}_{saliency.view}_{saliency.side.value}_{saliency.slice_index:03d}"
+
+
 def _share_words(saliency: Saliency) -> str:
-    names = ", ".join(saliency.structures).replace("_", " ")
+    where = f"inside {saliency.region}"
     if saliency.energy_share is None or saliency.area_share is None:
-        return f"inside {names}: {saliency.reason}"
-    return f"inside {names}: {saliency.energy_share:.0%} of the heat, {saliency.area_share:.0%} of the area"
+        return f"{where}: {saliency.reason}"
+    return f"{where}: {saliency.energy_share:.0%} of the heat, {saliency.area_share:.0%} of the area"
 
 
 def _grey(series: Series, k: int, box: tuple[int, int, int, int]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ Both sides look alike in a crop: rows run from sacrum to ilium, columns from hea
 Grey values are told against the marrow around the joints, which is what a reader compares oedema with.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,20 +94,30 @@ def sample(volume: FloatVolume, affine: AffineMatrix, windows: JointWindows) -> 
     Returns:
         (L, rows, columns) intensities, 0 outside; and for each window whether enough of it lies in the volume.
     """
-    inverse = np.linalg.inv(affine)
-    rows, columns = (np.arange(count) - (count - 1) / 2 for count in windows.shape)
-    flat = (inverse[:3, :3] @ windows.down)[:, None, None] * rows[:, None]
-    flat = flat + (inverse[:3, :3] @ windows.right)[:, None, None] * columns
     crops = np.zeros((len(windows.slices), *windows.shape), dtype=np.float32)
     is_whole = np.zeros(len(crops), dtype=bool)
     last = np.array(volume.shape)[:, None, None] - 1
-    for number, middle in enumerate(windows.middles @ inverse[:3, :3].T + inverse[:3, 3]):
-        voxels = flat + middle[:, None, None]
+    for number, voxels in enumerate(window_voxels(windows, affine)):
         inside = ((voxels >= -0.5) & (voxels <= last + 0.5)).all(axis=0)
         is_whole[number] = inside.mean() >= _INSIDE_FROM
         if is_whole[number]:
             crops[number] = np.where(inside, _interpolate(volume, voxels), 0)
     return crops, is_whole
+
+
+def window_voxels(windows: JointWindows, affine: AffineMatrix) -> Iterator[NDArray[np.float64]]:
+    """Yield the voxel indices (3, rows, columns) of the pixels of each window, not rounded.
+
+    Args:
+        windows: Where they lie.
+        affine: Of a series, voxel -> RAS+ mm.
+    """
+    inverse = np.linalg.inv(affine)
+    rows, columns = (np.arange(count) - (count - 1) / 2 for count in windows.shape)
+    flat = (inverse[:3, :3] @ windows.down)[:, None, None] * rows[:, None]
+    flat = flat + (inverse[:3, :3] @ windows.right)[:, None, None] * columns
+    for middle in windows.middles @ inverse[:3, :3].T + inverse[:3, 3]:
+        yield flat + middle[:, None, None]
 
 
 def _interpolate(volume: FloatVolume, voxels: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -43,6 +43,10 @@ _ROUNDS = 12
 _LEAST_POINTS = 60
 _ENDS = (4.0, 96.0)  # percentiles of the places along the joint that count as its ends
 
+BAND_MM = 10.0
+"""Half the width of a joint's band: oedema that reaches further than 1 cm from the joint is deep (SPARCC).
+Source: CLINICAL.md section 2."""
+
 
 @dataclass(frozen=True, eq=False)
 class JointFrame:
@@ -94,6 +98,35 @@ def locate_joints(outlines: Iterable[Outline], affine: AffineMatrix) -> dict[Sid
         if frame is not None:
             found[side] = frame
     return found
+
+
+def frame_band(
+    frame: JointFrame,
+    affine: AffineMatrix,
+    shape: tuple[int, ...],
+    slices: NDArray[np.intp],
+    *,
+    half_mm: float = BAND_MM,
+) -> NDArray[np.bool_]:
+    """Return the band on both sides of a joint, between its ends, on some slices.
+
+    Args:
+        frame: Of the joint.
+        affine: Of the series, voxel -> RAS+ mm.
+        shape: Of the series, (I, J, ...).
+        slices: (K',) slice indices k.
+        half_mm: Half the band's width.
+
+    Returns:
+        (I, J, K') bool.
+    """
+    i, j, k = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), slices, indexing="ij")
+    away = np.stack([i, j, k], axis=-1) @ affine[:3, :3].T + affine[:3, 3] - frame.origin
+    away = away - (away @ frame.normal)[..., None] * frame.through
+    inside: NDArray[np.bool_] = (np.abs(away @ frame.across) <= half_mm) & (
+        np.abs(away @ frame.along) <= frame.length_mm / 2
+    )
+    return inside
 
 
 def slice_axes(affine: AffineMatrix) -> tuple[Vector, Vector, Vector]:

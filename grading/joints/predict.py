@@ -86,7 +86,8 @@ class JointGrader:
         if not gathered.joints:
             return None
         stacked = stack_joints(gathered.joints, self.config.crops)
-        outputs = self._run(stacked)
+        with torch.inference_mode():
+            outputs: JointOutputs = self.network(self.network_inputs(stacked))
         at_hand = "+".join(CHANNELS) if stacked.has_t1.any() else CHANNELS[0]
         joints = {}
         for side, stack in gathered.joints.items():
@@ -101,12 +102,10 @@ class JointGrader:
             at_hand=at_hand,
         )
 
-    def _run(self, stacked: StackedJoints) -> JointOutputs:
+    def network_inputs(self, stacked: StackedJoints) -> JointInputs:
+        """Return what the network reads of one patient (B is 1)."""
         arrays = (stacked.crops, stacked.present, stacked.has_t1, stacked.places)
-        inputs = JointInputs(*(torch.from_numpy(array)[None].to(self._device) for array in arrays))
-        with torch.inference_mode():
-            outputs: JointOutputs = self.network(inputs)
-        return outputs
+        return JointInputs(*(torch.from_numpy(array)[None].to(self._device) for array in arrays))
 
     def _joint(self, stack: JointStack, own: JointOutputs, at_hand: str) -> JointReading:
         """Calibrate the answers on one joint; ``own`` holds those of its side, batch of one."""

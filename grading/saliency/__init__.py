@@ -4,7 +4,8 @@
 ``grading.saliency.types``. Importing this package loads no torch; asking for ``explain_grade`` does.
 
 A map shows what moved one number of the network, on a grid of a few cells a crop. It is no outline of a lesion and
-no proof that the grade is right; ``python -m benchmarks.saliency`` reports whether maps hang on what was learnt.
+no proof that the grade is right; ``python -m benchmarks.saliency`` and ``python -m benchmarks.saliency_joints``
+report whether maps hang on what was learnt.
 """
 
 from importlib import import_module

@@ -17,13 +17,14 @@ from scipy.ndimage import distance_transform_edt
 
 from anatomy import STRUCTURES, Condition, Structure, disc_label, vertebra_label
 from grading.config import CropGeometry
-from grading.crops import CropFrame, crop_frames, cut_crop
-from grading.saliency.place import Mask, onto_slice
+from grading.crops import CropFrame, crop_frames, crop_pixels, cut_crop
+from grading.saliency.place import Mask, WindowPlace, onto_slice
 from imaging.types import Series, Study
 from runtime.errors import ConfigError
 from runtime.records import as_record
 from segmentation.types import SegmentedStudy
 
+NO_STRUCTURE = "no outlined structure belongs to this condition"
 _NAMES = ("disc", "vertebra_above", "vertebra_below", "spinal_canal", "spinal_cord")
 _SACRUM = STRUCTURES[Structure.SACRUM].label
 
@@ -102,7 +103,7 @@ def find_region(
     """Return a condition's region on the slice that its level was graded on, or why there is none."""
     focus = load_focus().get(condition)
     if focus is None:
-        return "no outlined structure belongs to this condition"
+        return NO_STRUCTURE
     by_id = {item.id: item for item in study.series}
     source = series if segmented.label_map(series.id) is not None else by_id[segmented.primary_series_id]
     frame = series_frames(source, segmented).get(level)
@@ -116,8 +117,16 @@ def find_region(
         return Region(mask, source.id)
     columns, rows, _ = series.volume.shape
     crop = cut_crop(mask.astype(np.float32), frame, geometry).image
-    carried = onto_slice(crop, series_frames(series, segmented)[level], geometry, (rows, columns)) >= 0.5
+    own = crop_pixels(series_frames(series, segmented)[level], geometry)
+    carried = onto_slice(crop, WindowPlace.of_pixels(own, (rows, columns))) >= 0.5
     return Region(carried, source.id) if carried.any() else f"the outlines of {source.id} do not reach {level}"
+
+
+def view_reason(condition: Condition, series_id: str) -> str:
+    """Return why a window beside or across the midline has no region."""
+    if condition not in load_focus():
+        return NO_STRUCTURE
+    return f"outlines are laid on crops of the midline only, not on this window of {series_id}"
 
 
 def region_mask(labels: NDArray[np.uint8], frame: CropFrame, focus: Focus) -> Mask:

@@ -5,16 +5,16 @@ NeurIPS 2018. Their second check, training on shuffled labels, takes a training 
 """
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
+from torch import nn
 
-from grading.build import build_network
-from grading.config import GraderConfig
-from grading.model import GradingNetwork
 from grading.saliency.place import Cells, CropHeat
 
 STAGES: Mapping[str, tuple[str, ...]] = {
@@ -22,7 +22,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "and pooling": ("", "encoder.pooling"),
     "all": ("", "encoder.pooling", "encoder.trunk"),
 }
-"""Name of a stage -> prefixes of the parameters drawn anew; ``""`` is everything but the encoder."""
+"""Name of a stage -> parts whose parameters are drawn anew; ``""`` is everything but the encoders, whatever a
+network calls them."""
+
+Network = TypeVar("Network", bound=nn.Module)
+_ENCODER = re.compile(r"(encoder|view_encoders\.\d+)\.(?P<part>\w+)\.")
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,21 @@ class Likeness:
     ssim: float
 
 
-def randomised(network: GradingNetwork, config: GraderConfig, stage: str) -> GradingNetwork:
-    """Return a copy of a network with the weights of a stage as a network fresh from ``build_network`` has them.
-
-    Seed the draw with ``torch.manual_seed``.
+def randomised(network: Network, fresh: nn.Module, stage: str) -> Network:
+    """Return a copy of a network with the weights of a stage as a fresh network has them.
 
     Args:
         network: Stays as it is.
-        config: It was built from.
+        fresh: A network of the same build whose weights were just drawn; seed the draw with ``torch.manual_seed``.
         stage: One of ``STAGES``.
 
     Raises:
         KeyError: If there is no such stage.
     """
-    prefixes = STAGES[stage]
-    fresh = build_network(config).to(next(network.parameters()).device).state_dict()
-    state = {
-        name: fresh[name] if _part(name) in prefixes else value for name, value in network.state_dict().items()
-    }
-    drawn: GradingNetwork = copy.deepcopy(network)
+    parts = STAGES[stage]
+    drawn = copy.deepcopy(network)
+    new = fresh.to(next(network.parameters()).device).state_dict()
+    state = {name: new[name] if _part(name) in parts else value for name, value in network.state_dict().items()}
     drawn.load_state_dict(state, strict=True)
     return drawn.eval()
 
@@ -79,7 +79,8 @@ def compare(first: Cells, second: Cells, first_heat: CropHeat, second_heat: Crop
 
 def _part(name: str) -> str:
     """Return the part of the network that a parameter belongs to: ``encoder.pooling`` ... or ``""``."""
-    return ".".join(name.split(".")[:2]) if name.startswith("encoder.") else ""
+    match = _ENCODER.match(name)
+    return "" if match is None else f"encoder.{match['part']}"
 
 
 def _shown(heat: CropHeat) -> CropHeat:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anatomy import CONDITIONS, SIJ, Condition, Side
 from grading.saliency import Saliency, SaliencyMethod
+from grading.types import Findings
 from pipeline import Reading, ReadOptions
 from pipeline.saliency import GradeExplanation, explain_reading, find_grade, render_saliency, write_explanation
 from runtime.errors import ConfigError
@@ -32,6 +34,8 @@ def saliency() -> Saliency:
     return Saliency(
         grade_id="g14",
         level="L4-L5",
+        side=None,
+        view="midline",
         series_id="S1",
         slice_index=0,
         method=SaliencyMethod.HIRES_CAM,
@@ -41,7 +45,9 @@ def saliency() -> Saliency:
         energy_share=0.5,
         area_share=0.2,
         level_share=0.9,
+        window_share=1.0,
         structures=("disc", "spinal_canal"),
+        region="disc, spinal canal",
         outlined_on="S1",
         reason=None,
         box_px=(30.0, 120.0, 110.0, 180.0),
@@ -91,6 +97,65 @@ def test_a_grade_is_found_by_condition_and_level(reading: Reading) -> None:
 def test_what_is_no_place(reading: Reading, place: str) -> None:
     with pytest.raises(ConfigError, match="--grade: expected CONDITION@LEVEL such as disc_herniation@L4-L5"):
         find_grade(reading.findings, place)
+
+
+def sided(reading: Reading, *places: tuple[Condition, str | None, Side | None]) -> Findings:
+    """Return a reading's findings with grades at these places; ids are x1, x2 ..."""
+    like = next(item for item in reading.findings.grades if item.probabilities or item.grade)
+    grades = [
+        replace(
+            like, id=f"x{number}", condition=condition, level=level, side=side, scale=condition_scale(condition)
+        )
+        for number, (condition, level, side) in enumerate(places, start=1)
+    ]
+    return replace(reading.findings, grades=(*reading.findings.grades, *grades))
+
+
+def condition_scale(condition: Condition) -> str:
+    return CONDITIONS[condition].scales[0]
+
+
+def test_a_grade_by_side_is_found_by_its_side(reading: Reading) -> None:
+    foramen = Condition.NEURAL_FORAMINAL_NARROWING
+    found = sided(reading, (foramen, "L2-L3", Side.LEFT), (foramen, "L2-L3", Side.RIGHT))
+    assert find_grade(found, "neural_foraminal_narrowing@L2-L3:right").id == "x2"
+    assert find_grade(found, "neural_foraminal_narrowing@L2/3:LEFT").id == "x1"
+    with pytest.raises(ConfigError, match=r"at L2-L3: expected :left or :right behind the level, got 'neural_"):
+        find_grade(found, "neural_foraminal_narrowing@L2-L3")
+    with pytest.raises(
+        ConfigError, match="at L4-L5: expected no side behind the level, got 'disc_bulging@L4-L5:left'"
+    ):
+        find_grade(found, "disc_bulging@L4-L5:left")
+    with pytest.raises(ConfigError, match="expected CONDITION@LEVEL such as"):
+        find_grade(found, "disc_bulging@L4-L5:up")
+
+
+def test_the_joints_have_a_status_and_two_stages(reading: Reading) -> None:
+    joints = Condition.SACROILIITIS
+    found = sided(reading, (joints, None, None), (joints, SIJ, Side.LEFT), (joints, SIJ, Side.RIGHT))
+    places = ("sacroiliitis@SIJ", "sacroiliitis@sij:left", "sacroiliitis@SIJ:right")
+    assert [find_grade(found, place).id for place in places] == ["x1", "x2", "x3"]
+    with pytest.raises(ConfigError, match="sacroiliitis was not looked for at L4-L5"):
+        find_grade(found, "sacroiliitis@L4-L5")
+
+
+def test_windows_of_one_series_have_files_of_their_own(
+    reading: Reading, saliency: Saliency, tmp_path: Path
+) -> None:
+    grade = find_grade(reading.findings, "disc_bulging@L4-L5")
+    windows = [replace(saliency, view="recess_t2", side=side) for side in Side]
+    files = write_explanation(GradeExplanation(grade, (saliency, *windows)), reading.study, tmp_path)
+    assert [file.name for file in files[:-1]] == [
+        "saliency_S1.png",
+        "saliency_S1_recess_t2_left_000.png",
+        "saliency_S1_recess_t2_right_000.png",
+    ]
+    content = json.loads(files[-1].read_text(encoding="utf-8"))
+    assert [(item["view"], item["side"]) for item in content["saliency"]] == [
+        ("midline", None),
+        ("recess_t2", "left"),
+        ("recess_t2", "right"),
+    ]
 
 
 def test_a_level_that_was_not_graded(reading: Reading) -> None:

@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from anatomy import Side
-from grading.joints.frames import SIDES, locate_joints
-from tests.grading.joints.pelves import HALF_MM, SHAPE, SLOPE_FRONT, SLOPE_UP, affine_of, draw_labels
+from grading.joints.frames import BAND_MM, SIDES, frame_band, locate_joints
+from tests.grading.joints.pelves import (
+    HALF_MM,
+    PIXEL_MM,
+    SHAPE,
+    SLOPE_FRONT,
+    SLOPE_UP,
+    affine_of,
+    depth_mm,
+    draw_labels,
+    world,
+)
 
 AFFINE = affine_of()
 OUT = {Side.LEFT: np.array([-1.0, 0, 0]), Side.RIGHT: np.array([1.0, 0, 0])}
@@ -68,3 +78,18 @@ def test_a_side_without_an_ilium_has_no_frame() -> None:
     labels[np.isin(labels, (52, 54))] = 0
     assert set(locate_joints([(labels, AFFINE)], AFFINE)) == {Side.LEFT}
     assert locate_joints([], AFFINE) == {}
+
+
+def test_the_band_lies_along_the_drawn_joint_on_every_slice() -> None:
+    labels, places = draw_labels(AFFINE), world(AFFINE, SHAPE)
+    out = depth_mm(places) / np.hypot(1.0, SLOPE_UP)  # mm at right angles to the joint, in the slice
+    for side, frame in locate_joints([(labels, AFFINE)], AFFINE).items():
+        band = frame_band(frame, AFFINE, SHAPE, np.arange(SHAPE[2]))
+        own = (places[0] < 0) == (side is Side.LEFT)
+        inside = own & (np.abs(out) <= BAND_MM - 1.5) & (np.abs(places[2]) < 24)
+        outside = ~own | (np.abs(out) > BAND_MM + 1.5) | (np.abs(places[2]) > 42)
+        assert band[inside].all()
+        assert not band[outside].any()
+        one = frame_band(frame, AFFINE, SHAPE, np.array([3]), half_mm=2 * PIXEL_MM)
+        assert one.shape == (*SHAPE[:2], 1)
+        assert one[labels[:, :, 3:4] == (53 if side is Side.LEFT else 54)].mean() > 0.85

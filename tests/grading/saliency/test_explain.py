@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from anatomy import Condition, Side, load_protocol
-from grading.inputs import gather_crops
+from anatomy import Condition, load_protocol
+from grading.crops import crop_pixels
 from grading.predict import Grader
 from grading.saliency import Saliency, SaliencyMethod, explain_grade
-from grading.saliency.explain import crop_heats
+from grading.saliency.discs import disc_heats, disc_windows
 from grading.saliency.focus import Region, find_region, series_frames
-from grading.saliency.place import window_mask
+from grading.saliency.place import WindowPlace, window_mask
 from grading.storage import StoredGrader
 from grading.types import Findings
 from imaging.types import Study
@@ -55,9 +55,11 @@ def test_a_record_a_series_on_the_slices_own_pixels(grader: Grader, method: Sali
         ("S1", "S1", "L4-L5"),
         ("S2", "S1", "L4-L5"),
     ]
+    assert sum(item.window_share or 0 for item in found) == pytest.approx(1.0)
     assert max(float(item.map.max()) for item in found) == pytest.approx(1.0, abs=0.05)
     for item, series in zip(found, study.series, strict=True):
-        window = window_mask(series_frames(series, segmented)["L4-L5"], GEOMETRY, (340, 220))
+        pixels = crop_pixels(series_frames(series, segmented)["L4-L5"], GEOMETRY)
+        window = window_mask(WindowPlace.of_pixels(pixels, (340, 220)))
         assert item.map.shape == (340, 220)
         assert item.map.dtype == np.float32
         assert item.map.min() >= 0
@@ -65,6 +67,7 @@ def test_a_record_a_series_on_the_slices_own_pixels(grader: Grader, method: Sali
         assert item.cell_px == pytest.approx((4 * 2.1 * 40 / 48,) * 2)
         assert item.level_share is not None
         assert 0 < item.level_share <= 1
+        assert (item.view, item.side) == ("midline", None)
         x0, y0, x1, y1 = item.box_px
         assert not window[: int(y0)].any()
         assert window[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1].sum() == window.sum()
@@ -128,11 +131,11 @@ def test_members_are_averaged() -> None:
     both = tiny_grader(members=2)
     study, segmented, findings = read(both)
     grade = next(item for item in findings.grades_at("L4-L5") if item.condition is Condition.DISC_BULGING)
-    inputs = both.network_inputs(study, segmented)
-    views = gather_crops(study, segmented, both.config)[0]
+    windows = disc_windows(both, study, segmented)
 
     def heat_of(grader: Grader) -> np.ndarray:
-        return crop_heats(grader, inputs, views, grade, SaliencyMethod.HIRES_CAM).heat["S1", "L4-L5"]
+        found = disc_heats(grader, windows, grade, SaliencyMethod.HIRES_CAM)
+        return next(item.heat for item in found if item.window.level == "L4-L5")
 
     alone = [
         Grader(StoredGrader(CONFIG, (member,), {}, LEVELS), checksum="", device=torch.device("cpu"))
@@ -173,7 +176,3 @@ def test_what_cannot_be_explained(grader: Grader) -> None:
         ask(id_of(findings, Condition.SPINAL_CANAL_STENOSIS))
     with pytest.raises(NotEligibleError, match="could not be given: needs a sagittal T1 image of this level"):
         ask(id_of(findings, Condition.MODIC))
-    name = id_of(findings, Condition.DISC_BULGING)
-    sided = tuple(replace(item, side=Side.LEFT) if item.id == name else item for item in findings.grades)
-    with pytest.raises(ConfigError, match="graded by side, and only midline crops are shown"):
-        ask(name, replace(findings, grades=sided))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from grading.model import GradingInputs
-from grading.saliency.gradients import encoder_heat, rows_of
+from grading.saliency.gradients import encoder_heat
 from grading.saliency.types import SaliencyMethod
 
 HIRES, GRAD = SaliencyMethod.HIRES_CAM, SaliencyMethod.GRAD_CAM
@@ -94,10 +94,3 @@ def test_the_network_stays_as_it_was() -> None:
 def test_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="expected eval mode, got training mode"):
         encoder_heat(_Network(corner()), study(), score, HIRES)
-
-
-def test_crops_are_found_by_what_they_show() -> None:
-    crops = torch.rand(4, 8, 8)
-    assert rows_of(crops, crops[2].clone()).tolist() == [2]
-    assert rows_of(crops, torch.rand(8, 8)).tolist() == []
-    assert rows_of(crops, torch.rand(6, 8)).tolist() == []

@@ -27,7 +27,7 @@ def test_a_stage_draws_its_own_parts_and_keeps_the_rest(
     trained: torch.nn.Module, stage: str, kept: tuple[str, ...]
 ) -> None:
     before = {name: value.clone() for name, value in trained.state_dict().items()}
-    drawn = randomised(trained, CONFIG, stage)  # type: ignore[arg-type]
+    drawn = randomised(trained, build_network(CONFIG), stage)
     assert not drawn.training
     for name, value in drawn.state_dict().items():
         if value.numel() == 0:  # of views, which this network has none of
@@ -38,7 +38,7 @@ def test_a_stage_draws_its_own_parts_and_keeps_the_rest(
 
 
 def test_the_last_stage_draws_everything(trained: torch.nn.Module) -> None:
-    drawn = randomised(trained, CONFIG, list(STAGES)[-1])  # type: ignore[arg-type]
+    drawn = randomised(trained, build_network(CONFIG), list(STAGES)[-1])
     same = [
         name
         for (name, value), old in zip(drawn.named_parameters(), trained.parameters(), strict=True)

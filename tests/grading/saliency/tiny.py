@@ -21,19 +21,22 @@ CONFIG = GraderConfig(GEOMETRY, NetworkConfig(widths=(4, 8), token_width=16, hea
 PITCH = 40.0
 
 
-def tiny_grader(*, members: int = 1, seed: int = 0, encoder: str = "small_cnn") -> Grader:
+def tiny_grader(
+    *, members: int = 1, seed: int = 0, encoder: str = "small_cnn", views: tuple[str, ...] = ()
+) -> Grader:
     """Return a grader with random weights, without calibration."""
     torch.manual_seed(seed)
+    config = replace(CONFIG, network=replace(CONFIG.network, encoder=encoder, views=views))
     heads = {
         head.key: HeadTuning(
             HeadCalibration(1.0, (0.0,) * (len(head.grades) if head.kind is HeadKind.CATEGORICAL else 1)),
             (0.9,) * len(head.grades),
         )
-        for head in CONFIG.heads
+        for head in config.heads
     }
-    config = replace(CONFIG, network=replace(CONFIG.network, encoder=encoder))
     networks = tuple(build_network(config) for _ in range(members))
-    stored = StoredGrader(config, networks, dict.fromkeys(("t2", "t1", "t2+t1"), heads), LEVELS)
+    at_hand = ("t2", "t1", "t2+t1", "t2+axial_t2")
+    stored = StoredGrader(config, networks, dict.fromkeys(at_hand, heads), LEVELS)
     return Grader(stored, checksum="made up", device=torch.device("cpu"))
 
 
