@@ -106,7 +106,7 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
     heads = {head.key: list(head.grades) for head in config.heads}
     if table["heads"] != heads:
         raise WeightsError(
-            f"weights {folder.name!r}: expected heads {heads!r}, got {table['heads_graded']!r}; train anew"
+            f"weights {folder.name!r}: expected heads {heads!r}, got {table['heads']!r}; train anew"
         )
     return StoredGrader(
         config=config,

@@ -155,7 +155,9 @@ def test_by_hand() -> None:
     assert burden.interval is None  # grades of rules alone tell no uncertainty
     assert burden.expected is None
     assert burden.completeness == pytest.approx(2 / len(asked_places(LUMBAR)))
-    worst = sum(load_formula("lumbar").worst(condition) for condition in LUMBAR.conditions) * len(LUMBAR.levels)
+    formula = load_formula("lumbar")
+    sides = {condition: 2 if CONDITIONS[condition].is_sided else 1 for condition in LUMBAR.conditions}
+    worst = sum(formula.worst(condition) * count for condition, count in sides.items()) * len(LUMBAR.levels)
     known_worst = 0.8 + 3.0
     total = worst - known_worst + 3.6
     assert burden.upper_bound == pytest.approx(100 * total / (total + 8))

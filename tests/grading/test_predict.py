@@ -272,6 +272,9 @@ def test_wrong_weights_are_refused(stored: StoredGrader, tmp_path: Path) -> None
     folder = replace(open_weights("other", tmp_path), config={"format": "something/2"})
     with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/3, got 'something/2'"):
         read_grader(folder)
+    found = open_weights("other", tmp_path)
+    with pytest.raises(WeightsError, match=r"expected heads .*, got \{'unheard_of'"):
+        read_grader(replace(found, config={**found.config, "heads": {"unheard_of": ["a", "b"]}}))
     config.write_text(config.read_text() + " ")
     with pytest.raises(WeightsError, match="SHA-256"):
         Grader.load(weights_root=tmp_path)
