@@ -16,20 +16,24 @@ sequences at hand, as in use. Prints Markdown tables and writes ``runs/benchmark
 import argparse
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluation.bootstrap import bootstrap_by_patient
-from evaluation.grading import area_under_curve, macro_f1, quadratic_kappa
-from grading.calibration import expected_calibration_error
+from benchmarks.grading_figures import (
+    Figures,
+    Graded,
+    confusion_text,
+    coverage_text,
+    judge,
+    macro_text,
+    sequence_text,
+    table_text,
+)
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
-from grading.heads import HeadInfo, HeadKind
+from grading.heads import HeadInfo
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.training.assemble import fit_tuning
@@ -52,39 +56,11 @@ from runtime.weights import open_weights
 UNSEEN_FOLD = 0
 """``training.shipped_fold``: the shipped network is the one that held these patients out."""
 REFERENCE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
-Figures = dict[str, Any]
 
 
 def real_heads(config: GraderConfig) -> tuple[HeadInfo, ...]:
     """Return the heads that SPIDER grades."""
     return tuple(head for head in config.heads if head.is_real)
-
-
-@dataclass(frozen=True)
-class Graded:
-    """Discs with their held-out grades of one condition.
-
-    Attributes:
-        patients: (N,).
-        levels: (N,) index of the level.
-        truth: (N,) true step.
-        probabilities: (N, K), calibrated on other folds.
-        named: (N,) named step.
-        sets: Prediction set of each disc.
-    """
-
-    patients: NDArray[np.int64]
-    levels: NDArray[np.int64]
-    truth: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    named: NDArray[np.int64]
-    sets: list[tuple[int, ...]]
-
-    def at(self, rows: NDArray[np.bool_]) -> "Graded":
-        """Return some of the discs."""
-        kept = [item for item, keep in zip(self.sets, rows, strict=True) if keep]
-        parts = (self.patients, self.levels, self.truth, self.probabilities, self.named)
-        return Graded(*(part[rows] for part in parts), kept)
 
 
 def score_folds(config: RunConfig, runs: Path, points: dict[str, Points]) -> list[dict[str, HeldOut]]:
@@ -166,47 +142,6 @@ def _join(parts: Sequence[Graded]) -> Graded:
     names = ("patients", "levels", "truth", "probabilities", "named")
     arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
     return Graded(*arrays, [item for part in parts for item in part.sets])
-
-
-def judge(graded: Graded, head: HeadInfo) -> Figures:
-    """Return the figures of one condition."""
-    truth, named, probabilities = graded.truth, graded.named, graded.probabilities
-    positive, score = truth > 0, 1 - probabilities[:, 0]
-    figures: Figures = {"discs": len(truth), "patients": len(np.unique(graded.patients))}
-    figures["steps"] = dict(zip(head.grades, np.bincount(truth, minlength=len(head.grades)).tolist(), strict=True))
-
-    def interval(statistic: Callable[[NDArray[np.intp]], float]) -> Figures:
-        found = bootstrap_by_patient(graded.patients.tolist(), statistic)
-        return {"value": found.value, "low": found.low, "high": found.high}
-
-    if head.kind is HeadKind.ORDINAL:
-        steps = len(head.grades)
-        figures["quadratic_kappa"] = interval(lambda r: quadratic_kappa(truth[r], named[r], steps=steps))
-        figures["macro_f1"] = interval(lambda r: macro_f1(truth[r], named[r]))
-        figures["accuracy"] = interval(lambda r: float((truth[r] == named[r]).mean()))
-        figures["within_one"] = interval(lambda r: float((np.abs(truth[r] - named[r]) <= 1).mean()))
-    else:
-        figures["auc"] = interval(lambda r: area_under_curve(positive[r].astype(np.int64), score[r]))
-        figures["sensitivity"] = interval(lambda r: _share(named[r][positive[r]] > 0))
-        figures["specificity"] = interval(lambda r: _share(named[r][~positive[r]] == 0))
-        figures["calibration_error"] = expected_calibration_error(score, positive)
-    figures["confusion"] = _confusion(truth, named, len(head.grades))
-    figures["coverage"] = {
-        grade: _share(np.array([step in kept for kept in graded.at(truth == step).sets]))
-        for step, grade in enumerate(head.grades)
-    }
-    figures["mean_set_size"] = float(np.mean([len(kept) for kept in graded.sets]))
-    return figures
-
-
-def _share(hits: NDArray[np.bool_]) -> float:
-    return float(hits.mean()) if len(hits) else float("nan")
-
-
-def _confusion(truth: NDArray[np.int64], named: NDArray[np.int64], steps: int) -> list[list[int]]:
-    table = np.zeros((steps, steps), dtype=int)
-    np.add.at(table, (truth, named), 1)
-    return [[int(count) for count in row] for row in table]
 
 
 def judge_all(
@@ -293,63 +228,6 @@ def count_not_found(config: RunConfig, found: dict[str, Points]) -> Figures:
     return {"graded": len(graded), "not_found": sum(place not in seen for place in graded)}
 
 
-def figure_text(figure: Mapping[str, float]) -> str:
-    """Return a figure with its interval."""
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
-
-
-def table_text(title: str, results: Mapping[str, Figures]) -> str:
-    """Return one Markdown table of all conditions."""
-    lines = [f"### {title}", "", "| condition | discs | patients | positive | kappa or AUC | sensitivity | "]
-    lines[-1] += "specificity | coverage, lowest step with 10 or more | set size |"
-    lines.append("|" + "---|" * 9)
-    for name, row in results.items():
-        main = row.get("quadratic_kappa") or row["auc"]
-        kind = "kappa" if "quadratic_kappa" in row else "AUC"
-        rates = [figure_text(row[key]) if key in row else "-" for key in ("sensitivity", "specificity")]
-        positive = sum(list(row["steps"].values())[1:])
-        covered = min(row["coverage"][grade] for grade, count in row["steps"].items() if count >= 10)
-        cells = [name, row["discs"], row["patients"], positive, f"{kind} {figure_text(main)}", *rates]
-        lines.append("| " + " | ".join(str(cell) for cell in [*cells, f"{covered:.2f}"]) + " | ")
-        lines[-1] += f"{row['mean_set_size']:.2f} |"
-    return "\n".join(lines)
-
-
-def macro_text(results: Mapping[str, Figures]) -> str:
-    """Return how exact the ordered grades are."""
-    return "\n".join(
-        f"{name}: macro F1 {figure_text(row['macro_f1'])}, exact {figure_text(row['accuracy'])}, within one step "
-        f"{figure_text(row['within_one'])}."
-        for name, row in results.items()
-        if "macro_f1" in row
-    )
-
-
-def confusion_text(title: str, row: Figures) -> str:
-    """Return the confusion matrix of one condition as Markdown (rows: truth)."""
-    grades = list(row["steps"])
-    lines = [f"### {title} (rows: expert, columns: ours)", "", "| | " + " | ".join(grades) + " | covered |"]
-    lines.append("|" + "---|" * (len(grades) + 2))
-    for grade, counts in zip(grades, row["confusion"], strict=True):
-        lines.append(f"| {grade} | " + " | ".join(map(str, counts)) + f" | {row['coverage'][grade]:.2f} |")
-    return "\n".join(lines)
-
-
-def sequence_text(results: Mapping[str, Mapping[str, Figures]]) -> str:
-    """Return the comparison of sequences on the same discs as Markdown."""
-    lines = [
-        "### The same discs with both sequences or one",
-        "",
-        "| condition | T2 and T1 | T2 alone | T1 alone |",
-    ]
-    lines.append("|---|---|---|---|")
-    for name in results["t2+t1"]:
-        rows = [results[at_hand][name] for at_hand in ("t2+t1", "t2", "t1")]
-        cells = [figure_text(row.get("quadratic_kappa") or row["auc"]) for row in rows]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Judge, print and write."""
     parser = argparse.ArgumentParser(description="Held-out grading figures on SPIDER")
@@ -361,7 +239,8 @@ def main() -> None:
     if options.shipped:
         shipped = judge_shipped(read_grader(open_weights("grading", load_settings().weights_dir)))
         print(table_text(f"The shipped grader at reference points, fold {UNSEEN_FOLD}", shipped), end="\n\n")
-        print(macro_text(shipped))
+        print(macro_text(shipped), end="\n\n")
+        print(coverage_text(shipped))
         _write({"shipped": shipped}, options.out.with_stem("grading_shipped"))
         return
     config = load_run_config(options.config)
@@ -370,6 +249,7 @@ def main() -> None:
     report["sequences_at_reference_points"] = compare_sequences(at_reference, config.grader)
     print(table_text("At reference points, L1-L2 to L5-S1", report["at_reference_points"]), end="\n\n")
     print(macro_text(report["at_reference_points"]), end="\n\n")
+    print(coverage_text(report["at_reference_points"]), end="\n\n")
     print(confusion_text("Pfirrmann", report["at_reference_points"]["disc_degeneration"]), end="\n\n")
     print(confusion_text("Modic", report["at_reference_points"]["modic"]), end="\n\n")
     print(sequence_text(report["sequences_at_reference_points"]), end="\n\n")

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from benchmarks.grading import grade_as_in_use, judge_shipped, macro_text
+from benchmarks.grading import grade_as_in_use, judge_shipped
+from benchmarks.grading_figures import coverage_text, macro_text
 from grading.build import build_network
 from grading.config import GraderConfig
 from grading.storage import StoredGrader
@@ -40,3 +41,17 @@ def test_macro_figures_are_told_for_ordered_grades_only() -> None:
         "disc_degeneration: macro F1 0.500 (0.400 to 0.600), exact 0.500 (0.400 to 0.600), within one step "
         "0.500 (0.400 to 0.600)."
     )
+
+
+def test_coverage_is_judged_by_its_interval() -> None:
+    def figure(low: float, high: float) -> dict[str, float]:
+        return {"value": (low + high) / 2, "low": low, "high": high}
+
+    row = {
+        "nominal_coverage": 0.9,
+        "steps": {"absent": 80, "present": 60},
+        "coverage_intervals": {"absent": figure(0.86, 0.94), "present": figure(0.6, 0.8)},
+    }
+    lines = coverage_text({"disc_bulging": row}).splitlines()
+    assert lines[-2] == "| disc_bulging | absent | 80 | 0.90 | 0.900 (0.860 to 0.940) | yes |"
+    assert lines[-1] == "| disc_bulging | present | 60 | 0.90 | 0.700 (0.600 to 0.800) | no |"

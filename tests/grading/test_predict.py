@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from anatomy import Condition, load_protocol
+from anatomy import CONDITIONS, Condition, load_protocol
 from grading.build import build_network
 from grading.calibration import HeadCalibration
 from grading.config import CropGeometry, GraderConfig, NetworkConfig
@@ -88,10 +88,18 @@ def _of(findings: Findings, level: str, condition: Condition):
 
 def test_every_level_and_condition_is_graded(grader: Grader) -> None:
     findings = grader.grade(*_t2_and_t1(chain()), LUMBAR)
-    expected = [(level, condition) for level in LUMBAR.levels for condition in LUMBAR.conditions]
+    expected = [
+        (level, condition)
+        for level in LUMBAR.levels
+        for condition in LUMBAR.conditions
+        for _ in range(2 if CONDITIONS[condition].is_sided else 1)
+    ]
     assert [(grade.level, grade.condition) for grade in findings.grades] == expected
     assert [grade.id for grade in findings.grades] == [f"g{number}" for number in range(1, len(expected) + 1)]
     for grade in findings.grades:
+        if CONDITIONS[grade.condition].is_sided:  # this network has no views
+            assert grade.status is GradeStatus.NOT_ASSESSABLE
+            continue
         assert grade.status is GradeStatus.GRADED
         assert grade.grade in grade.prediction_set
         assert grade.evidence is not None
