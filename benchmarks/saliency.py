@@ -1,6 +1,6 @@
 """Do saliency maps look where they should, and hang on what was learnt? On patients the networks did not see.
 
-    python -m benchmarks.saliency [--run runs/grading/fold0 --config configs/grading/train_default.yaml]
+    python -m benchmarks.saliency [--run runs/grading/lumbar/fold0 --config configs/grading/train_lumbar.yaml]
 
 Data: middle slices (T2 and T1) of SPIDER's patients of fold 0, whom neither the shipped segmentation nor the
 shipped grading network saw. Levels and outlines are found, as in use. Without ``--run`` the shipped grader is
@@ -330,7 +330,7 @@ def main() -> None:
     """Judge, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="folder of one fold's network in place of the shipped grader")
-    parser.add_argument("--config", type=Path, default=Path("configs/grading/train_default.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("configs/grading/train_lumbar.yaml"))
     parser.add_argument(
         "--fold", type=int, default=0, help="whose patients; the shipped models did not see fold 0"
     )

@@ -1,4 +1,4 @@
-"""Train one fold's grader: ``spinescribe train grading --config configs/grading/train_default.yaml --fold K``.
+"""Train one fold's grader: ``spinescribe train grading --config configs/grading/train_lumbar.yaml --fold K``.
 
 Each fold trains on the patients of the other folds; a part of them is held out to choose the epoch. The loop
 itself, its files and what accelerate adds are ``grading.training.loop``.
