@@ -1,12 +1,12 @@
 """What is done to an object: the action after it, before it, or the verb that governs it from further left."""
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 
 from reporting.parsing.lexicon import Item, word_values, words
 from reporting.parsing.modifiers import Modifiers
 from reporting.parsing.tokens import Token
 
-Owners = Sequence[Item | None]
+Owners = MutableSequence[Item | None]
 """The item that holds each token, or None."""
 
 _DETERMINERS = frozenset({"the", "a", "an", "its", "their", "still", "also", "of"})

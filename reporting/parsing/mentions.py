@@ -100,6 +100,13 @@ def _owners(tokens: Sequence[Token], items: Sequence[Item]) -> list[Item | None]
     return owners
 
 
+def _keep_either(tokens: Sequence[Token], side_read: set[int], item: Item, owners: Owners) -> None:
+    """Give ``on either side`` to what it follows: ``no stenosis on either side, slip`` is no sided slip."""
+    if any(tokens[index].text == "either" for index in side_read):
+        for index in side_read:
+            owners[index] = item
+
+
 def _head(
     tokens: Sequence[Token], item: Item, items: Sequence[Item], owners: Owners, spelled_out: set[Item]
 ) -> list[Mention]:
@@ -109,6 +116,7 @@ def _head(
     near = modifiers.before(tokens, item.start, owners, stage_words=condition in _STAGED)
     after, read = modifiers.grade_after(tokens, item.stop, owners, stage_words=condition in _STAGED)
     sides, leans, side_read = modifiers.sides_after(tokens, item.stop, owners)
+    _keep_either(tokens, side_read, item, owners)
     own = steps or _step_grade(tokens, near.steps, condition)
     later, later_read = _step_after(tokens, item.stop, items, condition)
     pairs = [
@@ -193,6 +201,7 @@ def _object_mention(tokens: Sequence[Token], item: Item, action: Item, near: Mod
     stop = max(item.stop, action.stop if action.start >= item.stop else item.stop)
     after, read = modifiers.grade_after(tokens, stop, owners, stage_words=entry.condition in _STAGED)
     sides, leans, side_read = modifiers.sides_after(tokens, stop, owners)
+    _keep_either(tokens, side_read, item, owners)
     grade, hedged, start = after, near.is_hedged, near.start
     if action.start < item.start:
         led = modifiers.before(tokens, action.start, owners, stage_words=entry.condition in _STAGED)

@@ -37,9 +37,12 @@ def test_without_weights_for_its_region_a_study_is_refused_by_name(
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("protocol", ["cervical", "sacroiliac"])
-def test_a_study_of_another_region_ends_in_label_maps_levels_and_a_report_that_grades_nothing(
-    protocol: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("protocol", "scale", "alert"),
+    [("cervical", "kang", "To be looked at first"), ("sacroiliac", "as_stage", None)],
+)
+def test_a_study_of_another_region_is_graded_and_says_what_taught_it(
+    protocol: str, scale: str, alert: str | None, tmp_path: Path
 ) -> None:
     folder, out = write_phantom(protocol, tmp_path), tmp_path / "out"
     assert main(["read", str(folder / "study.zip"), "--out", str(out)]) == 0
@@ -48,14 +51,17 @@ def test_a_study_of_another_region_ends_in_label_maps_levels_and_a_report_that_g
     names = [level["name"] for level in document["levels"]]
     assert set(names) <= set(load_protocol(protocol).levels)
     assert names == ([SIJ] if protocol == "sacroiliac" else [name for name in DISC_LEVELS if name in names])
-    assert {grade["status"] for grade in document["grades"]} == {"not_assessable"}
-    assert all("no grading model for the" in grade["reason"] for grade in document["grades"])
+    graded = [grade for grade in document["grades"] if grade["status"] == "graded"]
+    assert scale in {grade["scale"] for grade in graded}
+    assert {grade["level"] for grade in graded} >= set(names)
     assert any(item["value"] is not None for item in document["measurements"])
     report = (out / "report.md").read_text(encoding="utf-8")
-    assert (
-        "No condition could be graded; the values that were measured are in the table of measurements." in report
-    )
+    assert "learned from synthetic images only and needs a radiologist's eye" in report
     assert "repaired" not in report
+    is_compressed = any(
+        grade["condition"] == "cord_compression" and grade["grade"] == "present" for grade in graded
+    )
+    assert (alert is not None and alert in report) == is_compressed
     for item in document["label_maps"]:
         role = next(row["role"] for row in document["study"]["series"] if row["id"] == item["series"])
         found = nib.as_closest_canonical(nib.load(out / item["file"]))
