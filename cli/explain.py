@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anatomy import protocol_names
-from cli.progress import ProgressDisplay
-from cli.read import make_folder, open_reader
-from runtime.names import shown_name
-
-if TYPE_CHECKING:
-    from pipeline import Reader, Reading
+from cli.read import make_folder, open_reader, read_quietly
 
 METHODS = ("hires_cam", "grad_cam")
 """Names of ``grading.saliency.SaliencyMethod``; here too, because the parser loads no arrays."""
@@ -67,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     make_folder(arguments.out)
     reader = open_reader(arguments.device)
-    reading = _read(reader, arguments.path, arguments.protocol)
+    reading = read_quietly(reader, arguments.path, arguments.protocol)
     found = explain_reading(
         reader, reading, arguments.grade, method=SaliencyMethod(arguments.method), slices=arguments.slices
     )
@@ -83,14 +77,3 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)
-
-
-def _read(reader: Reader, path: Path, protocol: str) -> Reading:
-    from pipeline import Reading, ReadOptions, Writer
-
-    with ProgressDisplay(shown_name(path.name)) as display:
-        for event in reader.read(path, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)):
-            if isinstance(event, Reading):
-                return event
-            display.show(event)
-    raise AssertionError("Reader.read ends with a Reading or raises")

@@ -257,7 +257,8 @@ def install(monkeypatch: pytest.MonkeyPatch, root: Path, drafter: object | None)
     ):
         (root / folder).mkdir()
         monkeypatch.setattr(f"{room}.{name}", Loads(model))
-    (root / "grading").mkdir()
+    for folder in ("grading", "grading-cervical", "grading-sacroiliac"):
+        (root / folder).mkdir()
     monkeypatch.setattr("grading.load_grader", Loads(FakeGrader()).load)
 
 

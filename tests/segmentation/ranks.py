@@ -89,3 +89,5 @@ def train(accelerator, folder: Path, *, resume: bool) -> tuple[dict[str, Tensor]
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    if torch.distributed.is_initialized():  # gloo's threads must end before the interpreter does, or it may abort
+        torch.distributed.destroy_process_group()
