@@ -45,6 +45,11 @@ class ConditionInfo:
     is_sided: bool = False
     checks: tuple[str, ...] = ()
 
+    @property
+    def reported_scales(self) -> tuple[str, ...]:
+        """Return the scales whose grades a report states: those that are no check of another."""
+        return tuple(scale for scale in self.scales if scale not in self.checks)
+
 
 CONDITIONS: dict[Condition, ConditionInfo] = {
     info.condition: info
@@ -62,7 +67,7 @@ CONDITIONS: dict[Condition, ConditionInfo] = {
         ConditionInfo(Condition.SPONDYLOLISTHESIS, "spondylolisthesis", ("presence",)),
         ConditionInfo(Condition.UPPER_ENDPLATE_CHANGE, "upper endplate change", ("presence",)),
         ConditionInfo(Condition.LOWER_ENDPLATE_CHANGE, "lower endplate change", ("presence",)),
-        ConditionInfo(Condition.CORD_COMPRESSION, "cord compression", ("presence", "kang")),
+        ConditionInfo(Condition.CORD_COMPRESSION, "cord compression", ("presence", "kang"), checks=("presence",)),
         ConditionInfo(
             Condition.SACROILIITIS,
             "sacroiliitis",

@@ -116,7 +116,7 @@ def _grade_of(truth: TruthGrade, findings: Findings) -> Grade | None:
     return next(
         (
             grade
-            for grade in findings.reported
+            for grade in findings.grades
             if (grade.level, grade.condition, grade.scale) == wanted and grade.side in (None, truth.side)
         ),
         None,

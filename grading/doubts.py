@@ -24,14 +24,15 @@ def both_ways(learned: Sequence[Grade], measured: Sequence[Grade]) -> list[Grade
 
 
 def disagreements(grades: Sequence[Grade]) -> list[str]:
-    """Return a sentence for each place where a grade and its check differ."""
+    """Return a sentence for each place where a grade and its check, on the same steps, differ."""
     notices = []
     for check in grades:
         if not check.is_check or check.grade is None:
             continue
         for grade in grades:
             same = (grade.level, grade.side, grade.condition) == (check.level, check.side, check.condition)
-            if same and not grade.is_check and grade.grade not in (None, check.grade):
+            are_alike = SCALES[grade.scale].grades == SCALES[check.scale].grades
+            if same and are_alike and not grade.is_check and grade.grade not in (None, check.grade):
                 notices.append(_disagreement(grade, check))
     return notices
 

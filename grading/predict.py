@@ -358,7 +358,7 @@ def _ungraded(level: str, condition: Condition) -> Iterator[Grade]:
     info = CONDITIONS[condition]
     reason = f"no grader for {info.words} is installed"
     for side in SIDES if info.is_sided else (None,):
-        yield not_assessable(level, condition, info.scales[0], reason, side=side)
+        yield not_assessable(level, condition, info.reported_scales[0], reason, side=side)
 
 
 def _modic_notices(grades: Sequence[Grade]) -> list[str]:

@@ -15,12 +15,12 @@ def triage_alert(grades: Iterable[Grade]) -> str | None:
     """Return the sentence that stands above a reading with an urgent finding; None for a reading without one.
 
     Args:
-        grades: Of the study; checks of other grades do not count.
+        grades: Of the study.
     """
     rules = _load()
     urgent: dict[str, list[str]] = {}
     for grade in grades:
-        if not grade.is_check and (grade.condition.value, grade.scale, grade.grade) in rules.urgent:
+        if (grade.condition.value, grade.scale, grade.grade) in rules.urgent:
             places = urgent.setdefault(CONDITIONS[grade.condition].words, [])
             if grade.level is not None and grade.level not in places:
                 places.append(grade.level)

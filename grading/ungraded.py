@@ -40,7 +40,7 @@ def _ungraded(level: str, condition: Condition, reason: str) -> Iterator[Grade]:
     scale is the one by side.
     """
     info = CONDITIONS[condition]
-    grade = not_assessable(level, condition, info.scales[-1 if info.is_sided else 0], reason)
+    grade = not_assessable(level, condition, info.reported_scales[-1 if info.is_sided else 0], reason)
     if not info.is_sided:
         yield grade
         return
