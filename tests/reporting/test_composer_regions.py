@@ -1,4 +1,4 @@
-"""What the composer writes agrees with the findings it was made from, whatever was found: else nothing is written."""
+"""What the composer writes agrees with the findings it was made from: else nothing is written at all."""
 
 from dataclasses import replace
 
