@@ -66,6 +66,8 @@ bench-grading: $(VENV)/.installed-dev
 	$(if $(LONG),$(MAKE) bench-grading-folds)
 
 bench-grading-folds: $(VENV)/.installed-dev
+	test -f runs/grading/lumbar/points.csv || $(BIN)/python -m grading.training.found_points --out runs/grading/lumbar
+	test -f runs/grading/lumbar/training_points.csv || $(BIN)/python -m grading.training.found_points --out runs/grading/lumbar --model fold0
 	$(BIN)/spinescribe train grading --config configs/grading/train_lumbar.yaml --out runs/grading/lumbar --resume
 	$(BIN)/python -m benchmarks.grading
 	$(BIN)/python -m benchmarks.grading_ablation

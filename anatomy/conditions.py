@@ -33,10 +33,10 @@ class ConditionInfo:
         condition: Which.
         words: The usual noun phrase, such as ``spinal canal stenosis``.
         scales: Scales it is graded on (``anatomy.scales``), the first is the usual one; none means that it is
-            known from text only.
+            known from text only. One of them may be a check of another.
         is_sided: True when it is graded for left and right apart.
-        checks: Further scales of a second way of grading that stands beside the first and is not reported on its
-            own.
+        checks: Scales of a second way of grading that stands beside the first and is not reported on its own; in
+            ``scales`` too where a network grades it.
     """
 
     condition: Condition

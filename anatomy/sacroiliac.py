@@ -13,6 +13,8 @@ QUADRANTS = ("upper_ilium", "lower_ilium", "lower_sacrum", "upper_sacrum")
 """Quadrants of one joint on one semicoronal slice."""
 SPARCC_ITEMS = (*QUADRANTS, "intense", "deep")
 """What SPARCC counts of one joint on one slice, one point each: 6 slices x 2 joints x 6 items = 72."""
+STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
+"""Structural lesions that the stages rest on."""
 SPARCC_SLICES = 6
 """Consecutive slices that are scored."""
 

@@ -6,7 +6,8 @@
 Data: SPIDER's gradings of 179 patients (one expert), middle slices. ``--shipped`` judges the shipped weights as
 they are, at reference points, on the fold that neither they nor their calibration saw. Without it all five fold
 networks are judged (``spinescribe train grading --config FILE --out FOLDER``); the end-to-end figures need the
-points found by the segmentation models that held each patient out (``python -m grading.training.found_points``).
+points found by the segmentation models that held each patient out (``python -m grading.training.found_points``
+``--out FOLDER``).
 
 Each disc is graded by the network of the fold that held its patient out, calibrated on the other folds; with the
 sequences at hand, as in use. Prints Markdown tables and writes ``runs/benchmarks/grading.json``. Intervals are

@@ -30,7 +30,7 @@ from runtime.folds import spider_folds
 FILE = Path("configs/grading/ablation.yaml")
 FOLDER = Path("runs/grading/ablation")
 OUT = Path("runs/benchmarks/grading_ablation.json")
-POINTS = Path("runs/grading")
+POINTS = Path("runs/grading/lumbar")
 
 
 @dataclass(frozen=True)

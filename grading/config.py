@@ -50,31 +50,21 @@ class CropGeometry:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """Size of the network."""
+class EncoderConfig:
+    """Size of what every grading network has: a patch encoder, tokens, a Transformer across them."""
 
-    sequences: tuple[str, ...] = ("t2", "t1")
-    """Sequences it takes, each a slot that may be empty."""
-    levels: tuple[str, ...] = ("T11-T12", "T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
-    """Levels with an embedding, cranial to caudal."""
     encoder: str = "small_cnn"
     """Patch encoder, one of ``grading.encoders.ENCODERS``."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Channels after the stem and after each halving."""
     token_width: int = 128
-    """Width of a level's token."""
+    """Width of a token: of a level, or of a slice of a joint."""
     heads: int = 4
-    """Attention heads across levels."""
+    """Attention heads across the tokens."""
     layers: int = 2
-    """Transformer layers across levels; 0 leaves the levels alone."""
+    """Transformer layers across the tokens; 0 leaves levels alone."""
     dropout: float = 0.2
     """Dropout of tokens and attention, 0 to 1."""
-    views: tuple[str, ...] = ()
-    """Windows beside and across the midline (``views.yaml``) that it takes; none by default."""
-    boxes: bool = False
-    """Whether it also lays a box around cord compression at each level."""
-    biomarkers: tuple[str, ...] = ()
-    """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
@@ -83,6 +73,25 @@ class NetworkConfig:
             raise ConfigError(f"network.token_width: expected a multiple of heads, got {self.token_width!r}")
         if self.encoder not in ENCODER_NAMES:
             raise ConfigError(f"network.encoder: expected one of {', '.join(ENCODER_NAMES)}, got {self.encoder!r}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig(EncoderConfig):
+    """Size of the network of discs."""
+
+    sequences: tuple[str, ...] = ("t2", "t1")
+    """Sequences it takes, each a slot that may be empty."""
+    levels: tuple[str, ...] = ("T11-T12", "T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+    """Levels with an embedding, cranial to caudal."""
+    views: tuple[str, ...] = ()
+    """Windows beside and across the midline (``views.yaml``) that it takes; none by default."""
+    boxes: bool = False
+    """Whether it also lays a box around cord compression at each level."""
+    biomarkers: tuple[str, ...] = ()
+    """Names in ``biomarkers.yaml`` that a level's token also takes, in this order; none by default."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if odd := [name for name in self.biomarkers if name not in biomarker_names()]:
             raise ConfigError(f"network.biomarkers: expected names among {biomarker_names()!r}, got {odd!r}")
         for level in self.levels:

@@ -116,9 +116,12 @@ def _side_by_side(
 
 
 def _only(findings: Findings, *, phrased: bool) -> Findings:
-    known = PHRASED.get(findings.protocol, frozenset())
-    kept = tuple(item for item in findings.grades if (item.condition in known) is phrased)
+    kept = tuple(item for item in findings.grades if _is_phrased(item, findings) is phrased)
     return replace(findings, grades=kept)
+
+
+def _is_phrased(grade: Grade, findings: Findings) -> bool:
+    return grade.condition in PHRASED.get(findings.protocol, frozenset())
 
 
 def _is_graded(findings: Findings) -> bool:
@@ -147,7 +150,7 @@ def _plan_impression(sentences: tuple[DraftSentence, ...], findings: Findings) -
     for sentence in sentences:
         levels = _levels_of(sentence, findings)
         named = tuple(grade for key in sentence.finding_ids if (grade := findings.grade(key)) is not None)
-        is_phrased = all(grade.condition in PHRASED.get(findings.protocol, frozenset()) for grade in named)
+        is_phrased = all(_is_phrased(grade, findings) for grade in named)
         if len(levels) == 1 and sentence.text.startswith(levels[0]) and is_phrased:
             facts = serialise_level(replace(findings, grades=named), levels[0])
             yield Slot(IMPRESSION, levels, facts, (sentence,))

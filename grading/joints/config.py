@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grading.config import ENCODER_NAMES
+from grading.config import EncoderConfig
 from runtime.errors import ConfigError
 from runtime.records import as_record
 
@@ -34,29 +34,11 @@ class JointCropGeometry:
 
 
 @dataclass(frozen=True)
-class JointNetworkConfig:
-    """Size of the network."""
+class JointNetworkConfig(EncoderConfig):
+    """Size of the network; a token is a slice of a joint."""
 
-    encoder: str = "small_cnn"
-    """Patch encoder, one of ``grading.encoders.ENCODERS``."""
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Channels after the stem and after each halving."""
     token_width: int = 96
     """Width of a slice's token."""
-    heads: int = 4
-    """Attention heads across the slices of a joint."""
-    layers: int = 2
-    """Transformer layers across the slices of a joint."""
-    dropout: float = 0.2
-    """Dropout of tokens and attention, 0 to 1."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"network.dropout: expected 0 to below 1, got {self.dropout!r}")
-        if self.token_width % self.heads:
-            raise ConfigError(f"network.token_width: expected a multiple of heads, got {self.token_width!r}")
-        if self.encoder not in ENCODER_NAMES:
-            raise ConfigError(f"network.encoder: expected one of {', '.join(ENCODER_NAMES)}, got {self.encoder!r}")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from anatomy import CONDITIONS, SCALES, SIJ, Condition, Side
+from anatomy.sacroiliac import STRUCTURAL
 from grading.conformal import Thresholds, prediction_set
 from grading.doubts import phantom_notices
 from grading.findings import not_assessable
@@ -28,7 +29,8 @@ SPARCC = "sparcc_inflammation"
 STATUS, STAGE = CONDITIONS[Condition.SACROILIITIS].scales
 (RULE,) = CONDITIONS[Condition.SACROILIITIS].checks
 
-_ACTIVE, _ANKYLOSIS, _STRUCTURAL = "active", "ankylosis", ("erosion", "sclerosis", "fat", "backfill")
+_ACTIVE, _ANKYLOSIS = "active", "ankylosis"
+_DAMAGE = tuple(name for name in STRUCTURAL if name != _ANKYLOSIS)
 _BOX_ACROSS_MM = 12.0  # ours: half the width of the box shown as evidence; deep oedema starts at 10 mm (SPARCC)
 _ONE_JOINT = "only the {side} joint could be read: inflammation of the other one is not excluded"
 _NO_JOINT = "neither joint could be read"
@@ -153,7 +155,7 @@ def _unread(scale: str, level: str | None, reason: str, side: Side | None = None
 def _weighed(stage: str | None, joint: JointReading) -> str | None:
     """Return the lesion whose attention tells where a stage was seen; None for a normal joint."""
     if stage == "moderate":
-        return max(_STRUCTURAL, key=lambda name: joint.lesions[name])
+        return max(_DAMAGE, key=lambda name: joint.lesions[name])
     return {"early": _ACTIVE, "advanced": _ANKYLOSIS}.get(stage or "")
 
 

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anatomy.sacroiliac import SPARCC_ITEMS
+from anatomy.sacroiliac import SPARCC_ITEMS, STRUCTURAL
 
-STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
 SLICE_ITEMS = (*SPARCC_ITEMS, "several", "joint", *STRUCTURAL)
 """What is asked of every slice: the SPARCC items, two or more lesions of oedema, whether it crosses the lined
 joint, and which structural lesions it shows."""

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from grading.config import GraderConfig, build_grader_config
+from grading.training.optimisation import OptimisationConfig
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT
 from runtime.records import as_record
@@ -40,29 +41,9 @@ class PhantomConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a grader is trained."""
+class TrainingConfig(OptimisationConfig):
+    """How a grader of discs is trained."""
 
-    epochs: int = 40
-    """Passes over the training patients."""
-    patience: int = 12
-    """Epochs without a better choosing loss after which training stops."""
-    batch_patients: int = 8
-    """Patients a step."""
-    learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
-    rate_decay: float = 1.0
-    """Factor of the learning rate from one stage of the encoder to the one before it; 1 trains all alike."""
-    weight_decay: float = 0.05
-    """AdamW's decay of weights."""
-    average_decay: float = 0.99
-    """Exponential moving average of the weights per step; the average is what is kept."""
-    holdout_share: float = 0.12
-    """Share of the training patients held out to choose the epoch, 0 to below 1."""
-    seed: int = 0
-    """Seed of weights, order and augmentation."""
-    threads: int = 1
-    """CPU threads."""
     point_jitter: float = 0.05
     """Standard deviation of each posterior point's noise, in pitches (found points are about this far off)."""
     shift_jitter: float = 0.05
@@ -101,17 +82,11 @@ class TrainingConfig:
     """Fold whose network is shipped, so that its patients stay unseen; None ships the average of all folds."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.shipped_fold is not None and not 0 <= self.shipped_fold < FOLD_COUNT:
             raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
-        if not 0 < self.rate_decay <= 1:
-            raise ConfigError(f"training.rate_decay: expected above 0 to 1, got {self.rate_decay!r}")
-        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
-        shares = ("holdout_share", "source_dropout", "slice_jitter", "t1_dropout", "t2_dropout", "average_decay")
-        for name in (*shares, "biomarker_dropout", "biomarkers_out"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"training.{name}: expected 0 to below 1, got {getattr(self, name)!r}")
+        self._check_shares("source_dropout", "slice_jitter", "t1_dropout", "t2_dropout")
+        self._check_shares("biomarker_dropout", "biomarkers_out")
 
 
 @dataclass(frozen=True)

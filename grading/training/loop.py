@@ -13,43 +13,20 @@ import csv
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from grading.training.optimisation import OptimisationConfig
 from runtime.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 _WARM_UP_SHARE = 0.15
 
 Network = TypeVar("Network", bound=nn.Module)
-
-
-class LoopSettings(Protocol):
-    """What the loop needs to know of a training configuration."""
-
-    @property
-    def epochs(self) -> int:
-        """Passes over the training patients."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-
-    @property
-    def weight_decay(self) -> float:
-        """AdamW's decay of weights."""
-
-    @property
-    def average_decay(self) -> float:
-        """Exponential moving average of the weights per step."""
-
-    @property
-    def patience(self) -> int:
-        """Epochs without a better choosing loss after which training stops."""
 
 
 class TrainingLoop(Generic[Network]):
@@ -69,7 +46,7 @@ class TrainingLoop(Generic[Network]):
         self,
         network: Network,
         groups: list[dict[str, Any]],
-        settings: LoopSettings,
+        settings: OptimisationConfig,
         *,
         steps_per_epoch: int,
         rng: np.random.Generator,

@@ -1,7 +1,7 @@
 """The training loop: a broken-off run resumes to the same weights, a stale one stops, the best epoch is kept."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from grading.training.loop import TrainingLoop
+from grading.training.optimisation import OptimisationConfig
 from runtime.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class Settings:
-    epochs: int = 4
-    seed: int = 0
-    weight_decay: float = 0.01
-    average_decay: float = 0.9
-    patience: int = 4
+SETTINGS = OptimisationConfig(epochs=4, patience=4, weight_decay=0.01, average_decay=0.9)
 
 
-def make_loop(folder: Path, settings: Settings | None = None, **identity: int) -> TrainingLoop[nn.Linear]:
+def make_loop(folder: Path, settings: OptimisationConfig = SETTINGS, **identity: int) -> TrainingLoop[nn.Linear]:
     torch.manual_seed(0)
     network = nn.Linear(3, 1)
     return TrainingLoop(
         network,
         [{"params": list(network.parameters()), "lr": 0.05}],
-        settings or Settings(),
+        settings,
         steps_per_epoch=2,
         rng=np.random.default_rng(0),
         folder=folder,
@@ -63,7 +57,7 @@ def test_a_broken_off_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_the_epoch_that_chooses_best_is_kept_and_a_stale_run_stops(tmp_path: Path) -> None:
-    loop = make_loop(tmp_path, Settings(epochs=9, patience=2))
+    loop = make_loop(tmp_path, replace(SETTINGS, epochs=9, patience=2))
     kept: list[dict[str, Tensor]] = []
 
     def choose(model: nn.Linear) -> float:

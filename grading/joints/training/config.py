@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.joints.config import REGION, JointGraderConfig, build_joint_config
+from grading.training.optimisation import OptimisationConfig
 from imaging.phantom.tables import read_yaml
 from runtime.errors import ConfigError
 from runtime.records import as_record
@@ -14,31 +15,11 @@ FOLD_COUNT = 5
 
 
 @dataclass(frozen=True)
-class JointTrainingConfig:
+class JointTrainingConfig(OptimisationConfig):
     """How a sacroiliac grader is trained."""
 
-    epochs: int = 24
-    """Passes over the training patients."""
-    patience: int = 8
-    """Epochs without a better choosing loss after which training stops."""
-    batch_patients: int = 6
-    """Patients a step."""
-    learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
-    rate_decay: float = 1.0
-    """Factor of the learning rate from one stage of the encoder to the one before it; 1 trains all alike."""
-    weight_decay: float = 0.05
-    """AdamW's decay of weights."""
-    average_decay: float = 0.99
-    """Exponential moving average of the weights per step; the average is what is kept."""
-    holdout_share: float = 0.1
-    """Share of the training patients held out to choose the epoch, 0 to below 1."""
     held_out_fold: int = 0
     """Fold whose patients are not trained on: calibration and prediction sets come from them."""
-    seed: int = 0
-    """Seed of weights, order and augmentation."""
-    threads: int = 1
-    """CPU threads."""
     cuts: int = 4
     """Times a patient is cut, each with other misplaced frames; an epoch takes one of the cuts."""
     across_jitter_mm: float = 1.5
@@ -63,18 +44,16 @@ class JointTrainingConfig:
     """Accepted share of misses of the prediction sets, per step."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.held_out_fold < FOLD_COUNT:
             raise ConfigError(
                 f"training.held_out_fold: expected 0 to {FOLD_COUNT - 1}, got {self.held_out_fold!r}"
             )
-        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate", "cuts"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
+        if self.cuts <= 0:
+            raise ConfigError(f"training.cuts: expected a positive number, got {self.cuts!r}")
         if not 0 < self.alpha < 1:
             raise ConfigError(f"training.alpha: expected between 0 and 1, got {self.alpha!r}")
-        for name in ("holdout_share", "t1_dropout", "end_dropout", "average_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"training.{name}: expected 0 to below 1, got {getattr(self, name)!r}")
+        self._check_shares("t1_dropout", "end_dropout")
 
 
 @dataclass(frozen=True)

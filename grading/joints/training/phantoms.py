@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import SCALES
+from anatomy.sacroiliac import STRUCTURAL
 from grading.joints.frames import locate_joints
 from grading.joints.training.cohorts import Cohort, load_cohorts, setup_of
 from imaging.phantom.build import take_series
 from imaging.phantom.sacroiliac.bones import ILIUM, JOINT, SACRUM
 from imaging.phantom.sacroiliac.rules import (
-    STRUCTURAL,
     JointFacts,
     is_asas_positive,
     slice_scores,
@@ -61,7 +61,7 @@ class JointCase:
         t1: (I, J, K) the same place on T1, float16.
         labels: (I, J, K) uint8, sacrum, ilia and joint spaces, numbers of ``anatomy/codes.csv``.
         items: (2, K, 13) bool: ``grading.joints.model.SLICE_ITEMS``.
-        structural: (2, 5) bool: ``imaging.phantom.sacroiliac.rules.STRUCTURAL``.
+        structural: (2, 5) bool: ``anatomy.sacroiliac.STRUCTURAL``.
         stages: (2,) steps of ``as_stage``.
         status: 1 where either joint is positive by ASAS.
     """

@@ -41,7 +41,7 @@ def train_joints(
         config_path: YAML with ``region: sacroiliac`` and sections crops, network, training.
         fold: The fold that is held out; None takes the configuration's.
         resume: Go on from the checkpoint.
-        out: Folder of the runs; None takes ``runs/grading_sacroiliac``.
+        out: Folder of the runs; None takes ``runs/grading/sacroiliac``.
         cache: Folder of drawn phantoms.
 
     Returns:
@@ -53,7 +53,7 @@ def train_joints(
     config = load_joint_run_config(config_path)
     held_out = config.training.held_out_fold if fold is None else fold
     config = replace(config, training=replace(config.training, held_out_fold=held_out))
-    folder = (Path("runs/grading_sacroiliac") if out is None else out) / f"fold{held_out}"
+    folder = (Path("runs/grading/sacroiliac") if out is None else out) / f"fold{held_out}"
     cases = [LocatedCase(case) for case in load_cases(cache)]
     learners, unseen = split_folds(cases, held_out)
     logger.info("%d patients to learn from, %d held out", len(learners), len(unseen))

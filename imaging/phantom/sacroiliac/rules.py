@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import Side
-from anatomy.sacroiliac import SPARCC_ITEMS, sparcc_window
+from anatomy.sacroiliac import SPARCC_ITEMS, STRUCTURAL, sparcc_window
 from anatomy.sacroiliac import is_asas_positive as is_positive
 
 Rules = dict[str, Any]
-
-STRUCTURAL = ("erosion", "sclerosis", "fat", "backfill", "ankylosis")
-"""Structural lesions that the stages rest on."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,8 @@ class JointFacts:
         backfill_mm2: Backfill, likewise.
         bridged_share: Of the cartilaginous joint.
         width_mm: Mean width of the joint space that is not bridged.
-        structural_mm2: (K, 5) area of each of ``STRUCTURAL`` on a slice, bone across the joint for ankylosis.
+        structural_mm2: (K, 5) area of each of ``anatomy.sacroiliac.STRUCTURAL`` on a slice, bone across the joint
+            for ankylosis.
     """
 
     side: Side

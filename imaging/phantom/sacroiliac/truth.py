@@ -31,7 +31,7 @@ LEVEL_SCORE = "sparcc_inflammation"
 _FINE_MM = 0.5
 _WIDE_MM, _HIGH_MM = 176.0, 100.0  # of the patch around both joints
 _OEDEMA = ("oedema_mild", "oedema", "oedema_intense")
-_STRUCTURAL_TISSUES = ("erosion", "sclerosis", "fat_metaplasia", "backfill", "bridge")  # as rules.STRUCTURAL
+_STRUCTURAL_TISSUES = ("erosion", "sclerosis", "fat_metaplasia", "backfill", "bridge")  # as STRUCTURAL
 _SAME_LESION_MM = 3.0  # parts closer than this are one lesion; own choice
 _SUBCHONDRAL_MM = 25.0  # how far from the joint a lesion still belongs to it; own choice
 
