@@ -32,30 +32,32 @@ from benchmarks.grading_figures import (
     sequence_text,
     table_text,
 )
+from grading.biomarkers import Values
 from grading.config import GraderConfig
 from grading.conformal import prediction_set
 from grading.heads import HeadInfo
+from grading.model import GradingNetwork
 from grading.probabilities import likeliest_step, step_probabilities
 from grading.storage import HeadTuning, StoredGrader, read_grader
 from grading.training.assemble import fit_tuning
-from grading.training.cases import Points
+from grading.training.cases import Case, Points
 from grading.training.config import RunConfig, load_run_config
-from grading.training.held_out import HeldOut, join, score_held_out
+from grading.training.held_out import HeldOut, join, mean_scores, score_held_out
 from grading.training.spider import (
     read_cases,
+    read_found_biomarkers,
     read_found_points,
     read_labels,
     read_reference_points,
     read_rows,
 )
-from grading.training.train import load_member
+from grading.training.train import HELD_OUT_POINTS, load_members
 from runtime.errors import ConfigError
 from runtime.folds import FOLD_COUNT, spider_folds
 from runtime.settings import load_settings
 from runtime.weights import open_weights
 
-UNSEEN_FOLD = 0
-"""``training.shipped_fold``: the shipped network is the one that held these patients out."""
+RUNS = Path("runs/grading/lumbar")
 REFERENCE_LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 
 
@@ -65,17 +67,35 @@ def real_heads(config: GraderConfig) -> tuple[HeadInfo, ...]:
 
 
 def score_folds(config: RunConfig, runs: Path, points: dict[str, Points]) -> list[dict[str, HeldOut]]:
-    """Score each fold's held-out patients at the given points."""
-    cases = read_cases(load_settings().data_dir, config.grader, points)
+    """Score each fold's held-out patients at the given points.
+
+    Biomarkers are those of the segmentation model that held the patient out; unknown where it was not run.
+    """
+    cases = read_cases(load_settings().data_dir, config.grader, points, found_biomarkers(config.grader, runs))
     fold_of = spider_folds()
     return [
-        score_held_out(
-            load_member(config, runs / f"fold{fold}"),
+        score_members(
+            load_members(config, runs / f"fold{fold}"),
             [case for case in cases if fold_of[case.patient] == fold],
             config.grader,
         )
         for fold in range(FOLD_COUNT)
     ]
+
+
+def score_members(
+    members: Sequence[GradingNetwork], cases: Sequence[Case], config: GraderConfig
+) -> dict[str, HeldOut]:
+    """Score patients by the mean of some networks."""
+    return mean_scores([score_held_out(member, cases, config) for member in members])
+
+
+def found_biomarkers(config: GraderConfig, runs: Path) -> dict[str, dict[str, Values]]:
+    """Return file -> level -> biomarkers; nothing for a network that takes none, or without ``points.csv``."""
+    file = runs / HELD_OUT_POINTS
+    if not config.network.biomarkers or not file.is_file():
+        return {}
+    return read_found_biomarkers(file, teaching_only=False)
 
 
 def grade_folds(
@@ -180,13 +200,16 @@ def judge_shipped(stored: StoredGrader) -> dict[str, Figures]:
     Raises:
         ConfigError: If it is made of several folds' networks, which have seen every patient.
     """
-    if len(stored.members) != 1:
-        raise ConfigError(f"shipped grader: expected one fold's network, got the mean of {len(stored.members)}")
+    if stored.unseen_fold is None:
+        raise ConfigError("shipped grader: expected the members of one fold, got networks that saw every patient")
     config, data_dir = stored.config, load_settings().data_dir
     fold_of = spider_folds()
-    cases = read_cases(data_dir, config, read_reference_points(data_dir))
-    unseen = [case for case in cases if fold_of[case.patient] == UNSEEN_FOLD]
-    scored = score_held_out(stored.members[0], unseen, config)
+    biomarkers = found_biomarkers(config, RUNS)
+    if config.network.biomarkers and not biomarkers:
+        print(f"{RUNS / HELD_OUT_POINTS} is not there: graded without biomarkers.\n")
+    cases = read_cases(data_dir, config, read_reference_points(data_dir), biomarkers)
+    unseen = [case for case in cases if fold_of[case.patient] == stored.unseen_fold]
+    scored = score_members(stored.members, unseen, config)
     results = {}
     for head in real_heads(config):
 
@@ -232,14 +255,16 @@ def count_not_found(config: RunConfig, found: dict[str, Points]) -> Figures:
 def main() -> None:
     """Judge, print and write."""
     parser = argparse.ArgumentParser(description="Held-out grading figures on SPIDER")
-    parser.add_argument("--runs", type=Path, default=Path("runs/grading/lumbar"))
+    parser.add_argument("--runs", type=Path, default=RUNS)
     parser.add_argument("--config", type=Path, default=Path("configs/grading/train_lumbar.yaml"))
     parser.add_argument("--shipped", action="store_true", help="judge the shipped weights on the unseen fold")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/grading.json"))
     options = parser.parse_args()
     if options.shipped:
-        shipped = judge_shipped(read_grader(open_weights("grading", load_settings().weights_dir)))
-        print(table_text(f"The shipped grader at reference points, fold {UNSEEN_FOLD}", shipped), end="\n\n")
+        stored = read_grader(open_weights("grading", load_settings().weights_dir))
+        shipped = judge_shipped(stored)
+        title = f"The shipped grader at reference points, fold {stored.unseen_fold}"
+        print(table_text(title, shipped), end="\n\n")
         print(macro_text(shipped), end="\n\n")
         print(coverage_text(shipped))
         _write({"shipped": shipped}, options.out.with_stem("grading_shipped"))
@@ -254,7 +279,7 @@ def main() -> None:
     print(confusion_text("Pfirrmann", report["at_reference_points"]["disc_degeneration"]), end="\n\n")
     print(confusion_text("Modic", report["at_reference_points"]["modic"]), end="\n\n")
     print(sequence_text(report["sequences_at_reference_points"]), end="\n\n")
-    file = options.runs / "points.csv"
+    file = options.runs / HELD_OUT_POINTS
     if file.is_file():
         found = read_found_points(file, teaching_only=False)
         at_found = score_folds(config, options.runs, found)

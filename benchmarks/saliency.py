@@ -47,7 +47,7 @@ from grading.saliency.windows import HeatWindow, StudyWindows
 from grading.storage import HeadTuning, StoredGrader
 from grading.training.config import load_run_config
 from grading.training.spider import read_rows
-from grading.training.train import load_member
+from grading.training.train import load_members
 from grading.types import Findings, Grade
 from imaging import load_study
 from imaging.types import Plane, Series, Spacing, Study
@@ -108,13 +108,13 @@ def open_grader(run: Path | None, config: Path) -> Grader:
         return Grader.load(device="cpu")
     settings = load_run_config(config)
     network = settings.grader.network
-    member = load_member(settings, run)
+    members = load_members(settings, run)
     at_hand = (*network.sequences, "+".join(network.sequences))
     tuning = {
         head.key: HeadTuning(HeadCalibration(1.0, (0.0,)), (None,) * len(head.grades))
         for head in settings.grader.heads
     }
-    stored = StoredGrader(settings.grader, (member,), dict.fromkeys(at_hand, tuning), network.levels)
+    stored = StoredGrader(settings.grader, members, dict.fromkeys(at_hand, tuning), network.levels)
     return Grader(stored, checksum=str(run), device=torch.device("cpu"))
 
 

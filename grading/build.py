@@ -27,6 +27,7 @@ def build_network(config: GraderConfig) -> GradingNetwork:
         mixer,
         {head.key: _build_head(head, width) for head in config.heads},
         biomarkers=biomarkers,
+        measured=[head.key for head in config.heads if head.is_real],
         view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views],
         readers={head.key: _build_reader(head, config) for head in config.heads if head.views},
         sided=[head.key for head in config.heads if head.is_sided],

@@ -5,11 +5,11 @@ views, H rows and W columns of a crop, N slices of a window, D token width, K st
 sides: left, right.
 
 A patch encoder shared by the sequences turns each crop of the midline into a feature; per level the features of
-all sequences (a learned one where a sequence is missing) and its biomarkers become one token; two Transformer
-layers let neighbouring levels inform each other; one head per condition reads the token. A head that also sees
-views adds the features of their windows: those of one side for a sided condition, the mean of both sides for
-another. The same weights read both sides, and windows of the right are mirrored, so that swapping the sides swaps
-the grades.
+all sequences (a learned one where a sequence is missing) become one token; two Transformer layers let neighbouring
+levels inform each other; one head per condition reads the token. To the token of a condition that real cases teach
+the biomarkers of the level are added (made-up cases have none). A head that also sees views adds the features of
+their windows: those of one side for a sided condition, the mean of both sides for another. The same weights read
+both sides, and windows of the right are mirrored, so that swapping the sides swaps the grades.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,6 +104,7 @@ class GradingNetwork(nn.Module):
         level_mixer: Tokens (B, L, D) with a padding mask -> tokens (B, L, D).
         heads: Name -> head (..., D) -> logits.
         biomarkers: (B, L, M) -> (B, L, D); None for a network that takes none.
+        measured: Heads that see the biomarkers.
         view_encoders: Of each view, windows (n, N, H, W) -> feature (n, D).
         readers: Head that sees views -> its reader.
         sided: Heads that grade left and right apart; each has a reader.
@@ -120,6 +121,7 @@ class GradingNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         *,
         biomarkers: nn.Module | None = None,
+        measured: Sequence[str] = (),
         view_encoders: Sequence[nn.Module] = (),
         readers: Mapping[str, ViewReader] | None = None,
         sided: Sequence[str] = (),
@@ -133,6 +135,7 @@ class GradingNetwork(nn.Module):
         self.level_mixer = level_mixer
         self.heads = nn.ModuleDict(heads)
         self.biomarkers = biomarkers
+        self.measured = frozenset(measured)
         self.view_encoders = nn.ModuleList(view_encoders)
         self.readers = nn.ModuleDict(readers or {})
         self.sided = frozenset(sided)
@@ -155,14 +158,16 @@ class GradingNetwork(nn.Module):
             edge, in pitches to the right of and below the posterior disc margin as the picture is shown.
         """
         tokens = self._tokens(inputs.crops, inputs.present)
-        if self.biomarkers is not None:
-            tokens = tokens + self.biomarkers(inputs.biomarkers)
         is_empty = ~inputs.present.any(dim=-1)
         # A patient without any crop would leave attention nothing to attend to (NaN); nobody reads the result.
         is_hidden = is_empty & ~is_empty.all(dim=1, keepdim=True)
         mixed = self.level_mixer(tokens, src_key_padding_mask=is_hidden)
+        measured = mixed if self.biomarkers is None else mixed + self.biomarkers(inputs.biomarkers)
         seen = self._seen(inputs)
-        logits = {name: head(self._read(name, mixed, seen)) for name, head in self.heads.items()}
+        logits = {
+            name: head(self._read(name, measured if name in self.measured else mixed, seen))
+            for name, head in self.heads.items()
+        }
         return logits if self.box is None else logits | {BOX: self.box(mixed)}
 
     def _tokens(self, crops: Tensor, present: Tensor) -> Tensor:

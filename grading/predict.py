@@ -44,7 +44,7 @@ MODIC_NOTICE = (
 
 @dataclass(frozen=True)
 class _HeadResult:
-    """Averaged calibrated probabilities (K,) of one condition at one place, and its tuning."""
+    """Calibrated probabilities (K,) of one condition at one place, and its tuning."""
 
     probabilities: NDArray[np.float64]
     tuning: HeadTuning
@@ -198,11 +198,9 @@ class Grader:
                     if tuning is None:
                         continue
                     row = network.levels.index(level)
-                    members = (member[head.key][row] for member in logits)
-                    rows = (member[number] if head.is_sided else member for member in members)
-                    calibrated = (tuning.calibration.apply(member[None]) for member in rows)
-                    mean = np.mean([step_probabilities(item, head.kind) for item in calibrated], axis=0)[0]
-                    results[level, side, head] = _HeadResult(mean, tuning)
+                    mean = np.mean([member[head.key][row] for member in logits], axis=0)
+                    calibrated = tuning.calibration.apply(mean[None, number] if head.is_sided else mean[None])
+                    results[level, side, head] = _HeadResult(step_probabilities(calibrated, head.kind)[0], tuning)
         return results, self._boxes(shown, logits)
 
     def _boxes(

@@ -19,7 +19,7 @@ from grading.model import GradingNetwork
 from runtime.errors import WeightsError
 from runtime.weights import WeightsFolder, seal_weights
 
-FORMAT = "spinescribe.grader/3"
+FORMAT = "spinescribe.grader/4"
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,12 @@ class StoredGrader:
 
     Attributes:
         config: Crops and network.
-        members: Networks whose probabilities are averaged, in eval mode.
+        members: Networks whose logits are averaged, in eval mode.
         tuning: Calibration and thresholds.
         trained_levels: Levels that training cases had.
         synthetic: Heads that no real image taught.
         accuracy: Head -> share of held-out places whose step it named; breaks ties of an ensemble.
+        unseen_fold: Fold whose patients neither members nor tuning saw; None where there is none.
     """
 
     config: GraderConfig
@@ -58,6 +59,7 @@ class StoredGrader:
     trained_levels: tuple[str, ...]
     synthetic: tuple[str, ...] = ()
     accuracy: dict[str, float] = field(default_factory=dict)
+    unseen_fold: int | None = None
 
 
 def save_grader(grader: StoredGrader, folder: Path) -> None:
@@ -73,6 +75,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
         "format": FORMAT,
         **asdict(grader.config),
         "members": len(grader.members),
+        "unseen_fold": grader.unseen_fold,
         "trained_levels": grader.trained_levels,
         "synthetic": grader.synthetic,
         "accuracy": grader.accuracy,
@@ -121,6 +124,7 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
         trained_levels=tuple(table["trained_levels"]),
         synthetic=tuple(table["synthetic"]),
         accuracy=dict(table["accuracy"]),
+        unseen_fold=table["unseen_fold"],
     )
 
 

@@ -4,9 +4,7 @@ Absent and present are explained alike, by what speaks for the change: heat of a
 presence and did not suffice. There is nothing to point at in "nothing is there".
 
 - Two steps: the logit of presence.
-- Ordered steps: the mean logit of "worse than step k". A cumulative-link head has one score and fixed cut points,
-  so the logit of the cut that decides has the same gradient, and the expected step a positive multiple of it: all
-  three give the same map.
+- Ordered steps: the logit of "at least the named step"; for the first step of "worse than it".
 - Categories: the log-odds of the named step against all others; for the first step (no change) of any change.
 """
 
@@ -28,7 +26,7 @@ def grade_score(logits: Tensor, named: int, steps: int) -> Tensor:
         ValueError: If the logits fit neither kind of head.
     """
     if logits.shape == (steps - 1,):
-        return logits.mean()
+        return logits[max(named - 1, 0)]
     if logits.shape != (steps,):
         raise ValueError(f"logits: expected ({steps - 1},) or ({steps},), got {tuple(logits.shape)}")
     if named == 0:
@@ -49,4 +47,4 @@ def score_words(named: str, steps: tuple[str, ...], logits: int) -> str:
         return f"log-odds of {named}" if named != steps[0] else f"log-odds of any step but {named}"
     if len(steps) == 2:
         return f"log-odds of {steps[1]}"
-    return f"score on the scale {steps[0]} to {steps[-1]}, higher is worse"
+    return f"log-odds of {named} or worse" if named != steps[0] else f"log-odds of worse than {named}"

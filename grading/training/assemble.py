@@ -1,8 +1,8 @@
 """From fold networks to one grader: calibrate on held-out discs, fit prediction sets, write the folder.
 
-Two ways to ship. One fold's network: its patients stay unseen by the network and by its calibration, which comes
-from the other folds' held-out discs, so the shipped system can be judged on them. Or the average of all folds: it
-uses every patient, and each member is calibrated on held-out discs, but no patient is left to judge it by.
+Two ways to ship. One fold's members: its patients stay unseen by the members and by their calibration, which comes
+from the other folds' held-out discs, so the shipped system can be judged on them. Or the members of all folds:
+every patient is used, but none is left to judge them by, and more members are averaged than the calibration knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def named_right(scored: Mapping[str, HeldOut], config: GraderConfig) -> dict[str
 
 def assemble(
     config: GraderConfig,
-    members: Mapping[int, GradingNetwork],
+    members: Sequence[GradingNetwork],
     folds: Sequence[Mapping[str, HeldOut]],
     folder: Path,
     *,
@@ -64,23 +64,23 @@ def assemble(
 
     Args:
         config: Crops and network of all members.
-        members: Fold -> network; needs the shipped ones only.
+        members: The networks to ship.
         folds: Every fold's held-out scores.
         folder: Model folder to write.
-        shipped_fold: The one fold to ship; None averages all.
+        shipped_fold: The one fold whose members they are; None if they are of all folds.
         synthetic: Heads that no real image taught.
     """
     tuned_on = [fold for number, fold in enumerate(folds) if number != shipped_fold]
     joined = {name: join([fold[name] for fold in tuned_on]) for name in tuned_on[0]}
     levels = np.unique(np.concatenate([part.levels for part in joined.values()]))
-    shipped = range(len(folds)) if shipped_fold is None else [shipped_fold]
     grader = StoredGrader(
         config=config,
-        members=tuple(members[number] for number in shipped),
+        members=tuple(members),
         tuning=fit_tuning(joined, config),
         trained_levels=tuple(config.network.levels[index] for index in levels),
         synthetic=tuple(synthetic),
         accuracy=named_right(joined, config),
+        unseen_fold=shipped_fold,
     )
     save_grader(grader, folder)
     return grader

@@ -22,11 +22,16 @@ class PhantomConfig:
     patients: int = 0
     """How many."""
     first_seed: int = 300_000
-    """Seed of the first; the others follow. A patient belongs to fold ``seed mod 5``."""
+    """Seed of the first; the others follow."""
     varied_share: float = 0.7
     """Share scanned with drawn grids, timing, scanners and faults; the rest by the usual setup."""
     teaches: str = "rest"
     """``rest``: only what no real grading tells (``real: false`` in heads.yaml); ``all``: every condition."""
+    found_front: float = 0.0
+    """How far in front of the true posterior disc margin a reading finds it on average, in pitches
+    (``python -m benchmarks.placement`` measures it)."""
+    found_down: float = 0.0
+    """How far below it."""
 
     def __post_init__(self) -> None:
         if self.patients < 0 or self.first_seed < 0:
@@ -78,11 +83,15 @@ class TrainingConfig(OptimisationConfig):
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
 
+    members: int = 1
+    """Networks of a fold, alike but for their seeds; their logits are averaged."""
     shipped_fold: int | None = 0
-    """Fold whose network is shipped, so that its patients stay unseen; None ships the average of all folds."""
+    """Fold whose members are shipped, so that its patients stay unseen; None ships those of all folds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.members < 1:
+            raise ConfigError(f"training.members: expected 1 or more, got {self.members!r}")
         if self.shipped_fold is not None and not 0 <= self.shipped_fold < FOLD_COUNT:
             raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
         self._check_shares("source_dropout", "slice_jitter", "t1_dropout", "t2_dropout")

@@ -1,6 +1,5 @@
-"""Patient-wise stratified folds for sets without a fixed fold file: made-up patients, RSNA studies.
-
-SPIDER's folds are fixed (``runtime.folds``) and never drawn anew.
+"""Patient-wise folds: SPIDER's are fixed (``runtime.folds``) and never drawn anew; made-up patients and RSNA
+studies are split so that every fold has about the same share of every grade.
 """
 
 import warnings
@@ -11,9 +10,8 @@ import numpy as np
 
 from grading.heads import HeadInfo, label_columns
 from grading.training.cases import Case
-from grading.training.rsna import RsnaStudy
 from runtime.errors import ConfigError
-from runtime.folds import FOLD_COUNT
+from runtime.folds import FOLD_COUNT, spider_folds
 
 Patient = TypeVar("Patient", int, str)
 
@@ -68,11 +66,16 @@ def folds_of_cases(
     return stratified_folds(patients, classes, folds=folds, seed=seed)
 
 
-def folds_of_studies(studies: Sequence[RsnaStudy], *, folds: int = FOLD_COUNT, seed: int = 0) -> dict[str, int]:
-    """Split studies of the RSNA challenge by their grades; the study is the patient there."""
-    rows = [
-        (study.study, f"{condition} {grade}")
-        for study in studies
-        for (condition, *_), grade in study.grades.items()
-    ]
-    return stratified_folds([study for study, _ in rows], [name for _, name in rows], folds=folds, seed=seed)
+def held_out_folds(cases: Sequence[Case], heads: Sequence[HeadInfo]) -> dict[int, int]:
+    """Return patient -> fold that holds the patient out.
+
+    SPIDER's patients keep their fixed folds; all others are split by their grades. Where there are fewer graded
+    others than folds, or a case tells nothing, its number decides (modulo the folds).
+    """
+    real = spider_folds()
+    others = [case for case in cases if case.patient not in real]
+    graded = [case for case in others if (case.labels >= 0).any()]
+    drawn = folds_of_cases(graded, heads) if len(graded) >= FOLD_COUNT else {}
+    return {
+        case.patient: real.get(case.patient, drawn.get(case.patient, case.patient % FOLD_COUNT)) for case in cases
+    }

@@ -5,7 +5,7 @@ on. So every way in which a study can arrive has its own held-out discs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -133,6 +133,15 @@ def join(parts: Sequence[HeldOut]) -> HeldOut:
         np.concatenate([part.labels for part in parts]),
         {name: np.concatenate([part.logits[name] for part in parts]) for name in parts[0].logits},
     )
+
+
+def mean_scores(parts: Sequence[Mapping[str, HeldOut]]) -> dict[str, HeldOut]:
+    """Return the scores of an average of members: the mean logits of the same discs."""
+    means = {}
+    for at_hand, first in parts[0].items():
+        logits = {name: [part[at_hand].logits[name] for part in parts] for name in first.logits}
+        means[at_hand] = replace(first, logits={name: np.mean(rows, axis=0) for name, rows in logits.items()})
+    return means
 
 
 def save_held_out(scored: Mapping[str, HeldOut], file: Path) -> None:

@@ -2,9 +2,9 @@
 hospitals.
 
 A patient is drawn and scanned once: a share of them by the usual setup, the others with drawn grid, timing, field,
-noise and faults (``configs/phantom/scanners.yaml``; each series keeps its weighting). Windows are laid by the true
-points, which training then jitters as a reading misplaces them. Seeds from 900,000 on belong to the frozen test
-sets.
+noise and faults (``configs/phantom/scanners.yaml``; each series keeps its weighting). Windows are laid where a
+reading finds the points on average, which training then jitters as a reading scatters them. Seeds from 900,000 on
+belong to the frozen test sets.
 
 Run ``python -m grading.training.phantoms --config configs/grading/train_lumbar.yaml`` to fill the cache of a
 training file; a run that was broken off goes on where it stopped.
@@ -42,9 +42,6 @@ FIRST_FROZEN_SEED = 900_000
 COMPRESSION = "cord_compression"
 VERSION = 1  # of what is stored; a change of the code below needs a new one
 _PART_PATIENTS = 10
-# Where a reading finds the posterior margin of a phantom's disc, against the truth, in pitches: the mean of 28
-# levels of 4 phantoms was 1.9 mm in front and 0.8 mm below; rounded up.
-_FOUND_FRONT, _FOUND_DOWN = 0.065, 0.03
 
 
 def phantom_cases(config: GraderConfig, phantoms: PhantomConfig, cache_dir: Path) -> tuple[Case, ...]:
@@ -82,7 +79,8 @@ def draw_case(seed: int, config: GraderConfig, phantoms: PhantomConfig) -> Case 
     )
     if len(frames) < 2:
         return None
-    frames = {name: frame.moved(front=_FOUND_FRONT, down=_FOUND_DOWN) for name, frame in frames.items()}
+    found = {"front": phantoms.found_front, "down": phantoms.found_down}
+    frames = {name: frame.moved(**found) for name, frame in frames.items()}
     series = [CaseSeries(item.plane, item.sequence.value, item.array, item.affine) for item in phantom.series]
     return Case(
         patient=seed,

@@ -1,6 +1,7 @@
 """The public door of training: one fold, or all of them and the grader made of them."""
 
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from grading.model import GradingNetwork
 from grading.training.assemble import assemble
 from grading.training.cases import Case
 from grading.training.config import RunConfig, load_run_config, region_of
-from grading.training.held_out import load_held_out, save_held_out, score_held_out
+from grading.training.folds import held_out_folds
+from grading.training.held_out import HeldOut, load_held_out, mean_scores, save_held_out, score_held_out
 from grading.training.phantoms import phantom_cases
 from grading.training.report import write_report
 from grading.training.rsna_cases import rsna_cases
@@ -27,13 +29,15 @@ from grading.training.spider import (
     read_reference_points,
 )
 from runtime.errors import ConfigError
-from runtime.folds import FOLD_COUNT, spider_folds
+from runtime.folds import FOLD_COUNT
 from runtime.settings import load_settings
 
 logger = logging.getLogger(__name__)
 TRAINING_POINTS = "training_points.csv"
 HELD_OUT_POINTS = "points.csv"
+HELD_OUT = "held_out.npz"
 CACHE = Path("runs/cache")
+_SEEDS_APART = 1000  # between members; folds take the seeds between
 
 
 def train(config_path: Path, *, fold: int | None = None, resume: bool = False, out: Path | None = None) -> Path:
@@ -61,30 +65,35 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
         raise ConfigError(f"fold: expected 0 to {FOLD_COUNT - 1}, got {fold!r}")
     cases = _read_all_cases(config, folder)
     folds = range(FOLD_COUNT) if fold is None else [fold]
+    fold_of = held_out_folds(cases, config.grader.heads)
     for number in folds:
-        _train_fold(config, cases, number, folder / f"fold{number}", resume=resume)
+        held_out = {patient for patient, its_fold in fold_of.items() if its_fold == number}
+        _train_fold(config, cases, number, held_out, folder / f"fold{number}", resume=resume)
     if fold is not None:
         return folder / f"fold{fold}"
-    members = {number: load_member(config, folder / f"fold{number}") for number in folds}
-    held_out = [load_held_out(folder / f"fold{number}" / "held_out.npz") for number in folds]
     shipped = config.training.shipped_fold
+    chosen = folds if shipped is None else [shipped]
+    members = [network for number in chosen for network in load_members(config, folder / f"fold{number}")]
+    scored = [load_held_out(folder / f"fold{number}" / HELD_OUT) for number in folds]
     synthetic = () if config.training.rsna_dir else tuple(h.key for h in config.grader.heads if not h.is_real)
-    assemble(config.grader, members, held_out, folder / "grading", shipped_fold=shipped, synthetic=synthetic)
-    write_report(config, cases, held_out, folder / "report")
+    assemble(config.grader, members, scored, folder / "grading", shipped_fold=shipped, synthetic=synthetic)
+    write_report(config, cases, scored, folder / "report")
     return folder / "grading"
 
 
-def load_member(config: RunConfig, folder: Path) -> GradingNetwork:
-    """Load a fold's chosen network in eval mode."""
+def load_members(config: RunConfig, folder: Path) -> tuple[GradingNetwork, ...]:
+    """Load the chosen networks of a fold, in eval mode."""
+    return tuple(_load(config, member) for member in _member_folders(config, folder))
+
+
+def _load(config: RunConfig, folder: Path) -> GradingNetwork:
     network = build_network(config.grader)
     network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return network.eval()
 
 
-def fold_of(patient: int) -> int:
-    """Return the fold that holds a patient out: SPIDER's by its table, phantoms by their seed."""
-    real = spider_folds()
-    return real[patient] if patient in real else patient % FOLD_COUNT
+def _member_folders(config: RunConfig, folder: Path) -> list[Path]:
+    return [folder / f"member{number}" for number in range(config.training.members)]
 
 
 def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
@@ -128,20 +137,40 @@ def _read_biomarkers(config: RunConfig, folder: Path) -> dict[str, dict[str, Val
     return read_found_biomarkers(file, teaching_only=True)
 
 
-def _train_fold(config: RunConfig, cases: tuple[Case, ...], fold: int, folder: Path, *, resume: bool) -> None:
-    """Train one fold, score its held-out patients and write both."""
-    if resume and (folder / "held_out.npz").is_file():
+def _train_fold(
+    config: RunConfig, cases: tuple[Case, ...], fold: int, out: Collection[int], folder: Path, *, resume: bool
+) -> None:
+    """Train the members of one fold; write their scores of its held-out patients, and the mean."""
+    scores = folder / HELD_OUT
+    if resume and scores.is_file():
         logger.info("fold %d is finished", fold)
         return
-    (folder / "held_out.npz").unlink(missing_ok=True)
-    training = tuple(case for case in cases if fold_of(case.patient) != fold)
-    held_out = [case for case in cases if fold_of(case.patient) == fold]
-    seeded = replace(config, training=replace(config.training, seed=config.training.seed + fold))
-    run = FoldRun(seeded, training, folder)
+    scores.unlink(missing_ok=True)
+    training = tuple(case for case in cases if case.patient not in out)
+    held_out = [case for case in cases if case.patient in out]
+    parts = []
+    for number, member in enumerate(_member_folders(config, folder)):
+        seed = config.training.seed + fold + _SEEDS_APART * number
+        seeded = replace(config, training=replace(config.training, seed=seed))
+        parts.append(_train_member(seeded, training, held_out, member, resume=resume))
+    save_held_out(mean_scores(parts), scores)
+
+
+def _train_member(
+    config: RunConfig, training: tuple[Case, ...], held_out: Sequence[Case], folder: Path, *, resume: bool
+) -> dict[str, HeldOut]:
+    """Train one network, write it and its scores of the held-out patients; return the scores."""
+    scores = folder / HELD_OUT
+    if resume and scores.is_file():
+        return load_held_out(scores)
+    scores.unlink(missing_ok=True)
+    run = FoldRun(config, training, folder)
     if resume:
         run.resume()
     network = run.run()
     save_file(
         {name: value.contiguous() for name, value in network.state_dict().items()}, folder / "model.safetensors"
     )
-    save_held_out(score_held_out(network, held_out, config.grader), folder / "held_out.npz")
+    scored = score_held_out(network, held_out, config.grader)
+    save_held_out(scored, scores)
+    return scored

@@ -14,7 +14,7 @@ from runtime.errors import ConfigError
 def test_a_mean_of_folds_is_not_judged_on_patients_it_has_seen() -> None:
     torch.manual_seed(0)
     network = build_network(GraderConfig()).eval()
-    with pytest.raises(ConfigError, match="expected one fold's network, got the mean of 2"):
+    with pytest.raises(ConfigError, match="expected the members of one fold, got networks that saw every patient"):
         judge_shipped(StoredGrader(GraderConfig(), (network, network), {}, ("L4-L5",)))
 
 

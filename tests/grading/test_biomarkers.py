@@ -83,6 +83,22 @@ def test_a_network_with_biomarkers_reads_them_and_one_without_does_not() -> None
         assert same != changes
 
 
+def test_heads_that_made_up_cases_teach_do_not_see_biomarkers() -> None:
+    torch.manual_seed(0)
+    config = GraderConfig(network=NetworkConfig(biomarkers=("slip",), views=("recess_t2",)))
+    network = build_network(config).eval()
+    crops, present = torch.randn(1, 7, 2, 32, 48), torch.ones(1, 7, 2, dtype=torch.bool)
+    (view,) = config.views
+    windows = torch.randn(1, 7, 2, view.slices, view.rows, view.cols), torch.ones(1, 7, 2, 1, dtype=torch.bool)
+    low, high = (
+        network(GradingInputs(crops, present, torch.full((1, 7, 1), value), (windows[0],), windows[1]))
+        for value in (-1.0, 1.0)
+    )
+    changed = {head.key: not torch.equal(low[head.key], high[head.key]) for head in config.heads}
+    assert changed == {head.key: head.is_real for head in config.heads}
+    assert not all(changed.values())
+
+
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"network.biomarkers: expected names among .* got \['shoe_size'\]"):
         NetworkConfig(biomarkers=("shoe_size",))

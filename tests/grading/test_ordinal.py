@@ -1,4 +1,4 @@
-"""The cumulative-link head is monotone and its probabilities are the formula's."""
+"""The conditional head ranks its probabilities whatever its weights, and they are the formula's."""
 
 import numpy as np
 import pytest
@@ -9,41 +9,56 @@ from grading.ordinal import OrdinalHead, ordinal_log_probabilities
 from grading.probabilities import likeliest_step, step_probabilities
 
 
-def test_cuts_rise_whatever_the_parameters() -> None:
-    head = OrdinalHead(4, 5)
-    for gap in (-50.0, -3.0, 0.0, 20.0):
-        with torch.no_grad():
-            head.raw_gaps.fill_(gap)
-        assert (head.cuts().diff() > 0).all()
+def test_a_fresh_head_gives_every_grade_the_same_probability() -> None:
+    found = ordinal_log_probabilities(OrdinalHead(4, 5)(torch.zeros(1, 4))).exp()[0]
+    torch.testing.assert_close(found, torch.full((5,), 0.2))
 
 
-def test_a_higher_score_never_lowers_the_grade() -> None:
+@pytest.mark.parametrize("size", [0.1, 1.0, 30.0, 1000.0])
+def test_exceedance_never_rises_with_the_step_whatever_the_weights(size: float) -> None:
     torch.manual_seed(0)
-    head = OrdinalHead(1, 5)
+    head = OrdinalHead(8, 5)
     with torch.no_grad():
-        head.score.weight.fill_(1.0)
-        scores = torch.linspace(-6, 6, 200)[:, None]
-        exceed = torch.sigmoid(head(scores))
-    assert (exceed.diff(dim=0) > 0).all()
-    assert (exceed.diff(dim=1) < 0).all()
-    probabilities = step_probabilities(head(scores).detach().double().numpy(), HeadKind.ORDINAL)
-    assert (np.diff(likeliest_step(probabilities, HeadKind.ORDINAL)) >= 0).all()
-    assert set(likeliest_step(probabilities, HeadKind.ORDINAL)) == {0, 1, 2, 3, 4}
+        head.further.weight.normal_(0, size)
+        head.further.bias.normal_(0, size)
+        logits = head(torch.randn(500, 8))
+    assert torch.isfinite(logits).all()
+    assert (logits.diff(dim=1) <= 0).all()
+    probabilities = step_probabilities(logits.double().numpy(), HeadKind.ORDINAL)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
 
 
-def test_cut_points_find_uneven_steps_within_the_steps_of_a_short_run() -> None:
+def test_exceedance_is_the_product_of_the_answers() -> None:
     torch.manual_seed(0)
-    shares = torch.tensor([0.05, 0.45, 0.05, 0.25, 0.2])
-    labels = torch.repeat_interleave(torch.arange(5), (400 * shares).int())
-    head = OrdinalHead(1, 5)
-    optimiser = torch.optim.Adam(head.parameters(), lr=1.5e-3)
-    for _ in range(700):
-        losses = -ordinal_log_probabilities(head(torch.zeros(len(labels), 1))).gather(1, labels[:, None])
+    head, token = OrdinalHead(8, 4), torch.randn(3, 8)
+    answers = torch.sigmoid(head.further(token))
+    torch.testing.assert_close(torch.sigmoid(head(token)), answers.cumprod(dim=1))
+
+
+def test_neighbouring_steps_may_be_told_by_different_things() -> None:
+    """One score with cut points could not fit this: the first feature tells step 0, the second tells step 2."""
+    torch.manual_seed(0)
+    tokens = torch.randn(600, 2)
+    labels = torch.where(tokens[:, 0] < 0, 0, torch.where(tokens[:, 1] < 0, 1, 2))
+    head = OrdinalHead(2, 3)
+    optimiser = torch.optim.Adam(head.parameters(), lr=0.05)
+    for _ in range(200):
+        losses = -ordinal_log_probabilities(head(tokens)).gather(1, labels[:, None])
         optimiser.zero_grad()
         losses.mean().backward()
         optimiser.step()
-    found = ordinal_log_probabilities(head(torch.zeros(1, 1))).exp()[0]
-    torch.testing.assert_close(found, shares, atol=0.03, rtol=0)
+    named = ordinal_log_probabilities(head(tokens)).argmax(dim=1)
+    assert float((named == labels).float().mean()) > 0.97
+
+
+def test_far_answers_leave_gradients_finite() -> None:
+    head = OrdinalHead(1, 5)
+    with torch.no_grad():
+        head.further.weight.fill_(400.0)
+    tokens = torch.tensor([[-1.0], [1.0]])
+    ordinal_log_probabilities(head(tokens)).gather(1, torch.tensor([[4], [0]])).sum().backward()
+    assert head.further.weight.grad is not None
+    assert torch.isfinite(head.further.weight.grad).all()
 
 
 def test_probabilities_by_hand() -> None:

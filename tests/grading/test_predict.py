@@ -278,7 +278,7 @@ def test_wrong_weights_are_refused(stored: StoredGrader, tmp_path: Path) -> None
         Grader.load(weights_root=tmp_path / "nowhere")
     shutil.copytree(tmp_path / "grading", tmp_path / "other")
     folder = replace(open_weights("other", tmp_path), config={"format": "something/2"})
-    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/3, got 'something/2'"):
+    with pytest.raises(WeightsError, match=r"expected format spinescribe.grader/4, got 'something/2'"):
         read_grader(folder)
     found = open_weights("other", tmp_path)
     with pytest.raises(WeightsError, match=r"expected heads .*, got \{'unheard_of'"):
@@ -293,6 +293,16 @@ def _inputs(crops: torch.Tensor, present: torch.Tensor) -> GradingInputs:
     batch, levels = present.shape[:2]
     no_views = torch.zeros(batch, levels, 2, 0, dtype=torch.bool)
     return GradingInputs(crops, present, torch.zeros(batch, levels, 0), (), no_views)
+
+
+def test_grades_come_from_the_mean_logits_of_the_members(stored: StoredGrader, grader: Grader) -> None:
+    study, segmented = _t2_and_t1(chain())
+    inputs = grader.network_inputs(study, segmented)
+    with torch.inference_mode():
+        logits = [member(inputs)["disc_bulging"][0, LEVELS.index("L4-L5"), 0] for member in stored.members]
+    assert not torch.isclose(*logits)
+    grade = _of(grader.grade(study, segmented, LUMBAR), "L4-L5", Condition.DISC_BULGING)
+    assert grade.probabilities["present"] == pytest.approx(float(torch.stack(logits).mean().sigmoid()), abs=1e-6)
 
 
 def test_batch_equals_one_by_one(stored: StoredGrader) -> None:

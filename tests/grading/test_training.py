@@ -16,6 +16,7 @@ from grading.training.held_out import load_held_out
 from grading.training.losses import step_weights
 from grading.training.run import FoldRun
 from grading.training.spider import merge_points, read_cases, read_labels, read_reference_points
+from grading.training.train import load_members
 from runtime.errors import ConfigError
 from runtime.folds import spider_folds
 from tests.grading.factories import chain, draw_spine
@@ -65,9 +66,9 @@ def _write(file: Path, header: list[str], rows: list[list[object]]) -> None:
         csv.writer(stream).writerows([header, *rows])
 
 
-def _config(folder: Path, epochs: int) -> Path:
+def _config(folder: Path, epochs: int, *, members: int = 1) -> Path:
     file = folder / "train.yaml"
-    file.write_text(CONFIG % epochs)
+    file.write_text((CONFIG % epochs).replace("epochs:", f"members: {members}, epochs:"))
     return file
 
 
@@ -182,3 +183,21 @@ def test_found_points_must_be_written_first(spider: Path, tmp_path: Path, monkey
     file.write_text((CONFIG % 1).replace("epochs:", "use_found_points: true, epochs:"))
     with pytest.raises(ConfigError, match=r"training_points\.csv; write it with"):
         train(file, fold=0, out=tmp_path / "runs")
+
+
+def test_members_differ_and_their_mean_is_scored(
+    spider: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPINESCRIBE_DATA", str(spider))
+    file = _config(tmp_path, 1, members=2)
+    fold = train(file, fold=1, out=tmp_path / "runs")
+    folders = fold, fold / "member0", fold / "member1"
+    scores = [load_held_out(folder / "held_out.npz")["t2"] for folder in folders]
+    mean, first, second = (part.logits["disc_narrowing"] for part in scores)
+    assert not np.allclose(first, second)
+    np.testing.assert_allclose(mean, (first + second) / 2, rtol=1e-12)
+    members = load_members(load_run_config(file), fold)
+    assert len(members) == 2
+    (fold / "held_out.npz").unlink()  # broken off between the last member and the mean
+    train(file, fold=1, out=tmp_path / "runs", resume=True)
+    np.testing.assert_array_equal(load_held_out(fold / "held_out.npz")["t2"].logits["disc_narrowing"], mean)

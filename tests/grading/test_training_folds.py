@@ -1,17 +1,15 @@
 """Drawn folds: no patient in two, classes spread evenly, the same seed the same folds."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from anatomy import Condition, Side
 from grading.heads import label_columns, load_heads
 from grading.training.cases import Case
-from grading.training.folds import folds_of_cases, folds_of_studies, stratified_folds
-from grading.training.rsna import RsnaStudy
+from grading.training.folds import folds_of_cases, held_out_folds, stratified_folds
 from runtime.errors import ConfigError
+from runtime.folds import spider_folds
 
 RNG = np.random.default_rng(0)
 PATIENTS = [patient for patient in range(300) for _ in range(5)]
@@ -70,16 +68,22 @@ def test_cases_are_split_by_all_their_labels() -> None:
     assert Counter(fold_of[patient] for patient in range(0, 60, 6)) == dict.fromkeys(range(5), 2)
 
 
-def test_rsna_studies_are_split_by_their_grades() -> None:
-    studies = []
-    for number in range(50):
-        grade = "severe" if number < 10 else "normal_mild"
-        places = {
-            (Condition.NEURAL_FORAMINAL_NARROWING, side, level): grade
-            for side in Side
-            for level in ("L4-L5", "L5-S1")
-        }
-        studies.append(RsnaStudy(f"study{number}", places, {}, {}, Path()))
-    fold_of = folds_of_studies(studies)
-    assert len(fold_of) == 50
-    assert Counter(fold_of[f"study{number}"] for number in range(10)) == dict.fromkeys(range(5), 2)
+def test_patients_of_spider_keep_their_folds_and_the_others_are_split_by_their_grades() -> None:
+    heads, real = load_heads("lumbar"), dict(list(spider_folds().items())[:3])
+    column = label_columns(heads)["spinal_canal_stenosis"][0]
+    cases = []
+    for patient in (*real, *range(300_000, 300_050)):
+        labels = np.full((7, sum(map(len, label_columns(heads).values()))), -1, dtype=np.int64)
+        labels[4, column] = 2 if patient % 5 == 0 else 0  # the number would put all severe ones together
+        cases.append(Case(patient, (), labels))
+    fold_of = held_out_folds(cases, heads)
+    assert {patient: fold_of[patient] for patient in real} == real
+    severe = [fold_of[patient] for patient in range(300_000, 300_050, 5)]
+    assert Counter(severe) == dict.fromkeys(range(5), 2)
+
+
+def test_a_handful_and_the_ungraded_are_split_by_number() -> None:
+    heads = load_heads("lumbar")
+    nothing = np.full((7, sum(map(len, label_columns(heads).values()))), -1, dtype=np.int64)
+    cases = [Case(patient, (), nothing) for patient in (300_003, 300_006)]
+    assert held_out_folds(cases, heads) == {300_003: 3, 300_006: 1}
