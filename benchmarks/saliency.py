@@ -177,7 +177,10 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
     graders = {}
     for stage in STAGES:
         torch.manual_seed(seed)
-        members = tuple(randomised(member, build_network(grader.config), stage) for member in grader.members)
+        members = tuple(
+            randomised(member, build_network(grader.config, list(member.heads)), stage)
+            for member in grader.members
+        )
         stored = StoredGrader(grader.config, members, {}, grader.config.network.levels)
         graders[stage] = Grader(stored, checksum=stage, device=torch.device("cpu"))
     return graders

@@ -1,5 +1,7 @@
 """Build the grading network from its configuration; configuration stops here."""
 
+from collections.abc import Collection
+
 from torch import nn
 
 from grading.config import GraderConfig
@@ -9,9 +11,17 @@ from grading.model import BiomarkerEncoder, GradingNetwork, NoContext, ViewReade
 from grading.ordinal import OrdinalHead
 
 
-def build_network(config: GraderConfig) -> GradingNetwork:
-    """Build a network with fresh weights."""
+def build_network(config: GraderConfig, keys: Collection[str] | None = None) -> GradingNetwork:
+    """Build a network with fresh weights.
+
+    Args:
+        config: Crops and network.
+        keys: Names of its heads; None gives it all of the configuration. Without any that reads views it has no
+            encoders for them.
+    """
     network = config.network
+    heads = [head for head in config.heads if keys is None or head.key in keys]
+    readers = {head.key: _build_reader(head, config) for head in heads if head.views}
     width = network.token_width
     layer = nn.TransformerEncoderLayer(
         width, network.heads, 2 * width, dropout=network.dropout, batch_first=True, norm_first=True
@@ -25,12 +35,12 @@ def build_network(config: GraderConfig) -> GradingNetwork:
     return GradingNetwork(
         _build_encoder(config, slices=1),
         mixer,
-        {head.key: _build_head(head, width) for head in config.heads},
+        {head.key: _build_head(head, width) for head in heads},
         biomarkers=biomarkers,
-        measured=[head.key for head in config.heads if head.is_real],
-        view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views],
-        readers={head.key: _build_reader(head, config) for head in config.heads if head.views},
-        sided=[head.key for head in config.heads if head.is_sided],
+        measured=[head.key for head in heads if head.is_real],
+        view_encoders=[_build_encoder(config, slices=view.slices) for view in config.views] if readers else (),
+        readers=readers,
+        sided=[head.key for head in heads if head.is_sided],
         box=nn.Linear(width, 4) if network.boxes else None,
         sequences=len(network.sequences),
         levels=len(network.levels),

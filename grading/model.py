@@ -182,8 +182,8 @@ class GradingNetwork(nn.Module):
         return fused + self.level_embedding
 
     def _seen(self, inputs: GradingInputs) -> Tensor:
-        """Return the features of all windows (B, L, 2, V, D)."""
-        present = inputs.windows_present
+        """Return the features of all windows (B, L, 2, V, D), of no view where none has an encoder."""
+        present = inputs.windows_present[..., : len(self.view_encoders)]
         features = self.missing_view.expand(*present.shape, self.missing_view.shape[1])
         parts = []
         for number, encoder in enumerate(self.view_encoders):

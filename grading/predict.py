@@ -198,7 +198,7 @@ class Grader:
                     if tuning is None:
                         continue
                     row = network.levels.index(level)
-                    mean = np.mean([member[head.key][row] for member in logits], axis=0)
+                    mean = np.mean([member[head.key][row] for member in logits if head.key in member], axis=0)
                     calibrated = tuning.calibration.apply(mean[None, number] if head.is_sided else mean[None])
                     results[level, side, head] = _HeadResult(step_probabilities(calibrated, head.kind)[0], tuning)
         return results, self._boxes(shown, logits)
@@ -209,7 +209,7 @@ class Grader:
         """Return the members' mean box of each level; none from networks that lay none."""
         if not self.config.network.boxes:
             return {}
-        mean = np.mean([member[BOX] for member in logits], axis=0)
+        mean = np.mean([member[BOX] for member in logits if BOX in member], axis=0)
         return {level: mean[self.config.network.levels.index(level)] for level in levels}
 
     def _tuning(self, head: HeadInfo, at_hand: Collection[str]) -> HeadTuning | None:
@@ -220,7 +220,7 @@ class Grader:
         return self._stored.tuning.get(there, {}).get(head.key)
 
     def _run(self, inputs: GradingInputs) -> list[dict[str, NDArray[np.float64]]]:
-        """Return each member's logits: head -> (L, K - 1 or K), or (L, 2, ...) of a sided head."""
+        """Return each member's logits: head that it has -> (L, K - 1 or K), or (L, 2, ...) of a sided head."""
         with torch.inference_mode():
             outputs = [member(inputs.to(self._device)) for member in self._members]
         return [{name: value[0].double().cpu().numpy() for name, value in output.items()} for output in outputs]

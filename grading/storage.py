@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class StoredGrader:
 
     Attributes:
         config: Crops and network.
-        members: Networks whose logits are averaged, in eval mode.
+        members: Networks in eval mode; the logits of those that have a head are averaged.
         tuning: Calibration and thresholds.
         trained_levels: Levels that training cases had.
         synthetic: Heads that no real image taught.
@@ -74,7 +75,7 @@ def save_grader(grader: StoredGrader, folder: Path) -> None:
     table = {
         "format": FORMAT,
         **asdict(grader.config),
-        "members": len(grader.members),
+        "members": [list(member.heads) for member in grader.members],
         "unseen_fold": grader.unseen_fold,
         "trained_levels": grader.trained_levels,
         "synthetic": grader.synthetic,
@@ -128,17 +129,18 @@ def read_grader(folder: WeightsFolder) -> StoredGrader:
     )
 
 
-def _read_members(file: Path, config: GraderConfig, count: int) -> tuple[GradingNetwork, ...]:
+def _read_members(file: Path, config: GraderConfig, keys: Sequence[Sequence[str]]) -> tuple[GradingNetwork, ...]:
+    """Read the members; ``keys`` names the heads of each."""
     tensors = load_file(file)
     members = []
-    for number in range(count):
+    for number, heads in enumerate(keys):
         prefix = f"member{number}."
         state = {
             name.removeprefix(prefix): value.float() if value.dtype == torch.float16 else value
             for name, value in tensors.items()
             if name.startswith(prefix)
         }
-        network = build_network(config)
+        network = build_network(config, heads)
         network.load_state_dict(state, strict=True)
         members.append(network.eval())
     return tuple(members)

@@ -62,7 +62,8 @@ def disc_heats(
         key=lambda window: (window.view == MIDLINE) == (grade.side is not None),
     )
     score = partial(disc_score, head=head, grade=grade, level=grader.config.network.levels.index(str(grade.level)))
-    return window_heats(grader.members, study, windows, score, method)
+    members = [member for member in grader.members if head.key in member.heads]
+    return window_heats(members, study, windows, score, method)
 
 
 def head_of(grader: Grader, grade: Grade) -> HeadInfo:

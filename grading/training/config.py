@@ -13,6 +13,7 @@ from runtime.folds import FOLD_COUNT
 from runtime.records import as_record
 
 TEACHES = ("rest", "all")
+MEMBER_KINDS = ("all", "midline")
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,18 @@ class TrainingConfig(OptimisationConfig):
     """Also train on levels and slices without reference points, at points found by a segmentation model:
     ``training_points.csv`` beside the run folders, written by ``grading.training.found_points --model fold0``."""
 
-    members: int = 1
-    """Networks of a fold, alike but for their seeds; their logits are averaged."""
+    members: tuple[str, ...] = ("all",)
+    """Networks of a fold, by what each learns; the logits of those that have a head are averaged. ``all``: every
+    head, from every case. ``midline``: the heads that see no views, from the cases graded for them."""
     shipped_fold: int | None = 0
     """Fold whose members are shipped, so that its patients stay unseen; None ships those of all folds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.members < 1:
-            raise ConfigError(f"training.members: expected 1 or more, got {self.members!r}")
+        if self.members[:1] != ("all",) or not set(self.members) <= set(MEMBER_KINDS):
+            raise ConfigError(
+                f"training.members: expected 'all' first and others among {MEMBER_KINDS!r}, got {self.members!r}"
+            )
         if self.shipped_fold is not None and not 0 <= self.shipped_fold < FOLD_COUNT:
             raise ConfigError(f"training.shipped_fold: expected 0 to {FOLD_COUNT - 1}, got {self.shipped_fold!r}")
         self._check_shares("source_dropout", "slice_jitter", "t1_dropout", "t2_dropout")

@@ -136,10 +136,12 @@ def join(parts: Sequence[HeldOut]) -> HeldOut:
 
 
 def mean_scores(parts: Sequence[Mapping[str, HeldOut]]) -> dict[str, HeldOut]:
-    """Return the scores of an average of members: the mean logits of the same discs."""
+    """Return the scores of an average of members: of each head the mean logits of those that have it."""
     means = {}
     for at_hand, first in parts[0].items():
-        logits = {name: [part[at_hand].logits[name] for part in parts] for name in first.logits}
+        rows = [part[at_hand].logits for part in parts]
+        names = dict.fromkeys(name for row in rows for name in row)
+        logits = {name: [row[name] for row in rows if name in row] for name in names}
         means[at_hand] = replace(first, logits={name: np.mean(rows, axis=0) for name, rows in logits.items()})
     return means
 

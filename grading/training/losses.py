@@ -38,17 +38,19 @@ def step_weights(cases: Sequence[Case], heads: Sequence[HeadInfo]) -> dict[str, 
 def multi_task_loss(
     logits: Mapping[str, Tensor], labels: Tensor, weights: Mapping[str, Tensor], heads: Sequence[HeadInfo]
 ) -> Tensor:
-    """Return the weighted mean negative log-likelihood, summed over conditions.
+    """Return the weighted mean negative log-likelihood, averaged over the network's conditions.
 
     Args:
-        logits: Head -> (B, L, K - 1 or K), or (B, L, 2, K - 1 or K) of a sided head.
+        logits: Head -> (B, L, K - 1 or K), or (B, L, 2, K - 1 or K) of a sided head; a head that the network does
+            not have is missing.
         labels: (B, L, C) steps, -1 where unknown.
         weights: Head -> (K,) weights of the steps.
-        heads: Of the network, in the order of the labels.
+        heads: Of the configuration, in the order of the labels.
     """
     total = labels.new_zeros((), dtype=torch.float32)
     columns = label_columns(heads)
-    for head in heads:
+    there = [head for head in heads if head.key in logits]
+    for head in there:
         taken = labels[..., list(columns[head.key])]
         taken = taken if head.is_sided else taken[..., 0]
         known = taken >= 0
@@ -58,7 +60,7 @@ def multi_task_loss(
         losses = -_log_probabilities(logits[head.key][known], head).gather(1, steps[:, None])[:, 0]
         share = _ORDINAL_SHARE if head.kind is HeadKind.ORDINAL else 1.0
         total = total + share * (losses * weights[head.key][steps]).mean()
-    return total / len(heads)
+    return total / len(there)
 
 
 def consistency_loss(
@@ -73,15 +75,16 @@ def consistency_loss(
         first: Head -> logits of one augmentation.
         second: Of the other.
         seen: (B, L) bool, levels that both show.
-        heads: Of the network.
+        heads: Of the configuration.
     """
     total = torch.zeros((), device=seen.device)
     if not seen.any():
         return total
-    for head in heads:
+    there = [head for head in heads if head.key in first]
+    for head in there:
         one, other = (_log_probabilities(part[head.key][seen], head).exp() for part in (first, second))
         total = total + (one - other).square().sum(dim=-1).mean()
-    return total / len(heads)
+    return total / len(there)
 
 
 def box_loss(boxes: Tensor, truth: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ itself, its files and what accelerate adds are ``grading.training.loop``.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from grading.build import build_network
-from grading.heads import HeadInfo
+from grading.config import GraderConfig
+from grading.heads import HeadInfo, label_columns
 from grading.model import BOX, GradingNetwork
 from grading.training.batches import Batch, plain_batch, shuffled_batches
 from grading.training.cases import Case
@@ -31,13 +32,15 @@ class FoldRun:
         config: The run's configuration.
         cases: Training patients; the choosing part is split off here.
         folder: Where to write.
+        kind: What the network learns (``grading.training.config.MEMBER_KINDS``).
 
     Attributes:
         loop: Its state.
     """
 
-    def __init__(self, config: RunConfig, cases: tuple[Case, ...], folder: Path) -> None:
-        training = config.training
+    def __init__(self, config: RunConfig, cases: tuple[Case, ...], folder: Path, kind: str = "all") -> None:
+        training, keys = config.training, member_heads(config.grader, kind)
+        cases = cases if kind == "all" else _midline_cases(cases, config.grader, keys)
         torch.set_num_threads(training.threads)
         torch.manual_seed(training.seed)
         self.config = config
@@ -46,7 +49,7 @@ class FoldRun:
         held = round(training.holdout_share * len(cases))
         self.chooser = tuple(cases[index] for index in order[:held])
         self.cases = tuple(cases[index] for index in order[held:])
-        network = build_network(config.grader)
+        network = build_network(config.grader, keys)
         encoders = (network.encoder, *network.view_encoders)
         self.loop: TrainingLoop[GradingNetwork] = TrainingLoop(
             network,
@@ -55,7 +58,7 @@ class FoldRun:
             steps_per_epoch=-(-len(self.cases) // training.batch_patients),
             rng=rng,
             folder=folder,
-            identity=asdict(config),
+            identity=asdict(config) | {"kind": kind},
         )
         weights = step_weights(self.cases, config.grader.heads)
         self.weights = {name: values.to(self.loop.device) for name, values in weights.items()}
@@ -88,6 +91,17 @@ class FoldRun:
                 seen = torch.from_numpy(shown).to(device)
                 loss = loss + training.consistency * consistency_loss(graded[0], graded[1], seen, heads)
             yield loss
+
+
+def member_heads(config: GraderConfig, kind: str) -> tuple[str, ...]:
+    """Return the heads that a member of a kind has."""
+    return tuple(head.key for head in config.heads if kind == "all" or not head.views)
+
+
+def _midline_cases(cases: Sequence[Case], config: GraderConfig, keys: Sequence[str]) -> tuple[Case, ...]:
+    """Return the cases that are graded for some heads, without the windows that those do not see."""
+    taken = [column for key, columns in label_columns(config.heads).items() if key in keys for column in columns]
+    return tuple(replace(case, windows={}) for case in cases if (case.labels[:, taken] >= 0).any())
 
 
 def evaluate_loss(

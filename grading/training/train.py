@@ -20,7 +20,7 @@ from grading.training.held_out import HeldOut, load_held_out, mean_scores, save_
 from grading.training.phantoms import phantom_cases
 from grading.training.report import write_report
 from grading.training.rsna_cases import rsna_cases
-from grading.training.run import FoldRun
+from grading.training.run import FoldRun, member_heads
 from grading.training.spider import (
     merge_points,
     read_cases,
@@ -83,17 +83,15 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
 
 def load_members(config: RunConfig, folder: Path) -> tuple[GradingNetwork, ...]:
     """Load the chosen networks of a fold, in eval mode."""
-    return tuple(_load(config, member) for member in _member_folders(config, folder))
+    return tuple(
+        _load(config, folder / f"member{number}", kind) for number, kind in enumerate(config.training.members)
+    )
 
 
-def _load(config: RunConfig, folder: Path) -> GradingNetwork:
-    network = build_network(config.grader)
+def _load(config: RunConfig, folder: Path, kind: str) -> GradingNetwork:
+    network = build_network(config.grader, member_heads(config.grader, kind))
     network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     return network.eval()
-
-
-def _member_folders(config: RunConfig, folder: Path) -> list[Path]:
-    return [folder / f"member{number}" for number in range(config.training.members)]
 
 
 def _read_all_cases(config: RunConfig, folder: Path) -> tuple[Case, ...]:
@@ -149,22 +147,29 @@ def _train_fold(
     training = tuple(case for case in cases if case.patient not in out)
     held_out = [case for case in cases if case.patient in out]
     parts = []
-    for number, member in enumerate(_member_folders(config, folder)):
+    for number, kind in enumerate(config.training.members):
         seed = config.training.seed + fold + _SEEDS_APART * number
         seeded = replace(config, training=replace(config.training, seed=seed))
-        parts.append(_train_member(seeded, training, held_out, member, resume=resume))
+        member = folder / f"member{number}"
+        parts.append(_train_member(seeded, kind, training, held_out, member, resume=resume))
     save_held_out(mean_scores(parts), scores)
 
 
 def _train_member(
-    config: RunConfig, training: tuple[Case, ...], held_out: Sequence[Case], folder: Path, *, resume: bool
+    config: RunConfig,
+    kind: str,
+    training: tuple[Case, ...],
+    held_out: Sequence[Case],
+    folder: Path,
+    *,
+    resume: bool,
 ) -> dict[str, HeldOut]:
     """Train one network, write it and its scores of the held-out patients; return the scores."""
     scores = folder / HELD_OUT
     if resume and scores.is_file():
         return load_held_out(scores)
     scores.unlink(missing_ok=True)
-    run = FoldRun(config, training, folder)
+    run = FoldRun(config, training, folder, kind)
     if resume:
         run.resume()
     network = run.run()

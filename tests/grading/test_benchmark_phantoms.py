@@ -1,16 +1,18 @@
 """The benchmark of grading on phantoms: figures of made-up places, by hand."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from anatomy import Condition, Side
+from anatomy import Condition, load_protocol
 from benchmarks.grading_ablation import Scores, compare, figure, variants
-from benchmarks.grading_phantoms import Place, judge, judge_all, judge_grid, table_text, true_boxes
-from grading.findings import not_assessable
+from benchmarks.grading_figures import coverage_text
+from benchmarks.grading_phantoms import coverage_rows, judge, judge_all, judge_grid, report_set, table_text
+from benchmarks.phantom_readings import Place, Reading, read_set, true_boxes
 from grading.heads import load_heads
-from grading.types import Grade, GradeStatus
 from imaging.phantom import build_phantom
-from imaging.phantom.types import TruthGrade
 
 CANAL, FORAMEN = Condition.SPINAL_CANAL_STENOSIS, Condition.NEURAL_FORAMINAL_NARROWING
 STEPS = ("normal_mild", "moderate", "severe")
@@ -19,16 +21,12 @@ STEPS = ("normal_mild", "moderate", "severe")
 def _place(
     patient: int, truth: str, named: str | None, *, condition: Condition = CANAL, sure: float = 0.8
 ) -> Place:
-    side = Side.LEFT if condition is FORAMEN else None
-    true = TruthGrade("L4-L5", side, condition, "rsna", truth, "made up")
+    side = "left" if condition is FORAMEN else None
     if named is None:
-        return Place(patient, true, not_assessable("L4-L5", condition, "rsna", "made up", side=side))
+        return Place(patient, "L4-L5", side, condition.value, "rsna", truth, None, {}, ())
     rest = (1 - sure) / 2
-    grade = Grade(
-        "g1", "L4-L5", side, condition, "rsna", named, {step: sure if step == named else rest for step in STEPS},
-        (named,), GradeStatus.GRADED, None, None,
-    )  # fmt: skip
-    return Place(patient, true, grade)
+    probabilities = {step: sure if step == named else rest for step in STEPS}
+    return Place(patient, "L4-L5", side, condition.value, "rsna", truth, named, probabilities, (named,))
 
 
 def test_places_without_a_grade_are_counted_apart() -> None:
@@ -59,6 +57,54 @@ def test_every_condition_and_the_grid_stand_in_the_table() -> None:
     assert list(rows) == ["spinal_canal_stenosis (rsna)", "neural_foraminal_narrowing (rsna)", "RSNA grid"]
     text = table_text("made up", rows)
     assert len(text.splitlines()) == 4 + len(rows)
+
+
+def _reading(patient: int, places: list[Place], *, positive: bool, burden: float | None) -> Reading:
+    return Reading(patient, tuple(places), ((1.0, 2.0, 3.0, 4.0),), (), (), positive, burden, 0.5)
+
+
+def test_coverage_is_judged_for_steps_with_enough_places() -> None:
+    places = [_place(n, "severe", "severe" if n % 10 else "moderate") for n in range(60)]
+    places += [_place(n, "moderate", "moderate") for n in range(49)]
+    heads = [head for head in load_heads("lumbar") if head.condition is CANAL]
+    rows = coverage_rows(judge_all(places), heads)
+    (row,) = rows.values()
+    assert list(row["coverage_intervals"]) == ["severe"]
+    assert row["coverage_intervals"]["severe"]["value"] == pytest.approx(0.9)
+    assert "| severe | 60 | 0.90 | 0.900" in coverage_text(rows)
+
+
+def test_a_set_is_reported_by_patient_too(capsys: pytest.CaptureFixture[str]) -> None:
+    readings = [
+        _reading(n, [_place(n, STEPS[n % 3], STEPS[n % 3])], positive=n % 3 == 2, burden=float(n % 3))
+        for n in range(12)
+    ]
+    readings.append(_reading(12, [_place(12, "severe", None)], positive=True, burden=None))
+    report = report_set("made up", readings, load_heads("lumbar"))
+    assert report["patient_auc"]["auc"].startswith("1.000")
+    assert report["detection"]["map50"]["value"] == 0.0
+    assert "Patients with any severe grade (4)" in capsys.readouterr().out
+
+
+def test_readings_are_kept_and_those_of_other_weights_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def fake(phantom: int, *_: object) -> Reading:
+        read.append(phantom)
+        return _reading(phantom, [_place(phantom, "severe", "severe")], positive=True, burden=12.5)
+
+    monkeypatch.setattr("benchmarks.phantom_readings.build_phantom", lambda *_, seed, **__: seed)
+    monkeypatch.setattr("benchmarks.phantom_readings.read_phantom", fake)
+    weights = [SimpleNamespace(checksum=letter * 64) for letter in "ab"]
+    protocol = load_protocol("lumbar")
+    first = read_set("test_lumbar", weights[0], weights[0], protocol, count=2, folder=tmp_path)  # type: ignore[arg-type]
+    again = read_set("test_lumbar", weights[0], weights[0], protocol, count=3, folder=tmp_path)  # type: ignore[arg-type]
+    assert again[:2] == first
+    assert len(read) == 3
+    read_set("test_lumbar", weights[0], weights[1], protocol, count=1, folder=tmp_path)  # type: ignore[arg-type]
+    assert len(read) == 4
 
 
 def test_true_boxes_lie_on_the_slices_of_the_sagittal_t2() -> None:

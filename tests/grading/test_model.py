@@ -104,7 +104,8 @@ def test_a_network_with_boxes_lays_one_a_level() -> None:
 
 
 def test_consistency_is_nought_for_equal_predictions_and_grows_with_the_difference() -> None:
-    first = _network()(_inputs())
+    with torch.no_grad():
+        first = _network()(_inputs())
     seen = torch.ones(2, 7, dtype=torch.bool)
     assert float(consistency_loss(first, first, seen, CONFIG.heads)) == 0.0
     near, far = ({name: value + amount for name, value in first.items()} for amount in (0.1, 1.0))

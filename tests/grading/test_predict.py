@@ -271,6 +271,35 @@ def test_through_the_disk(stored: StoredGrader, grader: Grader, tmp_path: Path) 
             assert other.probabilities[step] == pytest.approx(probability, abs=5e-3)  # half precision
 
 
+def test_members_with_fewer_heads_speak_for_those_only(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = replace(CONFIG, network=replace(CONFIG.network, views=("recess_t2",)))
+    midline = [head.key for head in config.heads if not head.views]
+    members = build_network(config).eval(), build_network(config, midline).eval()
+    assert list(members[1].heads) == midline
+    assert len(members[1].view_encoders) == 0
+    heads = {
+        head.key: HeadTuning(HeadCalibration(1.0, (0.0,)), (0.9,) * len(head.grades)) for head in config.heads
+    }
+    save_grader(
+        StoredGrader(config, members, dict.fromkeys(("t2", "t1", "t2+t1"), heads), LEVELS), tmp_path / "grading"
+    )
+    grader = Grader.load(weights_root=tmp_path, device="cpu")
+    assert [list(member.heads) for member in grader.members] == [[head.key for head in config.heads], midline]
+    study, segmented = _t2_and_t1(chain())
+    with torch.inference_mode():
+        outputs = [member(grader.network_inputs(study, segmented)) for member in grader.members]
+    level = LEVELS.index("L4-L5")
+    bulging = torch.stack([output["disc_bulging"][0, level, 0] for output in outputs]).mean().sigmoid()
+    found = grader.grade(study, segmented, LUMBAR)
+    assert _of(found, "L4-L5", Condition.DISC_BULGING).probabilities["present"] == pytest.approx(
+        float(bulging), abs=1e-5
+    )
+    canal = torch.sigmoid(outputs[0]["spinal_canal_stenosis"][0, level])
+    learned = [grade for grade in found.grades_at("L4-L5") if grade.scale == "rsna" and grade.probabilities]
+    assert learned[0].probabilities["severe"] == pytest.approx(float(canal[-1]), abs=1e-5)
+
+
 def test_wrong_weights_are_refused(stored: StoredGrader, tmp_path: Path) -> None:
     save_grader(stored, tmp_path / "grading")
     config = tmp_path / "grading" / "config.json"

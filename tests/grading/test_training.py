@@ -66,9 +66,9 @@ def _write(file: Path, header: list[str], rows: list[list[object]]) -> None:
         csv.writer(stream).writerows([header, *rows])
 
 
-def _config(folder: Path, epochs: int, *, members: int = 1) -> Path:
+def _config(folder: Path, epochs: int, *, members: str = "all") -> Path:
     file = folder / "train.yaml"
-    file.write_text((CONFIG % epochs).replace("epochs:", f"members: {members}, epochs:"))
+    file.write_text((CONFIG % epochs).replace("epochs:", f"members: [{members}], epochs:"))
     return file
 
 
@@ -189,7 +189,7 @@ def test_members_differ_and_their_mean_is_scored(
     spider: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPINESCRIBE_DATA", str(spider))
-    file = _config(tmp_path, 1, members=2)
+    file = _config(tmp_path, 1, members="all, midline")
     fold = train(file, fold=1, out=tmp_path / "runs")
     folders = fold, fold / "member0", fold / "member1"
     scores = [load_held_out(folder / "held_out.npz")["t2"] for folder in folders]

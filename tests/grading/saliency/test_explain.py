@@ -159,7 +159,7 @@ def test_a_record_as_plain_data(grader: Grader) -> None:
     (item,) = explain(grader, Condition.DISC_DEGENERATION)
     table = item.to_dict()
     assert (table["series"], table["slice"], table["method"]) == ("S1", 0, "hires_cam")
-    assert table["target"] == "score on the scale I to V, higher is worse"
+    assert table["target"] == "log-odds of III or worse"
     assert table["structures"] == ["disc"]
     assert "map" not in table
 
