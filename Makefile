@@ -70,7 +70,8 @@ bench-grading-folds: $(VENV)/.installed-dev
 	test -f runs/grading/lumbar/training_points.csv || $(BIN)/python -m grading.training.found_points --out runs/grading/lumbar --model fold0
 	$(BIN)/spinescribe train grading --config configs/grading/train_lumbar.yaml --out runs/grading/lumbar --resume
 	$(BIN)/python -m benchmarks.grading
-	$(BIN)/python -m benchmarks.grading_ablation
+	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_real.yaml
+	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_grid.yaml
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.segmentation

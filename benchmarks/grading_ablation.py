@@ -1,11 +1,12 @@
 """What each part of the grader brings: variants that differ in one thing, trained and scored on the same patients.
 
-    python -m benchmarks.grading_ablation [--variants base biomarkers ...] [--folds 0] [--table]
+    python -m benchmarks.grading_ablation [--variants no_biomarkers ...]
+    python -m benchmarks.grading_ablation --file configs/grading/ablation_grid.yaml
 
-Trains what is missing of ``runs/grading/ablation/<variant>/fold<K>`` (``configs/grading/ablation.yaml``; a run
-that was broken off goes on) and compares each with the base: real discs (SPIDER) and phantoms apart, each head by
-its quadratic kappa or AUC. Differences are paired by patient, with 95 % bootstrap intervals. Scored at reference
-points, with all the sequences of a disc; phantoms at their true points. ``--table`` trains nothing.
+Trains what is missing of ``runs/grading/ablation_<name>/<variant>/fold<K>`` (a run that was broken off goes on),
+and compares each variant with the base: real discs (SPIDER) and phantoms apart, each head by its quadratic kappa
+or AUC. Differences are paired by patient, with 95 % bootstrap intervals. Scored at reference points, with all the
+sequences of a disc; phantoms where a reading finds them on average. ``--table`` trains nothing.
 """
 
 import argparse
@@ -27,9 +28,9 @@ from grading.training.held_out import HeadRows, HeldOut, join, load_held_out
 from grading.training.train import train
 from runtime.folds import spider_folds
 
-FILE = Path("configs/grading/ablation.yaml")
-FOLDER = Path("runs/grading/ablation")
-OUT = Path("runs/benchmarks/grading_ablation.json")
+FILE = Path("configs/grading/ablation_real.yaml")
+RUNS = Path("runs/grading")
+OUT = Path("runs/benchmarks")
 POINTS = Path("runs/grading/lumbar")
 
 
@@ -52,11 +53,32 @@ class Scores:
     severity: NDArray[np.float64]
 
 
-def variants(file: Path = FILE) -> dict[str, dict[str, Any]]:
-    """Return the training table of each variant."""
+@dataclass(frozen=True)
+class Ablation:
+    """Variants to compare.
+
+    Attributes:
+        name: Of the file.
+        folds: Whose held-out patients are scored.
+        variants: Name -> training table; the first is the base.
+    """
+
+    name: str
+    folds: tuple[int, ...]
+    variants: dict[str, dict[str, Any]]
+
+    @property
+    def folder(self) -> Path:
+        """Return where the runs are."""
+        return RUNS / self.name
+
+
+def load_ablation(file: Path = FILE) -> Ablation:
+    """Read the variants of a file."""
     table = yaml.safe_load(file.read_text(encoding="utf-8"))
     base = yaml.safe_load(Path(table["base"]).read_text(encoding="utf-8"))
-    return {name: _merged(base, change) for name, change in table["variants"].items()}
+    variants = {name: _merged(base, change) for name, change in table["variants"].items()}
+    return Ablation(file.stem, tuple(table["folds"]), variants)
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +89,7 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def train_variant(name: str, table: Mapping[str, Any], fold: int, folder: Path = FOLDER) -> None:
+def train_variant(name: str, table: Mapping[str, Any], fold: int, folder: Path) -> None:
     """Train one fold of a variant, or go on with it."""
     out = folder / name
     out.mkdir(parents=True, exist_ok=True)
@@ -80,9 +102,7 @@ def train_variant(name: str, table: Mapping[str, Any], fold: int, folder: Path =
     train(file, fold=fold, resume=True, out=out)
 
 
-def score_variant(
-    name: str, heads: Sequence[HeadInfo], folds: Sequence[int], folder: Path = FOLDER
-) -> dict[str, Scores]:
+def score_variant(name: str, heads: Sequence[HeadInfo], folds: Sequence[int], folder: Path) -> dict[str, Scores]:
     """Return the scores of each head that a variant has."""
     parts = [load_held_out(folder / name / f"fold{fold}" / "held_out.npz") for fold in folds]
     joined = {at_hand: join([part[at_hand] for part in parts]) for at_hand in parts[0]}
@@ -118,9 +138,9 @@ def _keys(rows: HeadRows) -> list[tuple[int, int, int]]:
     return keys
 
 
-def is_trained(name: str, fold: int) -> bool:
+def is_trained(name: str, fold: int, folder: Path) -> bool:
     """Return whether a fold of a variant is finished."""
-    return (FOLDER / name / f"fold{fold}" / "held_out.npz").is_file()
+    return (folder / name / f"fold{fold}" / "held_out.npz").is_file()
 
 
 def figure(scores: Scores, chosen: NDArray[np.intp], head: HeadInfo) -> float:
@@ -174,31 +194,33 @@ def table_text(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 def main() -> None:
     """Train, score, compare, print and write."""
-    tables = variants()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--variants", nargs="+", choices=tuple(tables), default=tuple(tables))
-    parser.add_argument("--folds", nargs="+", type=int, default=[0])
+    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--variants", nargs="+", help="of the file; all if not given")
+    parser.add_argument("--folds", nargs="+", type=int, help="those of the file if not given")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
-    names = list(dict.fromkeys(["base", *options.variants]))
+    ablation = load_ablation(options.file)
+    base, *others = ablation.variants
+    folds, names = options.folds or ablation.folds, [base, *(options.variants or others)]
     for name in names if not options.table else ():
-        for fold in options.folds:
-            train_variant(name, tables[name], fold)
+        for fold in folds:
+            train_variant(name, ablation.variants[name], fold, ablation.folder)
     heads = load_heads("lumbar")
-    base = score_variant("base", heads, options.folds)
+    reference = score_variant(base, heads, folds, ablation.folder)
     report: dict[str, Any] = {}
     for name in names[1:]:
-        if not all(is_trained(name, fold) for fold in options.folds):
+        if not all(is_trained(name, fold, ablation.folder) for fold in folds):
             continue
-        other = score_variant(name, heads, options.folds)
-        shared = [head for head in heads if head.key in base and head.key in other]
+        other = score_variant(name, heads, folds, ablation.folder)
+        shared = [head for head in heads if head.key in reference and head.key in other]
         report[name] = {
-            head.key: compare(*(of_kind(part[head.key], real=head.is_real) for part in (base, other)), head)
+            head.key: compare(*(of_kind(part[head.key], real=head.is_real) for part in (reference, other)), head)
             for head in shared
         }
         print(table_text(name, report[name]), end="\n\n")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / f"grading_{ablation.name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anatomy import Condition, load_protocol
-from benchmarks.grading_ablation import Scores, compare, figure, variants
+from benchmarks.grading_ablation import Scores, compare, figure, load_ablation
 from benchmarks.grading_figures import coverage_text
 from benchmarks.grading_phantoms import coverage_rows, judge, judge_all, judge_grid, report_set, table_text
 from benchmarks.phantom_readings import Place, Reading, read_set, true_boxes
@@ -140,7 +140,10 @@ def test_variants_are_compared_on_the_places_that_both_have() -> None:
 
 
 def test_a_variant_changes_only_what_it_names() -> None:
-    tables = variants()
+    tables = load_ablation(Path("configs/grading/ablation_real.yaml")).variants
     assert tables["no_spine_context"]["network"] == {**tables["base"]["network"], "layers": 0}
-    assert tables["no_phantoms"]["training"]["phantoms"]["patients"] == 0
-    assert tables["no_phantoms"]["training"]["epochs"] == tables["base"]["training"]["epochs"]
+    assert tables["no_biomarkers"]["network"] == {**tables["base"]["network"], "biomarkers": []}
+    assert tables["no_biomarkers"]["training"] == tables["base"]["training"]
+    grid = load_ablation(Path("configs/grading/ablation_grid.yaml"))
+    assert grid.folder != load_ablation().folder
+    assert all(table["training"]["members"] == ["all"] for table in grid.variants.values())
