@@ -35,6 +35,8 @@ class Scale:
         steps: The steps in order.
         is_ordinal: False for scales whose steps have no order (Modic types).
         source: Where the definition comes from.
+        present_from: First step that counts as present where the same condition is also graded present or absent;
+            None where no condition is graded both ways.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Scale:
     steps: tuple[ScaleStep, ...]
     is_ordinal: bool
     source: str
+    present_from: str | None = None
 
     @property
     def grades(self) -> tuple[str, ...]:
@@ -69,6 +72,7 @@ def _load() -> dict[str, Scale]:
             steps=tuple(ScaleStep(**step) for step in row["steps"]),
             is_ordinal=row["is_ordinal"],
             source=row["source"],
+            present_from=row.get("present_from"),
         )
         for name, row in table.items()
     }

@@ -24,25 +24,36 @@ def both_ways(learned: Sequence[Grade], measured: Sequence[Grade]) -> list[Grade
 
 
 def disagreements(grades: Sequence[Grade]) -> list[str]:
-    """Return a sentence for each place where a grade and its check, on the same steps, differ."""
+    """Return a sentence for each place where a grade and its check differ, on steps that can be compared."""
     notices = []
     for check in grades:
         if not check.is_check or check.grade is None:
             continue
         for grade in grades:
             same = (grade.level, grade.side, grade.condition) == (check.level, check.side, check.condition)
-            are_alike = SCALES[grade.scale].grades == SCALES[check.scale].grades
-            if same and are_alike and not grade.is_check and grade.grade not in (None, check.grade):
+            if same and not grade.is_check and _differ(grade, check):
                 notices.append(_disagreement(grade, check))
     return notices
 
 
+def _differ(grade: Grade, check: Grade) -> bool:
+    """Return whether a check names another of the same steps, or only one of both says present."""
+    if grade.grade is None:
+        return False
+    steps, first = SCALES[grade.scale].grades, SCALES[grade.scale].present_from
+    if steps == SCALES[check.scale].grades:
+        return grade.grade != check.grade
+    if check.scale != "presence" or first is None:
+        return False
+    return (steps.index(grade.grade) >= steps.index(first)) != (check.grade == "present")
+
+
 def _disagreement(grade: Grade, check: Grade) -> str:
-    named, measured = (SCALES[item.scale].step(str(item.grade)).words for item in (grade, check))
-    return (
-        f"The two ways of grading {CONDITIONS[grade.condition].words} at {grade.level} disagree: {named} by its "
-        f"looks, {measured} by measurement ({check.reason})."
-    )
+    named, other = (SCALES[item.scale].step(str(item.grade)).words for item in (grade, check))
+    words = f"The two ways of grading {CONDITIONS[grade.condition].words} at {grade.level} disagree"
+    if check.reason is None:  # both were learned
+        return f"{words}: {named} by one, {other} by the other."
+    return f"{words}: {named} by its looks, {other} by measurement ({check.reason})."
 
 
 def phantom_notices(grades: Sequence[Grade], synthetic: Collection[Condition]) -> list[str]:

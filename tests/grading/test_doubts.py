@@ -30,6 +30,22 @@ def test_the_learned_grade_is_reported_and_the_measured_one_its_check() -> None:
     assert (check.scale, check.grade, check.is_check) == ("canal_ap", "severe", True)
 
 
+def _cord(level: str, kang: str, presence: str) -> list[Grade]:
+    empty = not_assessable(level, Condition.CORD_COMPRESSION, "kang", "made up")
+    graded = replace(empty, status=GradeStatus.GRADED, reason=None)
+    return [replace(graded, grade=kang), replace(graded, scale="presence", grade=presence)]
+
+
+def test_compression_and_kangs_grade_disagree_where_only_one_sees_a_deformed_cord() -> None:
+    agree = _cord("C3-C4", "0", "absent") + _cord("C4-C5", "1", "absent") + _cord("C5-C6", "2", "present")
+    assert disagreements(agree) == []
+    said = disagreements(_cord("C4-C5", "1", "present") + _cord("C6-C7", "3", "absent"))
+    assert said == [
+        "The two ways of grading cord compression at C4-C5 disagree: Kang grade 1 by one, present by the other.",
+        "The two ways of grading cord compression at C6-C7 disagree: Kang grade 3 by one, absent by the other.",
+    ]
+
+
 def test_one_way_alone_is_the_grade() -> None:
     learned, measured = _grade("moderate"), _grade("severe")
     assert both_ways([], [measured]) == [measured]
