@@ -71,6 +71,7 @@ bench-grading-folds: $(VENV)/.installed-dev
 	$(BIN)/spinescribe train grading --config configs/grading/train_lumbar.yaml --out runs/grading/lumbar --resume
 	$(BIN)/python -m benchmarks.grading
 	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_real.yaml
+	$(BIN)/python -m benchmarks.grading_ensemble
 	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_grid.yaml
 
 bench: $(VENV)/.installed-dev

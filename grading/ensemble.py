@@ -43,6 +43,19 @@ class Comparison:
     voted: str | None
 
 
+def vote(steps: Sequence[str], accuracies: Sequence[float]) -> str:
+    """Return the step with the most votes; a tie goes to the voter of the better validation accuracy.
+
+    Args:
+        steps: What each network names, at least one.
+        accuracies: How often each named held-out places right.
+    """
+    votes = Counter(steps)
+    most = max(votes.values())
+    tied = [(accuracy, -number) for number, accuracy in enumerate(accuracies) if votes[steps[number]] == most]
+    return steps[-max(tied)[1]]
+
+
 class EnsembleGrader:
     """Grades by the vote of several graders.
 
@@ -74,13 +87,12 @@ class EnsembleGrader:
 
     def winner(self, grades: Mapping[str, Grade]) -> str | None:
         """Return the step with the most votes; None without any vote."""
-        votes = Counter(grade.grade for grade in grades.values() if grade.grade is not None)
-        if not votes:
-            return None
-        most = max(votes.values())
-        tied = {step for step, count in votes.items() if count == most}
-        voters = [(name, grade) for name, grade in grades.items() if grade.grade in tied]
-        return max(voters, key=lambda voter: self.graders[voter[0]].accuracy_of(voter[1]))[1].grade
+        given = [
+            (grade.grade, self.graders[name].accuracy_of(grade))
+            for name, grade in grades.items()
+            if grade.grade is not None
+        ]
+        return vote(*zip(*given, strict=True)) if given else None
 
     def _findings(self, study: Study, segmented: SegmentedStudy, protocol: Protocol) -> dict[str, Findings]:
         return {name: grader.grade(study, segmented, protocol) for name, grader in self.graders.items()}

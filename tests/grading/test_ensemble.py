@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from anatomy import Condition, load_protocol
+from benchmarks.grading_ensemble import judge_head, table_text
 from grading.build import build_network
-from grading.ensemble import EnsembleGrader, comparison_table
+from grading.ensemble import EnsembleGrader, comparison_table, vote
 from grading.findings import not_assessable
+from grading.heads import load_heads
 from grading.predict import Grader
 from grading.storage import StoredGrader
+from grading.training.held_out import HeldOut
 from grading.types import Grade, GradeStatus
 from tests.grading.factories import (
     LEVELS,
@@ -90,3 +94,33 @@ def test_a_study_is_graded_by_vote_and_shown_side_by_side(ensemble: EnsembleGrad
 def test_one_grader_is_no_ensemble() -> None:
     with pytest.raises(ValueError, match="expected at least two, got 1"):
         EnsembleGrader({"one": _grader(0, 0.5)})
+
+
+def test_the_most_votes_win_and_a_tie_goes_to_the_better_network() -> None:
+    assert vote(["I", "II", "II"], [0.9, 0.1, 0.2]) == "II"
+    assert vote(["I", "II"], [0.4, 0.6]) == "II"
+    assert vote(["I", "II", "III", "II", "III"], [0.9, 0.2, 0.3, 0.4, 0.1]) == "II"
+    assert vote(["I", "II"], [0.5, 0.5]) == "I"
+    assert vote(["V"], [0.0]) == "V"
+
+
+def test_a_vote_of_backbones_is_judged_on_patients_of_other_folds() -> None:
+    heads = [head for head in load_heads("lumbar") if head.key == "disc_bulging"]
+
+    def folds(flip: float) -> list[HeldOut]:
+        parts = []
+        for fold in range(3):
+            truth = np.tile([0, 1], 20)
+            wrong = np.random.default_rng(int(100 * flip) + fold).random(40) < flip
+            logits = np.where(truth ^ wrong, 2.0, -2.0)[:, None]
+            patients = np.arange(40) + 100 * fold
+            parts.append(HeldOut(patients, np.zeros(40, dtype=int), truth[:, None], {"disc_bulging": logits}))
+        return parts
+
+    scored = {"good": folds(0.2), "fair": folds(0.25), "poor": folds(0.3)}
+    row = judge_head(scored, heads[0], heads)
+    assert (row["discs"], row["patients"]) == (120, 120)
+    accuracy = {name: figures["accuracy"]["value"] for name, figures in row["figures"].items()}
+    assert accuracy["vote"] > accuracy["poor"]
+    assert row["vote_less"]["poor"]["value"] > 0
+    assert "| disc_bulging | vote |" in table_text({"disc_bulging": row})
