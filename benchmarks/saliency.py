@@ -1,10 +1,13 @@
 """Do saliency maps look where they should, and hang on what was learnt? On patients the networks did not see.
 
     python -m benchmarks.saliency [--run runs/grading/lumbar/fold0 --config configs/grading/train_lumbar.yaml]
+    python -m benchmarks.saliency --phantoms 8
 
 Data: middle slices (T2 and T1) of SPIDER's patients of fold 0, whom neither the shipped segmentation nor the
 shipped grading network saw. Levels and outlines are found, as in use. Without ``--run`` the shipped grader is
-judged; with it one fold's network. Per condition and method, with 95 % bootstrap intervals over patients:
+judged; with it one fold's networks. With ``--phantoms`` made-up patients (neither of training nor of the frozen
+sets) are read instead, and grades of one side are judged by the windows of their side. Per condition and method,
+with 95 % bootstrap intervals over patients:
 
 - energy share: of the heat, how much lies in the region of ``grading/saliency/focus.yaml``; beside it the region's
   share of the crop (heat without any aim) and the energy share of a network with all weights drawn anew;
@@ -24,7 +27,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -34,7 +36,8 @@ from tqdm import tqdm
 
 from anatomy import SCALES, load_protocol
 from anatomy import Protocol as BodyProtocol
-from evaluation.bootstrap import Interval, bootstrap_by_patient
+from benchmarks.measurements import study_of
+from benchmarks.saliency_figures import Row, judge, table_text
 from grading import Grader
 from grading.build import build_network
 from grading.calibration import HeadCalibration
@@ -42,7 +45,7 @@ from grading.model import GradingInputs
 from grading.saliency import Saliency, SaliencyMethod
 from grading.saliency.discs import MIDLINE, disc_heats, disc_score, disc_windows, head_of
 from grading.saliency.explain import lay_disc_heats
-from grading.saliency.randomise import STAGES, Likeness, compare, randomised
+from grading.saliency.randomise import STAGES, compare, randomised
 from grading.saliency.windows import HeatWindow, StudyWindows
 from grading.storage import HeadTuning, StoredGrader
 from grading.training.config import load_run_config
@@ -50,6 +53,7 @@ from grading.training.spider import read_rows
 from grading.training.train import load_members
 from grading.types import Findings, Grade
 from imaging import load_study
+from imaging.phantom import build_phantom
 from imaging.types import Plane, Series, Spacing, Study
 from imaging.types import Sequence as Weighting
 from runtime.device import use_threads
@@ -59,37 +63,9 @@ from runtime.settings import load_settings
 from segmentation import Segmenter
 from segmentation.types import SegmentedStudy
 
+FIRST_SEED = 660_000  # neither of training nor of the frozen sets
 DELETED = 0.2  # ours: part of a crop that is blurred
 _BLUR_PX = 8.0  # ours: wide enough to wipe out a disc of a crop (about 11 pixels high)
-
-
-class HasPatient(Protocol):
-    """A row of one patient."""
-
-    @property
-    def patient(self) -> int:
-        """Return the patient's number."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One map of one grade on one series; what is unknown is None.
-
-    ``fall`` and ``fall_elsewhere`` are in log-odds (score units), for all series of the level at once.
-    """
-
-    patient: int
-    condition: str
-    method: str
-    series: str
-    is_changed: bool
-    energy_share: float | None
-    area_share: float | None
-    level_share: float | None
-    random_energy_share: float | None
-    fall: float
-    fall_elsewhere: float
-    likeness: dict[str, Likeness]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +148,20 @@ def _read_case(
     return Case(patient, study, segmented, grader.grade(study, segmented, protocol))
 
 
+def read_phantoms(grader: Grader, count: int) -> Iterator[Case]:
+    """Yield made-up patients; one that the segmentation refuses is said and left out."""
+    protocol, segmenter = load_protocol("lumbar"), Segmenter.load(device="cpu")
+    for seed in tqdm(range(FIRST_SEED, FIRST_SEED + count), unit="phantom", disable=None):
+        phantom = build_phantom("lumbar", seed=seed, setup="test_lumbar")
+        study = study_of(phantom, [series.role for series in phantom.series])
+        try:
+            segmented = segmenter.segment_study(study, protocol)
+        except NotEligibleError as error:
+            print(f"{phantom.name} was refused: {error}")
+            continue
+        yield Case(seed, study, segmented, grader.grade(study, segmented, protocol))
+
+
 def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
     """Return a grader a stage, its members drawn anew."""
     graders = {}
@@ -186,12 +176,18 @@ def randomised_graders(grader: Grader, seed: int) -> dict[str, Grader]:
     return graders
 
 
-def judge_case(case: Case, grader: Grader) -> Iterator[Row]:
-    """Yield a row for every grade of a network, method and series; each patient has its own draw of weights."""
+def judge_case(case: Case, grader: Grader, *, is_sided: bool = False) -> Iterator[Row]:
+    """Yield a row for every grade of a network, method and window; each patient has its own draw of weights.
+
+    Args:
+        case: One patient.
+        grader: Whose maps.
+        is_sided: Judge the grades of one side in place of those without.
+    """
     drawn, rng = randomised_graders(grader, case.patient), np.random.default_rng(case.patient)
     windows = disc_windows(grader, case.study, case.segmented)
     for grade in case.findings.grades:
-        if not grade.probabilities or grade.side is not None:
+        if not grade.probabilities or (grade.side is not None) != is_sided:
             continue
         for method in SaliencyMethod:
             found = disc_heats(grader, windows, grade, method)
@@ -242,16 +238,27 @@ def _fall(
     found: Sequence[HeatWindow],
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Return ``deletion`` of the midline crops of a grade's level."""
+    """Return ``deletion`` of the first window of a grade's level: of its side, or the crops of the midline."""
     head, level = head_of(grader, grade), grader.config.network.levels.index(str(grade.level))
+    view = MIDLINE if grade.side is None else found[0].window.view
+    names = [item.name for item in grader.config.views]
 
-    def score(crops: Tensor) -> float:
-        inputs = windows.inputs._replace(crops=crops)
-        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in grader.members]
+    def score(images: Tensor) -> float:
+        inputs = windows.inputs
+        if view == MIDLINE:
+            inputs = inputs._replace(crops=images)
+        else:
+            changed = [
+                images if name == view else other for name, other in zip(names, inputs.windows, strict=True)
+            ]
+            inputs = inputs._replace(windows=tuple(changed))
+        members = grader.members_of(head.key)
+        scores = [disc_score(member(inputs), head=head, grade=grade, level=level) for member in members]
         return float(np.mean([float(item) for item in scores]))
 
-    of_level = [item for item in found if (item.window.level, item.window.view) == (grade.level, MIDLINE)]
-    return deletion(score, windows.inputs.crops, of_level, rng)
+    of_level = [item for item in found if (item.window.level, item.window.view) == (grade.level, view)]
+    images = windows.inputs.crops if view == MIDLINE else windows.inputs.windows[names.index(view)]
+    return deletion(score, images, of_level, rng)
 
 
 def deletion(
@@ -282,53 +289,6 @@ def deletion(
     return falls[0], falls[1]
 
 
-def interval_of(rows: Sequence[HasPatient], values: Sequence[float | None]) -> Interval | None:
-    """Return the mean of known values with its interval over patients; None where nothing is known."""
-    known = [(row.patient, value) for row, value in zip(rows, values, strict=True) if value is not None]
-    if not known:
-        return None
-    numbers = np.array([value for _, value in known])
-    return bootstrap_by_patient([patient for patient, _ in known], lambda index: float(numbers[index].mean()))
-
-
-def judge(rows: Sequence[Row]) -> dict[str, Interval | None]:
-    """Return the figures of one condition and method."""
-    changed = [row for row in rows if row.is_changed]
-    figures = {
-        "energy_share": interval_of(rows, [row.energy_share for row in rows]),
-        "energy_share_changed": interval_of(changed, [row.energy_share for row in changed]),
-        "area_share": interval_of(rows, [row.area_share for row in rows]),
-        "random_energy_share": interval_of(rows, [row.random_energy_share for row in rows]),
-        "above_area": interval_of(rows, [less(row.energy_share, row.area_share) for row in rows]),
-        "above_random": interval_of(rows, [less(row.energy_share, row.random_energy_share) for row in rows]),
-        "level_share": interval_of(rows, [row.level_share for row in rows]),
-        "deletion": interval_of(rows, [row.fall - row.fall_elsewhere for row in rows]),
-    }
-    for stage in STAGES:
-        likeness = [row.likeness[stage] for row in rows]
-        figures[f"rank: {stage}"] = interval_of(rows, [item.rank_correlation for item in likeness])
-        sizes = [None if item.rank_correlation is None else abs(item.rank_correlation) for item in likeness]
-        figures[f"size of rank: {stage}"] = interval_of(rows, sizes)
-        figures[f"ssim: {stage}"] = interval_of(rows, [item.ssim for item in likeness])
-    return figures
-
-
-def less(value: float | None, other: float | None) -> float | None:
-    return None if value is None or other is None else value - other
-
-
-def table_text(title: str, report: dict[str, dict[str, Interval | None]], columns: Sequence[str]) -> str:
-    """Return some figures of all conditions as a Markdown table."""
-    lines = [f"### {title}", "", "| condition | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
-    for name, figures in report.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(figures[column]) for column in columns) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(figure: Interval | None) -> str:
-    return "-" if figure is None else f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
-
-
 def main() -> None:
     """Judge, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -338,11 +298,16 @@ def main() -> None:
         "--fold", type=int, default=0, help="whose patients; the shipped models did not see fold 0"
     )
     parser.add_argument("--patients", type=int, help="only the first so many")
+    parser.add_argument("--phantoms", type=int, help="so many made-up patients instead: grades of one side")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/saliency.json"))
     options = parser.parse_args()
     use_threads(1)
     grader = open_grader(options.run, options.config)
-    rows = [row for case in read_cases(grader, options.fold, options.patients) for row in judge_case(case, grader)]
+    is_sided = options.phantoms is not None
+    cases = (
+        read_phantoms(grader, options.phantoms) if is_sided else read_cases(grader, options.fold, options.patients)
+    )
+    rows = [row for case in cases for row in judge_case(case, grader, is_sided=is_sided)]
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.method, row.condition].append(row)
@@ -356,7 +321,13 @@ def main() -> None:
         print(table_text(f"{name}: where the heat lies", figures, list(figures["all conditions"])[:7]))
         print(table_text(f"{name}: checks", figures, list(figures["all conditions"])[7:]))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    content = {"grader": grader.checksum, "fold": options.fold, "maps": len(rows), "figures": report}
+    content = {
+        "grader": grader.checksum,
+        "fold": options.fold,
+        "phantoms": options.phantoms,
+        "maps": len(rows),
+        "figures": report,
+    }
     options.out.write_text(json.dumps(content, indent=2, default=asdict) + "\n", encoding="utf-8")
 
 

@@ -32,7 +32,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anatomy import SCALES, SIJ, Condition, Side, load_protocol
-from benchmarks.saliency import deletion, interval_of, less, table_text
+from benchmarks.saliency import deletion
+from benchmarks.saliency_figures import interval_of, less, table_text
 from evaluation.bootstrap import Interval
 from grading import JointGrader
 from grading.joints.build import build_joint_network

@@ -106,6 +106,10 @@ class Grader:
         """Return the networks, in eval mode."""
         return self._members
 
+    def members_of(self, key: str) -> tuple[GradingNetwork, ...]:
+        """Return the networks that have a head."""
+        return tuple(member for member in self._members if key in member.heads)
+
     def network_inputs(self, study: Study, segmented: SegmentedStudy) -> GradingInputs:
         """Return what a member reads of one study (B is 1)."""
         biomarkers = level_biomarkers(segmented.levels, segmented.measurements)

@@ -62,8 +62,7 @@ def disc_heats(
         key=lambda window: (window.view == MIDLINE) == (grade.side is not None),
     )
     score = partial(disc_score, head=head, grade=grade, level=grader.config.network.levels.index(str(grade.level)))
-    members = [member for member in grader.members if head.key in member.heads]
-    return window_heats(members, study, windows, score, method)
+    return window_heats(grader.members_of(head.key), study, windows, score, method)
 
 
 def head_of(grader: Grader, grade: Grade) -> HeadInfo:

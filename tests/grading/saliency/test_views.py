@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from anatomy import Condition, Side, disc_label, load_protocol
+from benchmarks.saliency import Case, judge_case
 from grading.predict import Grader
 from grading.saliency import Saliency, explain_grade
 from grading.saliency.place import WindowPlace, onto_slice
@@ -199,3 +200,15 @@ def test_a_table_that_does_not_fit_is_told(grader: Grader) -> None:
     wrong = replace(windows, tables={"encoder": replace(table, images=table.images + 1)})
     with pytest.raises(RuntimeError, match="encoder: expected the 3 windows of its table in their order, got 3"):
         disc_heats(grader, wrong, grade, SaliencyMethod.HIRES_CAM)
+
+
+def test_the_benchmark_judges_grades_of_one_side_by_the_windows_of_their_side(grader: Grader) -> None:
+    study, segmented = spine()
+    case = Case(1, study, segmented, grader.grade(study, segmented, LUMBAR))
+    rows = list(judge_case(case, grader, is_sided=True))
+    assert {row.condition for row in rows} == {condition.value for condition in SIDED}
+    assert {row.series for row in rows if row.condition == "subarticular_stenosis"} == {"S1", "S2"}
+    assert all(np.isfinite([row.fall, row.fall_elsewhere]).all() for row in rows)
+    assert any(row.fall != 0 for row in rows)
+    midline = list(judge_case(case, grader))
+    assert not {row.condition for row in midline} & {condition.value for condition in SIDED}
