@@ -12,7 +12,7 @@ from grading.biomarkers import biomarker_names
 from grading.heads import HeadInfo, heads_seen, load_heads
 from grading.views import View, load_views
 from runtime.errors import ConfigError
-from runtime.records import as_record
+from runtime.records import as_record, require_positive
 
 ENCODER_NAMES = ("small_cnn", "mobilenet_v3", "efficientnet", "hybrid")
 """Patch encoders that ``grading.encoders`` builds; named here too, because no torch is loaded here."""
@@ -44,9 +44,7 @@ class CropGeometry:
         return self.height_px / self.pixels_per_pitch / 2
 
     def __post_init__(self) -> None:
-        for name in ("width_px", "height_px", "front_pitches", "back_pitches"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"crops.{name}: expected a positive number, got {getattr(self, name)!r}")
+        require_positive(self, ("width_px", "height_px", "front_pitches", "back_pitches"), "crops")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """From a parsed YAML or JSON file to frozen records, with every key and type checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -53,6 +53,17 @@ def as_record(kind: type[T], values: Mapping[str, Any], place: str) -> T:
         return kind(**ready)
     except TypeError as error:  # a key without default is missing
         raise ConfigError(f"{place}: {error}") from error
+
+
+def require_positive(record: object, names: Iterable[str], place: str) -> None:
+    """Refuse fields that are not above 0.
+
+    Raises:
+        ConfigError: Naming the field, as ``place.name``.
+    """
+    for name in names:
+        if getattr(record, name) <= 0:
+            raise ConfigError(f"{place}.{name}: expected a positive number, got {getattr(record, name)!r}")
 
 
 def _fits(value: object, default: object) -> bool:

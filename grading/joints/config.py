@@ -6,7 +6,7 @@ from typing import Any
 
 from grading.config import EncoderConfig
 from runtime.errors import ConfigError
-from runtime.records import as_record
+from runtime.records import as_record, require_positive
 
 REGION = "sacroiliac"
 """Word of ``region`` in a training file."""
@@ -28,9 +28,7 @@ class JointCropGeometry:
     """Most slices of a joint; of thinner slices every second (third, ...) one is read."""
 
     def __post_init__(self) -> None:
-        for name in ("pixel_mm", "rows", "columns", "reach_mm", "slices"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"crops.{name}: expected a positive number, got {getattr(self, name)!r}")
+        require_positive(self, ("pixel_mm", "rows", "columns", "reach_mm", "slices"), "crops")
 
 
 @dataclass(frozen=True)

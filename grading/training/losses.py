@@ -47,7 +47,8 @@ def multi_task_loss(
         weights: Head -> (K,) weights of the steps.
         heads: Of the configuration, in the order of the labels.
     """
-    total = labels.new_zeros((), dtype=torch.float32)
+    # Tied to the logits, so that a batch without any grade has a gradient (of nothing) too.
+    total = torch.stack([part.sum() * 0.0 for part in logits.values()]).sum()
     columns = label_columns(heads)
     there = [head for head in heads if head.key in logits]
     for head in there:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from runtime.errors import ConfigError
+from runtime.records import require_positive
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class OptimisationConfig:
     def __post_init__(self) -> None:
         if not 0 < self.rate_decay <= 1:
             raise ConfigError(f"training.rate_decay: expected above 0 to 1, got {self.rate_decay!r}")
-        for name in ("epochs", "patience", "batch_patients", "threads", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"training.{name}: expected a positive number, got {getattr(self, name)!r}")
+        require_positive(self, ("epochs", "patience", "batch_patients", "threads", "learning_rate"), "training")
         self._check_shares("holdout_share", "average_decay")
 
     def _check_shares(self, *names: str) -> None:

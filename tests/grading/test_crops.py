@@ -142,3 +142,5 @@ def test_unguided_windows_are_one_and_the_same_and_hold_the_whole_chain() -> Non
     assert frame.origin_px[1] - reach <= min(rows)
     assert frame.origin_px[1] + reach >= max(rows)
     assert lay_frames(points, CropGeometry()) == crop_frames(points)
+    beside = cut_crop(np.ones((8, 8), np.float32), frame, geometry)
+    assert beside.is_whole, "no disc is aimed at, so none is cut off"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import ConfigError
-from runtime.records import as_record, read_sections
+from runtime.records import as_record, read_sections, require_positive
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,9 @@ def test_sections_left_out_are_empty(tmp_path: Path) -> None:
         read_sections(file, ("model", "training"))
     with pytest.raises(ConfigError, match="found nothing"):
         read_sections(tmp_path / "none.yaml", ("model", "training"))
+
+
+def test_a_field_that_must_be_positive_is_refused_by_name() -> None:
+    require_positive(Shelf(), ("width", "books"), "shelf")
+    with pytest.raises(ConfigError, match=r"shelf\.books: expected a positive number, got 0"):
+        require_positive(Shelf(books=0), ("width", "books"), "shelf")

@@ -8,7 +8,7 @@ from grading.joints.config import REGION, JointGraderConfig, build_joint_config
 from grading.training.optimisation import OptimisationConfig
 from imaging.phantom.tables import read_yaml
 from runtime.errors import ConfigError
-from runtime.records import as_record
+from runtime.records import as_record, require_positive
 
 FOLD_COUNT = 5
 """Patients of seed n belong to fold n mod 5."""
@@ -49,8 +49,7 @@ class JointTrainingConfig(OptimisationConfig):
             raise ConfigError(
                 f"training.held_out_fold: expected 0 to {FOLD_COUNT - 1}, got {self.held_out_fold!r}"
             )
-        if self.cuts <= 0:
-            raise ConfigError(f"training.cuts: expected a positive number, got {self.cuts!r}")
+        require_positive(self, ("cuts",), "training")
         if not 0 < self.alpha < 1:
             raise ConfigError(f"training.alpha: expected between 0 and 1, got {self.alpha!r}")
         self._check_shares("t1_dropout", "end_dropout")
