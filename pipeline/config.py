@@ -13,7 +13,7 @@ from imaging.types import Spacing
 from runtime.errors import ConfigError
 
 AUTO = "auto"
-STYLES = ("structured", "telegraphic", "narrative")
+STYLES = ("structured", "telegraphic", "narrative", "patient")
 MAX_OVERRIDE = 300
 """Longest reason of an override, in characters."""
 
@@ -45,7 +45,7 @@ class ReadOptions:
     writer: Writer = Writer.VLM
     """``vlm``, or ``composer`` for the deterministic text alone."""
     style: str = "structured"
-    """Style of the language model's text: ``structured``, ``telegraphic`` or ``narrative``."""
+    """Style of the language model's text: ``structured``, ``telegraphic``, ``narrative`` or ``patient``."""
     draft_seconds: float = 60.0
     """Longest time in seconds that the language model may take before the composer writes instead."""
     isolate: bool = True

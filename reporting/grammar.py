@@ -12,7 +12,7 @@ from random import Random
 
 from anatomy import CONDITIONS, SCALES, SIJ, Condition, Side
 from grading.types import Findings
-from reporting.phrases import Phrases, Style, load_phrases, load_styles, measurement_phrases
+from reporting.phrases import ConditionPhrases, Phrases, Style, load_phrases, load_styles, measurement_phrases
 from reporting.statements import Polarity, Statement, said_measurements, states
 from reporting.types import DraftSentence, SentenceSource
 from segmentation.types import Measurement
@@ -29,7 +29,7 @@ def compose_level(
     Args:
         findings: The findings graph.
         level: Disc level, ``SIJ``, or None for grades of the whole study.
-        style: ``structured``, ``telegraphic`` or ``narrative``.
+        style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
         rng: Draws wordings; None takes the first of each list.
 
     Returns:
@@ -138,7 +138,7 @@ class _Writer:
         first = group[0]
         if len(group) == _PAIR and first.condition in _ENDPLATES:
             return self.pick(self.phrases.both_endplates.absent)
-        wording = self.pick(self.phrases.of(first.grade).absent)
+        wording = self.pick(self._phrases_of(first).absent)
         if len(group) == _PAIR:
             text = " ".join(wording.replace("{side}", "").split()) + self.phrases.either_side
         else:
@@ -150,8 +150,12 @@ class _Writer:
         head = self.phrases.heads[group[0].condition]
         return self.phrases.sided_pair.format(first=sides[0], second=sides[1], head=head)
 
-    def _wordings(self, statement: Statement) -> tuple[str, ...]:
+    def _phrases_of(self, statement: Statement) -> ConditionPhrases:
         phrases = self.phrases.of(statement.grade)
+        return phrases.in_plain_words() if self.style.is_plain else phrases
+
+    def _wordings(self, statement: Statement) -> tuple[str, ...]:
+        phrases = self._phrases_of(statement)
         steps = SCALES[statement.grade.scale]
         if phrases.explicit and any(not steps.step(step).is_abnormal for step in statement.steps):
             return phrases.explicit

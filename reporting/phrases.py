@@ -1,6 +1,6 @@
 """The phrase files: how conditions, values and sentences are worded (``templates/*.yaml``), checked at load."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,27 @@ class ConditionPhrases:
         absent: After ``no``.
         explicit: When a normal step is named by number; empty for other scales.
         stepped: When steps of a numbered scale are named; empty when ``abnormal`` does it.
+        plain: ``abnormal`` in plain words; empty where the usual words are plain enough.
+        plain_stepped: ``stepped`` in plain words.
+        plain_absent: ``absent`` in plain words.
     """
 
     abnormal: tuple[str, ...]
     absent: tuple[str, ...]
     explicit: tuple[str, ...] = ()
     stepped: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    plain_stepped: tuple[str, ...] = ()
+    plain_absent: tuple[str, ...] = ()
+
+    def in_plain_words(self) -> "ConditionPhrases":
+        """Return the wordings with plain words in the place of technical ones, where there are any."""
+        return replace(
+            self,
+            abnormal=self.plain or self.abnormal,
+            stepped=self.plain_stepped or self.stepped,
+            absent=self.plain_absent or self.absent,
+        )
 
 
 @dataclass(frozen=True)
@@ -70,13 +85,14 @@ class Style:
     """Frames of one style; the first of each tuple is the composer's.
 
     Attributes:
-        name: ``structured``, ``telegraphic`` or ``narrative``.
+        name: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
         has_articles: Whether ``a`` stays before countable phrases.
         header: Opens the first sentence of a level.
         positive: Frames for what is there or possible.
         negative: Frames for what is not there.
         joins: Before the last of several items.
         negative_joins: The same after ``no``.
+        is_plain: Whether conditions are named in plain words.
     """
 
     name: str
@@ -86,6 +102,7 @@ class Style:
     negative: tuple[str, ...]
     joins: tuple[str, ...]
     negative_joins: tuple[str, ...]
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,4 +184,4 @@ def _condition(row: dict[str, list[str]]) -> ConditionPhrases:
 
 def _style(name: str, row: dict[str, Any]) -> Style:
     lists = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
-    return Style(name=name, has_articles=row["has_articles"], **lists)
+    return Style(name=name, has_articles=row["has_articles"], is_plain=row.get("is_plain", False), **lists)

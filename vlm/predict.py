@@ -103,7 +103,7 @@ class Drafter:
             findings: The only source of facts.
             regions: Region embeddings of the levels; may be empty.
             protocol: Gives the order of the sections.
-            style: ``structured``, ``telegraphic`` or ``narrative``.
+            style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
 
         Raises:
             ReportError: If the protocol is not the one of the findings.

@@ -93,7 +93,7 @@ def level_prompt(layout: PromptLayout, facts: str | None, *, level: str, style: 
         layout: Prompt layout.
         facts: Serialised findings of the level; None when they are withheld.
         level: Name of the level; stands in the prompt where the findings are withheld.
-        style: ``structured``, ``telegraphic`` or ``narrative``.
+        style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
         region_tokens: K, places for region tokens.
     """
     places = REGION * region_tokens

@@ -18,7 +18,7 @@ from runtime.errors import ConfigError
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 NOTE, TEXT, FACTS, NO_FACTS, REPORT, REGION = "<note>", "<text>", "<facts>", "<nofacts>", "<report>", "<region>"
 LEVEL_SLOT, IMPRESSION_SLOT = "<level>", "<impression>"
-STYLE_TOKENS = ("<structured>", "<telegraphic>", "<narrative>")
+STYLE_TOKENS = ("<structured>", "<telegraphic>", "<narrative>", "<patient>")
 SPECIAL_TOKENS = (
     PAD, BOS, EOS, NOTE, TEXT, FACTS, NO_FACTS, REPORT, REGION, LEVEL_SLOT, IMPRESSION_SLOT, *STYLE_TOKENS,
 )  # fmt: skip

@@ -302,7 +302,7 @@ def test_a_device_that_is_not_there_is_refused(device: str, words: str, monkeypa
         ({"protocol": "knee"}, "protocol: expected one of auto"),
         ({"anchor": ("L9", (0.0, 0.0))}, "anchor: expected a disc level"),
         ({"anchor": ("L4-L5", (float("nan"), 0.0))}, "anchor: expected a point in pixels"),
-        ({"style": "florid"}, "style: expected one of structured, telegraphic, narrative"),
+        ({"style": "florid"}, "style: expected one of structured, telegraphic, narrative, patient"),
         ({"draft_seconds": 0.0}, "draft_seconds: expected a time above 0"),
         ({"override": " "}, "override: expected a reason in words on one line"),
         ({"override": "x" * 301}, "up to 300 characters"),

@@ -20,7 +20,7 @@ from tests.reporting.factories import (
     random_grade,
 )
 
-STYLES = ("structured", "telegraphic", "narrative")
+STYLES = ("structured", "telegraphic", "narrative", "patient")
 Key = tuple[str | None, Side | None, Condition, str | None, bool, bool]
 
 
@@ -118,7 +118,7 @@ def test_same_seed_same_text_and_styles_differ() -> None:
 
 
 def test_unknown_style_names_the_choices() -> None:
-    with pytest.raises(ConfigError, match="expected one of structured, telegraphic, narrative, got 'poetic'"):
+    with pytest.raises(ConfigError, match="expected one of structured, telegraphic, narrative, patient, got 'poetic'"):
         compose_level(random_findings(Random(0)), "L5-S1", style="poetic")
 
 

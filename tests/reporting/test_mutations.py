@@ -129,7 +129,7 @@ def test_unchanged_text_raises_no_alarm() -> None:
         )
 
 
-@pytest.mark.parametrize("style", ["structured", "telegraphic", "narrative"])
+@pytest.mark.parametrize("style", ["structured", "telegraphic", "narrative", "patient"])
 def test_varied_wording_raises_no_alarm(style: str) -> None:
     for seed in range(25):
         findings = random_findings(Random(seed), sided=seed % 2 == 0)

@@ -21,7 +21,7 @@ from vlm.prompt import PromptLayout
 from vlm.tokenizer import TEXT
 from vlm.training.synthetic_findings import draw_findings
 
-STYLES = ("structured", "telegraphic", "narrative")
+STYLES = ("structured", "telegraphic", "narrative", "patient")
 VALIDATION_EVERY = 10
 """Every tenth note is kept for validation (one note is one patient)."""
 

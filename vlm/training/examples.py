@@ -21,7 +21,7 @@ from vlm.training.regions import RegionCache
 from vlm.training.synthetic_findings import draw_findings
 from vlm.values import hide_values
 
-OTHER_STYLES = ("telegraphic", "narrative")
+OTHER_STYLES = ("telegraphic", "narrative", "patient")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ExampleMix:
     real: float
     """Examples of real patients."""
     structured: float
-    """Examples in the service's style; the rest are telegraphic or narrative."""
+    """Examples in the service's style; the rest are in another one."""
     without_regions: float
     """Real examples whose regions are left out."""
     without_findings: float
