@@ -92,16 +92,6 @@ class ReportWriter(nn.Module):
         ).logits
         return logits
 
-    def loss(self, slots: Slots) -> Tensor:
-        """Return the mean cross-entropy of the labelled tokens.
-
-        Raises:
-            ValueError: If the slots carry no labels.
-        """
-        if slots.labels is None:
-            raise ValueError("slots: expected labels for the loss, got none")
-        return next_token_loss(self(slots), slots.labels)
-
     @torch.inference_mode()
     def generate(self, slots: Slots, *, eos_id: int, pad_id: int, max_new_tokens: int) -> list[list[int]]:
         """Write greedily until ``eos_id`` or ``max_new_tokens``, with a key-value cache.
@@ -149,9 +139,24 @@ def positions_of(attention_mask: Tensor) -> Tensor:
     return (attention_mask.cumsum(dim=1) - 1).clamp_min(0)
 
 
+def slots_loss(model: nn.Module, slots: Slots) -> Tensor:
+    """Return the mean cross-entropy of the labelled tokens.
+
+    Args:
+        model: A ``ReportWriter``, as it is or as accelerate prepared it.
+        slots: A batch with labels.
+
+    Raises:
+        ValueError: If the slots carry no labels.
+    """
+    if slots.labels is None:
+        raise ValueError("slots: expected labels for the loss, got none")
+    return next_token_loss(model(slots), slots.labels)
+
+
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy of each token given those before it; ``IGNORED`` labels do not count."""
     vocabulary = logits.shape[-1]
     return nn.functional.cross_entropy(
-        logits[:, :-1].reshape(-1, vocabulary), labels[:, 1:].reshape(-1), ignore_index=IGNORED
+        logits[:, :-1].reshape(-1, vocabulary).float(), labels[:, 1:].reshape(-1), ignore_index=IGNORED
     )

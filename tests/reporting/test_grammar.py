@@ -118,7 +118,7 @@ def test_same_seed_same_text_and_styles_differ() -> None:
 
 
 def test_unknown_style_names_the_choices() -> None:
-    with pytest.raises(ConfigError, match="expected one of structured, telegraphic, narrative, patient, got 'poetic'"):
+    with pytest.raises(ConfigError, match="one of structured, telegraphic, narrative, patient, got 'poetic'"):
         compose_level(random_findings(Random(0)), "L5-S1", style="poetic")
 
 

@@ -13,11 +13,13 @@ from vlm.config import (
     ProjectorConfig,
     VlmConfig,
 )
+from vlm.model import slots_loss
 from vlm.prompt import collate, load_layout
 from vlm.tokenizer import ReportTokenizer, train_tokenizer
 from vlm.training.corpus import CorpusMix, tokenizer_corpus
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
 from vlm.training.loop import LoopConfig, run_steps
+from vlm.training.protocols import ProtocolMix
 from vlm.training.regions import RegionCache
 
 REGION_DIM = 12
@@ -45,7 +47,11 @@ def lumbar() -> Protocol:
 @pytest.fixture(scope="session")
 def tokenizer(lumbar: Protocol) -> ReportTokenizer:
     mix = CorpusMix(notes=0.0, text=0.5, pairs=0.5)
-    texts = list(tokenizer_corpus(60, 0, mix, ("L4-L5 disc bulge.",), load_layout("slots-1"), lumbar))
+    texts = list(
+        tokenizer_corpus(
+            60, 0, mix, ("L4-L5 disc bulge.",), load_layout("slots-1"), ProtocolMix((lumbar,), (1.0,))
+        )
+    )
     return train_tokenizer(texts, vocabulary=TINY.vocabulary)
 
 
@@ -60,14 +66,21 @@ def taught_weights(
     mix = ExampleMix(real=0.0, structured=1.0, without_regions=1.0, without_findings=0.0, region_noise=0.0)
     nothing = RegionCache({}, segmentation_checksum="")
     source = ExampleSource(
-        mix, load_layout("slots-1"), lumbar, {}, nothing, np.ones((4, REGION_DIM), np.float32), region_tokens=3
+        mix,
+        load_layout("slots-1"),
+        lumbar,
+        ProtocolMix((lumbar,), (1.0,)),
+        {},
+        nothing,
+        np.ones((4, REGION_DIM), np.float32),
+        region_tokens=3,
     )
     slots = collate(draw_examples(source, rng, 12), tokenizer, region_dim=REGION_DIM)
     loop = LoopConfig(
         steps=80, learning_rate=0.02, warmup_steps=10, decay_share=0.5, weight_decay=0.0, clip_norm=1.0,
         checkpoint_every=80, seed=0,
     )  # fmt: skip
-    run_steps(writer, lambda step: writer.loss(slots), loop, tmp_path_factory.mktemp("taught"))
+    run_steps(writer, lambda model, step: slots_loss(model, slots), loop, tmp_path_factory.mktemp("taught"))
     return writer.state_dict()
 
 

@@ -8,7 +8,7 @@ import torch
 
 from runtime.errors import ConfigError
 from vlm.build import LoadedWriter
-from vlm.model import IGNORED, next_token_loss
+from vlm.model import IGNORED, next_token_loss, slots_loss
 from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
 from vlm.tokenizer import REGION
 
@@ -113,13 +113,13 @@ def test_the_loss_is_taken_at_the_target_alone(tiny: LoadedWriter) -> None:
         logits = tiny.writer(slots)
         log_odds = torch.log_softmax(logits[0, -len(learnt) - 1 : -1], dim=-1)
         by_hand = -log_odds[torch.arange(len(learnt)), torch.tensor(learnt)].mean()
-        assert torch.allclose(tiny.writer.loss(slots), by_hand, atol=1e-5)
+        assert torch.allclose(slots_loss(tiny.writer, slots), by_hand, atol=1e-5)
         assert torch.allclose(next_token_loss(logits, slots.labels), by_hand, atol=1e-5)
 
 
 def test_a_loss_without_labels_is_refused(tiny: LoadedWriter) -> None:
     with pytest.raises(ValueError, match="expected labels"):
-        tiny.writer.loss(collate(prompts(tiny), tiny.tokenizer, region_dim=12))
+        slots_loss(tiny.writer, collate(prompts(tiny), tiny.tokenizer, region_dim=12))
 
 
 def test_an_unknown_style_or_layout_is_refused() -> None:

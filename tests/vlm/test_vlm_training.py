@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from anatomy import CONDITIONS, SCALES, Condition, Protocol
+from anatomy import CONDITIONS, SCALES, Condition, Protocol, load_protocol
 from grading.types import GradeStatus
 from runtime.errors import ConfigError, StudyError
 from vlm.build import LoadedWriter, build_decoder
 from vlm.config import VlmConfig
-from vlm.model import IGNORED, next_token_loss
+from vlm.model import IGNORED, next_token_loss, slots_loss
 from vlm.prompt import load_layout
 from vlm.tokenizer import ReportTokenizer
 from vlm.training.corpus import CorpusMix, draw_document, load_notes
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
 from vlm.training.loop import LoopConfig, learning_rate_at, run_steps
 from vlm.training.packing import Document, pack_rows
+from vlm.training.protocols import ProtocolMix, load_protocol_mix
 from vlm.training.real_findings import RATED, load_gradings, rated_only, real_findings
 from vlm.training.regions import RegionCache, _write, load_region_cache
 from vlm.training.synthetic_findings import draw_findings, prevalence, widen_sets
@@ -62,6 +63,25 @@ def test_drawn_findings_keep_the_records_promises(lumbar: Protocol) -> None:
         for step in SCALES[{"disc_degeneration": "pfirrmann", "modic": "modic"}.get(condition.value, "presence")
                         if "rsna" not in CONDITIONS[condition].scales else "rsna"].grades
     }  # fmt: skip
+
+
+def test_drawn_findings_of_the_other_regions_are_on_the_scales_that_are_reported() -> None:
+    rng = np.random.default_rng(0)
+    reported = {"cervical": {"kang", "pfirrmann", "rsna", "presence"}, "sacroiliac": {"as_stage", "as_status"}}
+    for name, expected in reported.items():
+        grades = [grade for _ in range(20) for grade in draw_findings(rng, load_protocol(name)).grades]
+        assert {grade.scale for grade in grades} == expected
+        assert not any(grade.is_check for grade in grades)
+        assert {grade.scale for grade in grades if grade.level is None} <= {"as_status"}
+
+
+def test_protocol_shares_must_sum_to_one() -> None:
+    mix = load_protocol_mix({"lumbar": 0.75, "cervical": 0.25}, where="here")
+    rng = np.random.default_rng(0)
+    drawn = [mix.draw(rng).name for _ in range(200)]
+    assert 30 < drawn.count("cervical") < 70
+    with pytest.raises(ConfigError, match="here, protocols: expected positive shares that sum to 1"):
+        load_protocol_mix({"lumbar": 0.5}, where="here")
 
 
 def test_drawn_findings_are_the_same_for_the_same_seed(lumbar: Protocol) -> None:
@@ -116,7 +136,9 @@ def test_notes_are_split_and_never_shared(data_dir: Path) -> None:
 def test_documents_follow_the_mix_and_the_seed(lumbar: Protocol) -> None:
     def draw(mix: CorpusMix) -> list[tuple[str, str]]:
         rng = np.random.default_rng(7)
-        return [draw_document(rng, mix, ("A real note.",), LAYOUT, lumbar) for _ in range(20)]
+        return [
+            draw_document(rng, mix, ("A real note.",), LAYOUT, ProtocolMix((lumbar,), (1.0,))) for _ in range(20)
+        ]
 
     assert set(draw(CorpusMix(1.0, 0.0, 0.0))) == {("", "<bos><note>A real note.<eos>")}
     assert all(given == "" and text.startswith("<bos><text>") for given, text in draw(CorpusMix(0.0, 1.0, 0.0)))
@@ -156,9 +178,9 @@ def train_tiny(
     torch.manual_seed(0)
     decoder = build_decoder(tiny_config, tokenizer)
 
-    def loss(step: int) -> torch.Tensor:
+    def loss(model: torch.nn.Module, step: int) -> torch.Tensor:
         ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(step))
-        return next_token_loss(torch.dropout(decoder(input_ids=ids).logits, 0.1, train=True), ids)
+        return next_token_loss(torch.dropout(model(input_ids=ids).logits, 0.1, train=True), ids)
 
     run_steps(decoder, loss, config, folder, resume=resume, evaluate=lambda step: {"twice": 2.0 * step})
     return decoder
@@ -175,11 +197,11 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     torch.manual_seed(0)
     cut = build_decoder(tiny_config, tokenizer)
 
-    def loss_until_power_cut(step: int) -> torch.Tensor:
+    def loss_until_power_cut(model: torch.nn.Module, step: int) -> torch.Tensor:
         if step == 6:
             raise PowerCutError
         ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(step))
-        return next_token_loss(torch.dropout(cut(input_ids=ids).logits, 0.1, train=True), ids)
+        return next_token_loss(torch.dropout(model(input_ids=ids).logits, 0.1, train=True), ids)
 
     with pytest.raises(PowerCutError):
         run_steps(cut, loss_until_power_cut, LOOP, tmp_path / "cut")
@@ -231,7 +253,9 @@ def test_examples_follow_the_mix(tmp_path: Path, lumbar: Protocol) -> None:
     def draw(**shares: float) -> list:
         mix = ExampleMix(**{"real": 1.0, "structured": 1.0, "without_regions": 0.0, "without_findings": 0.0,
                             "region_noise": 0.0} | shares)  # fmt: skip
-        source = ExampleSource(mix, LAYOUT, lumbar, gradings, cache, deviation, region_tokens=3)
+        source = ExampleSource(
+            mix, LAYOUT, lumbar, ProtocolMix((lumbar,), (1.0,)), gradings, cache, deviation, region_tokens=3
+        )
         return draw_examples(source, np.random.default_rng(1), 24)
 
     levels = [item for item in draw() if "<level>" in item.text]
@@ -264,7 +288,12 @@ def test_the_tiny_writer_learns_a_batch_by_heart(tiny: LoadedWriter, tmp_path: P
 
     writer = build_writer(tiny.config, tiny.tokenizer)
     slots = collate(items, tiny.tokenizer, region_dim=REGION_DIM)
-    run_steps(writer, lambda step: writer.loss(slots), replace(LOOP, steps=120, checkpoint_every=120), tmp_path)
+    run_steps(
+        writer,
+        lambda model, step: slots_loss(model, slots),
+        replace(LOOP, steps=120, checkpoint_every=120),
+        tmp_path,
+    )
     written = writer.eval().generate(
         slots=collate([replace(item, target=None) for item in items], tiny.tokenizer, region_dim=REGION_DIM),
         eos_id=tiny.tokenizer.eos_id,
@@ -288,7 +317,9 @@ def test_a_second_run_goes_on_from_the_first(tiny: LoadedWriter, tiny_config: Vl
         )
 
     first, second = adapted(1), adapted(2)
-    run_steps(first, lambda step: first.projector.missing.pow(2).sum(), replace(LOOP, steps=4), tmp_path / "first")
+    run_steps(
+        first, lambda model, step: first.projector.missing.pow(2).sum(), replace(LOOP, steps=4), tmp_path / "first"
+    )
     second.projector.set_statistics(torch.ones(4, REGION_DIM), torch.full((4, REGION_DIM), 2.0))
     start_from(second, tmp_path / "first")
     trained = {name: item for name, item in first.named_parameters() if item.requires_grad}

@@ -19,13 +19,14 @@ from runtime.settings import load_settings
 from vlm.adapter import attach_adapter
 from vlm.build import TOKENIZER_FILE, build_decoder, build_projector, load_decoder_weights
 from vlm.config import VlmConfig, load_preset, read_table
-from vlm.model import ReportWriter, Slots
+from vlm.model import ReportWriter, Slots, slots_loss
 from vlm.prompt import collate, load_layout
 from vlm.tokenizer import REGION, ReportTokenizer, load_tokenizer
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
 from vlm.training.export import export_writer
 from vlm.training.loop import CHECKPOINT, LoopConfig, run_steps
 from vlm.training.pretrain import DECODER_NAME
+from vlm.training.protocols import load_protocol_mix
 from vlm.training.real_findings import Gradings, load_gradings
 from vlm.training.regions import RegionCache, cache_regions, load_region_cache
 
@@ -42,7 +43,9 @@ class AdaptConfig:
     preset: str
     """Model preset in ``configs/vlm``."""
     protocol: str
-    """Levels and conditions."""
+    """Levels and conditions of the real patients."""
+    protocols: dict[str, float]
+    """Body regions of drawn findings, with their shares."""
     pretrained: str
     """Folder of the pre-training run."""
     start: str
@@ -108,13 +111,13 @@ def adapt(config: AdaptConfig, *, fold: int | None = None, out: Path | None = No
     validation = _batch(replace(source, gradings=held_out), tokenizer, model_config, 64, (config.loop.seed, 0, 1))
     run_steps(
         writer,
-        lambda step: writer.loss(
-            _batch(source, tokenizer, model_config, config.batch_size, (config.loop.seed, step))
+        lambda model, step: slots_loss(
+            model, _batch(source, tokenizer, model_config, config.batch_size, (config.loop.seed, step))
         ),
         config.loop,
         folder,
         resume=resume,
-        evaluate=lambda step: {"held_out_loss": float(writer.loss(validation))},
+        evaluate=lambda step: {"held_out_loss": float(slots_loss(writer, validation))},
     )
     return export_writer(
         folder / EXPORT_NAME,
@@ -189,6 +192,7 @@ def _source(
         mix=config.mix,
         layout=load_layout(model_config.prompt),
         protocol=protocol,
+        drawn=load_protocol_mix(config.protocols, where="adapt"),
         gradings=learnt,
         regions=cache,
         deviation=deviation,

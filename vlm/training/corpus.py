@@ -12,13 +12,13 @@ from random import Random
 
 import numpy as np
 
-from anatomy import Protocol
 from grading.types import Findings
 from reporting.grammar import compose_level
 from reporting.serialise import graded_levels, serialise_level
 from runtime.errors import StudyError
 from vlm.prompt import PromptLayout
 from vlm.tokenizer import TEXT
+from vlm.training.protocols import ProtocolMix
 from vlm.training.synthetic_findings import draw_findings
 
 STYLES = ("structured", "telegraphic", "narrative", "patient")
@@ -53,7 +53,7 @@ def load_notes(data_dir: Path, *, validation: bool) -> tuple[str, ...]:
 
 
 def draw_document(
-    rng: np.random.Generator, mix: CorpusMix, notes: Sequence[str], layout: PromptLayout, protocol: Protocol
+    rng: np.random.Generator, mix: CorpusMix, notes: Sequence[str], layout: PromptLayout, regions: ProtocolMix
 ) -> tuple[str, str]:
     """Draw one document, special tokens written out.
 
@@ -63,7 +63,7 @@ def draw_document(
     kind = rng.choice(3, p=[mix.notes, mix.text, mix.pairs])
     if kind == 0:
         return "", layout.note.format(text=notes[int(rng.integers(len(notes)))])
-    findings = draw_findings(rng, protocol)
+    findings = draw_findings(rng, regions.draw(rng))
     levels = graded_levels(findings)
     style = STYLES[int(rng.integers(len(STYLES)))]
     if kind == 1:
@@ -97,10 +97,10 @@ def level_text(findings: Findings, level: str | None, style: str, rng: np.random
 
 
 def tokenizer_corpus(
-    documents: int, seed: int, mix: CorpusMix, notes: Sequence[str], layout: PromptLayout, protocol: Protocol
+    documents: int, seed: int, mix: CorpusMix, notes: Sequence[str], layout: PromptLayout, regions: ProtocolMix
 ) -> Iterator[str]:
     """Yield the texts that the tokenizer is trained on: the notes, then drawn documents."""
     yield from notes
     rng = np.random.default_rng(seed)
     for _ in range(documents):
-        yield "".join(draw_document(rng, mix, notes, layout, protocol))
+        yield "".join(draw_document(rng, mix, notes, layout, regions))

@@ -16,6 +16,7 @@ from reporting import compose_level
 from vlm.plan import FINDINGS, Slot, plan_report, slots_of
 from vlm.prompt import PromptLayout, SlotPrompt, impression_prompt, level_prompt
 from vlm.training.corpus import level_text
+from vlm.training.protocols import ProtocolMix
 from vlm.training.real_findings import Gradings, rated_only, real_findings
 from vlm.training.regions import RegionCache
 from vlm.training.synthetic_findings import draw_findings
@@ -47,7 +48,8 @@ class ExampleSource:
     Attributes:
         mix: Shares.
         layout: Prompt layout.
-        protocol: Levels and conditions.
+        protocol: Levels and conditions of the real patients.
+        drawn: Body regions of the drawn ones.
         gradings: Gradings of the patients to learn from.
         regions: Their region embeddings.
         deviation: (T, D) deviation of the embeddings, the unit of the noise.
@@ -57,6 +59,7 @@ class ExampleSource:
     mix: ExampleMix
     layout: PromptLayout
     protocol: Protocol
+    drawn: ProtocolMix
     gradings: Gradings
     regions: RegionCache
     deviation: NDArray[np.float32]
@@ -83,7 +86,7 @@ def draw_examples(source: ExampleSource, rng: np.random.Generator, count: int) -
 def _told(source: ExampleSource, rng: np.random.Generator, patient: int | None) -> list[SlotPrompt]:
     """Return up to four slots of one patient's report, findings in the prompt."""
     if patient is None:
-        findings = draw_findings(rng, source.protocol)
+        findings = draw_findings(rng, source.drawn.draw(rng))
     else:
         findings = real_findings(source.gradings[patient], source.protocol, rng, widen=True)
     slots = slots_of(plan_report(findings))

@@ -1,5 +1,8 @@
 """The training loop both stages share: schedule, clipping, log, checkpoint, exact resume.
 
+It runs under accelerate: on a CPU or a GPU, in one process or several, in float32 or in mixed precision
+(``ACCELERATE_MIXED_PRECISION=bf16``). Of several processes each draws batches of its own, and the main one writes.
+
 A step's batch is a function of the step's number, and dropout is re-seeded by it, so a run that is stopped and
 resumed gives the same weights as one that was not.
 """
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +55,7 @@ def learning_rate_at(step: int, config: LoopConfig) -> float:
 
 def run_steps(
     model: nn.Module,
-    loss_of: Callable[[int], Tensor],
+    loss_of: Callable[[nn.Module, int], Tensor],
     config: LoopConfig,
     folder: Path,
     *,
@@ -62,7 +66,7 @@ def run_steps(
 
     Args:
         model: Trained in place.
-        loss_of: Step number -> loss of that step's batch.
+        loss_of: Model as accelerate prepared it, number of the batch -> loss of that batch.
         config: Steps, rates, seed.
         folder: Gets ``checkpoint.pt`` and ``log.csv``.
         resume: Continue from ``checkpoint.pt`` when it is there.
@@ -70,35 +74,30 @@ def run_steps(
     """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = {name: item for name, item in model.named_parameters() if item.requires_grad}
-    optimiser = _build_optimiser(parameters, config)
+    accelerator = Accelerator()
+    prepared, optimiser = accelerator.prepare(model, _build_optimiser(parameters, config))
     start = _load_checkpoint(folder, parameters, optimiser) if resume else 0
     model.train()
     began = time.monotonic()
     for step in range(start, config.steps):
         torch.manual_seed(config.seed * 1_000_003 + step)
-        loss = _step(parameters, optimiser, loss_of, step, config)
+        _set_rate(optimiser, learning_rate_at(step, config))
+        loss = loss_of(prepared, step * accelerator.num_processes + accelerator.process_index)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(parameters.values(), config.clip_norm)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
         is_last = step + 1 == config.steps
-        if is_last or (step + 1) % config.checkpoint_every == 0:
+        if accelerator.is_main_process and (is_last or (step + 1) % config.checkpoint_every == 0):
             _save_checkpoint(folder, parameters, optimiser, step + 1)
             figures = _evaluate(model, evaluate, step + 1)
-            _log(folder, step + 1, loss, learning_rate_at(step, config), time.monotonic() - began, figures)
+            seconds = time.monotonic() - began
+            _log(folder, step + 1, float(loss.detach()), learning_rate_at(step, config), seconds, figures)
 
 
-def _step(
-    parameters: dict[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    loss_of: Callable[[int], Tensor],
-    step: int,
-    config: LoopConfig,
-) -> float:
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate_at(step, config)
-    loss = loss_of(step)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(parameters.values(), config.clip_norm)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return float(loss.detach())
+        group["lr"] = rate
 
 
 def _build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) -> torch.optim.AdamW:

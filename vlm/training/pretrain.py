@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anatomy import Protocol, load_protocol
 from runtime.errors import ConfigError
 from runtime.settings import load_settings
 from vlm.build import TOKENIZER_FILE, build_decoder, save_decoder
@@ -26,6 +25,7 @@ from vlm.tokenizer import ReportTokenizer, load_tokenizer, train_tokenizer
 from vlm.training.corpus import CorpusMix, draw_document, load_notes, tokenizer_corpus
 from vlm.training.loop import LoopConfig, run_steps
 from vlm.training.packing import Document, PackedRows, pack_rows
+from vlm.training.protocols import ProtocolMix, load_protocol_mix
 
 _logger = logging.getLogger(__name__)
 DECODER_NAME = "decoder.safetensors"
@@ -39,8 +39,8 @@ class PretrainConfig:
     """``pretrain``."""
     preset: str
     """Model preset in ``configs/vlm``."""
-    protocol: str
-    """Levels and conditions of drawn findings."""
+    protocols: dict[str, float]
+    """Body regions of drawn findings, with their shares."""
     out: str
     """Folder of the run."""
     rows: int
@@ -88,21 +88,21 @@ def pretrain(config: PretrainConfig, *, out: Path | None = None, resume: bool = 
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config.threads)
     model_config = load_preset(config.preset)
-    protocol = load_protocol(config.protocol)
+    regions = load_protocol_mix(config.protocols, where="pretrain")
     data_dir = load_settings().data_dir
     notes = load_notes(data_dir, validation=False)
-    tokenizer = _make_tokenizer(config, model_config, notes, protocol, folder, resume=resume)
+    tokenizer = _make_tokenizer(config, model_config, notes, regions, folder, resume=resume)
     torch.manual_seed(config.loop.seed)
     decoder = build_decoder(model_config, tokenizer)
-    draw = _document_drawer(config, model_config, notes, protocol, tokenizer)
+    draw = _document_drawer(config, model_config, notes, regions, tokenizer)
     held_out = load_notes(data_dir, validation=True)
     validation = {
-        "notes_loss": _validation_rows(config, model_config, held_out, protocol, tokenizer, "notes"),
-        "pairs_loss": _validation_rows(config, model_config, held_out, protocol, tokenizer, "pairs"),
+        "notes_loss": _validation_rows(config, model_config, held_out, regions, tokenizer, "notes"),
+        "pairs_loss": _validation_rows(config, model_config, held_out, regions, tokenizer, "pairs"),
     }
     run_steps(
         decoder,
-        lambda step: _loss(decoder, _rows(config, draw(step), tokenizer)),
+        lambda model, step: _loss(model, _rows(config, draw(step), tokenizer)),
         config.loop,
         folder,
         resume=resume,
@@ -118,7 +118,7 @@ def _make_tokenizer(
     config: PretrainConfig,
     model_config: VlmConfig,
     notes: tuple[str, ...],
-    protocol: Protocol,
+    regions: ProtocolMix,
     folder: Path,
     *,
     resume: bool,
@@ -127,7 +127,7 @@ def _make_tokenizer(
     if resume and file.is_file():
         return load_tokenizer(file)
     texts = tokenizer_corpus(
-        config.tokenizer_documents, config.loop.seed, config.mix, notes, load_layout(model_config.prompt), protocol
+        config.tokenizer_documents, config.loop.seed, config.mix, notes, load_layout(model_config.prompt), regions
     )
     tokenizer = train_tokenizer(texts, vocabulary=model_config.vocabulary)
     tokenizer.save(file)
@@ -139,7 +139,7 @@ def _document_drawer(
     config: PretrainConfig,
     model_config: VlmConfig,
     notes: tuple[str, ...],
-    protocol: Protocol,
+    regions: ProtocolMix,
     tokenizer: ReportTokenizer,
 ) -> Callable[[int], Callable[[], Document]]:
     """Return step -> a source of that step's documents."""
@@ -147,7 +147,7 @@ def _document_drawer(
 
     def of_step(step: int) -> Callable[[], Document]:
         rng = np.random.default_rng([config.loop.seed, step])
-        return lambda: _encode(draw_document(rng, config.mix, notes, layout, protocol), tokenizer)
+        return lambda: _encode(draw_document(rng, config.mix, notes, layout, regions), tokenizer)
 
     return of_step
 
@@ -160,7 +160,7 @@ def _validation_rows(
     config: PretrainConfig,
     model_config: VlmConfig,
     notes: tuple[str, ...],
-    protocol: Protocol,
+    regions: ProtocolMix,
     tokenizer: ReportTokenizer,
     kind: str,
 ) -> PackedRows:
@@ -168,7 +168,7 @@ def _validation_rows(
     layout = load_layout(model_config.prompt)
     only = CorpusMix(notes=float(kind == "notes"), text=0.0, pairs=float(kind == "pairs"))
     rng = np.random.default_rng([config.loop.seed, 0, 1])
-    return _rows(config, lambda: _encode(draw_document(rng, only, notes, layout, protocol), tokenizer), tokenizer)
+    return _rows(config, lambda: _encode(draw_document(rng, only, notes, layout, regions), tokenizer), tokenizer)
 
 
 def _encode(document: tuple[str, str], tokenizer: ReportTokenizer) -> Document:

@@ -27,6 +27,9 @@ MEASURED = {
 }
 """Measurements that a grade may rest on, with the range in mm that values are drawn from for practice."""
 
+SCALE_OF_PATIENT = "as_status"
+"""Sacroiliitis is graded once for the patient, and by ``as_stage`` for each joint."""
+
 _NOT_ASSESSABLE_SHARE = {Condition.SPINAL_CANAL_STENOSIS: 0.3, Condition.SPONDYLOLISTHESIS: 0.08}
 _CATEGORIES = ("none", "mild", "moderate", "marked")
 _DISC_KEY = "pfirrmann"
@@ -77,6 +80,9 @@ def draw_findings(
     measurements: list[Measurement] = []
     for name in names:
         _add_level(rng, name, protocol.conditions, practice, grades, measurements)
+    if Condition.SACROILIITIS in protocol.conditions:
+        of_patient = (f"g{len(grades) + 1}", None, None, Condition.SACROILIITIS, ())
+        grades.append(_grade(rng, *of_patient, None, practice, scale=SCALE_OF_PATIENT))
     return Findings(
         study_key="synthetic",
         protocol=protocol.name,
@@ -119,7 +125,7 @@ def _add_level(
             ids = _measure(rng, condition, level, practice, measurements)
             odds = None if is_uniform else _odds(condition, level, disc)
             if is_normal:
-                odds = [float(not step.is_abnormal) for step in SCALES[CONDITIONS[condition].scales[0]].steps]
+                odds = [float(not step.is_abnormal) for step in SCALES[scale_at_level(condition)].steps]
             widened = replace(practice, set_share=0.0) if is_normal else practice
             grades.append(_grade(rng, f"g{len(grades) + 1}", level, side, condition, ids, odds, widened))
 
@@ -147,17 +153,25 @@ def _shares(counts: list[float]) -> list[float]:
     return [count / sum(counts) for count in counts]
 
 
+def scale_at_level(condition: Condition) -> str:
+    """Return the scale that a condition of one level is reported on."""
+    info = CONDITIONS[condition]
+    return next(name for name in info.scales if name not in info.checks and name != SCALE_OF_PATIENT)
+
+
 def _grade(
     rng: np.random.Generator,
     grade_id: str,
-    level: str,
+    level: str | None,
     side: Side | None,
     condition: Condition,
     measurement_ids: tuple[str, ...],
     odds: list[float] | None,
     practice: Practice,
+    *,
+    scale: str | None = None,
 ) -> Grade:
-    scale = CONDITIONS[condition].scales[0]
+    scale = scale or scale_at_level(condition)
     steps = SCALES[scale].grades
     if rng.random() < _NOT_ASSESSABLE_SHARE.get(condition, 0.03):
         status, reason = GradeStatus.NOT_ASSESSABLE, "pixel spacing unknown"
