@@ -85,11 +85,13 @@ class DraftSentence:
         text: One sentence.
         finding_ids: Ids of grades and measurements it is meant to state.
         source: Who wrote it.
+        consistency: Share of sampled drafts that state the same facts, 0 to 1; None where none were sampled.
     """
 
     text: str
     finding_ids: tuple[str, ...]
     source: SentenceSource
+    consistency: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ class ReportSentence:
         source: ``vlm`` or ``composer``.
         status: ``supported``, or ``repaired`` when the composer replaced what did not agree with Findings.
         replaced_text: What was there before a repair; None otherwise.
+        consistency: As of the drafted sentence.
     """
 
     text: str
@@ -152,6 +155,7 @@ class ReportSentence:
     source: SentenceSource
     status: SentenceStatus
     replaced_text: str | None = None
+    consistency: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return an item of ``sentences`` of reading.json."""
@@ -161,6 +165,7 @@ class ReportSentence:
             "source": self.source.value,
             "status": self.status.value,
             "replaced_text": self.replaced_text,
+            **({} if self.consistency is None else {"consistency": round(self.consistency, 3)}),
         }
 
 

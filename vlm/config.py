@@ -61,12 +61,19 @@ class ProjectorConfig:
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """How text is drawn: always greedy, so the same prompt gives the same text."""
+    """How text is drawn: a report greedily, so the same prompt gives the same text; drafts to compare it with by
+    seeded sampling."""
 
     max_new_tokens: int
     """Longest text of one slot, in tokens."""
     batch_size: int
     """Slots written side by side; bounds the memory of a long study."""
+    samples: int
+    """Drafts that a sentence's consistency is the agreement with."""
+    temperature: float
+    """Of those drafts."""
+    consistency_floor: float
+    """Agreement below which a sentence is marked (``benchmarks.consistency`` calibrates it), 0 to 1."""
 
 
 @dataclass(frozen=True)

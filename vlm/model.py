@@ -49,6 +49,24 @@ class Slots:
         )
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Seeded drawing of tokens.
+
+    Attributes:
+        temperature: Above 0; the lower, the closer to the likeliest token.
+        generator: Source of chance, on the device of the logits.
+    """
+
+    temperature: float
+    generator: torch.Generator
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Return (B,) ids drawn from (B, V) logits."""
+        odds = torch.softmax(logits.float() / self.temperature, dim=-1)
+        return torch.multinomial(odds, 1, generator=self.generator)[:, 0]
+
+
 class ReportWriter(nn.Module):
     """Decoder and projector.
 
@@ -93,14 +111,17 @@ class ReportWriter(nn.Module):
         return logits
 
     @torch.inference_mode()
-    def generate(self, slots: Slots, *, eos_id: int, pad_id: int, max_new_tokens: int) -> list[list[int]]:
-        """Write greedily until ``eos_id`` or ``max_new_tokens``, with a key-value cache.
+    def generate(
+        self, slots: Slots, *, eos_id: int, pad_id: int, max_new_tokens: int, sampling: Sampling | None = None
+    ) -> list[list[int]]:
+        """Write until ``eos_id`` or ``max_new_tokens``, with a key-value cache.
 
         Args:
             slots: Prompts, padded on the left.
             eos_id: Ends a text; never the first token, so no text is empty.
             pad_id: Fed to slots that have ended.
             max_new_tokens: At least 1.
+            sampling: How tokens are drawn; None takes the likeliest each time.
 
         Returns:
             The new ids of each slot, without ``eos_id``.
@@ -122,7 +143,8 @@ class ReportWriter(nn.Module):
             ).logits[:, -1]
             if step == 0:
                 logits[:, eos_id] = -torch.inf
-            chosen = torch.where(open_slots, logits.argmax(dim=-1), pad_id)
+            drawn = logits.argmax(dim=-1) if sampling is None else sampling.draw(logits)
+            chosen = torch.where(open_slots, drawn, pad_id)
             open_slots = open_slots & (chosen != eos_id)
             if not bool(open_slots.any()):
                 break

@@ -7,6 +7,7 @@ text: greedy, float32, slots of a report always batched in the same order.
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,19 +15,23 @@ import torch
 from anatomy import Protocol
 from grading.types import Findings
 from reporting import split_sentences
-from reporting.types import Draft, DraftSection, DraftSentence
+from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
 from runtime.device import pick_device
 from runtime.errors import ReportError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
 from segmentation.types import Region
 from vlm.build import LoadedWriter, load_writer
+from vlm.consistency import agreement
 from vlm.evidence import attach_evidence
+from vlm.model import Sampling
 from vlm.plan import FINDINGS, Slot, plan_report, slots_of
 from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
 from vlm.values import fill_values, hide_values
 
 _logger = logging.getLogger(__name__)
+_SEED = 0
+"""Of the sampled drafts."""
 _WHOLE = re.compile(r"[.!?](?=\s)|(?<!\d)[.!?]$")
 
 
@@ -95,7 +100,13 @@ class Drafter:
         return self._loaded.config.projector.tokens
 
     def write_draft(
-        self, findings: Findings, regions: tuple[Region, ...], protocol: Protocol, *, style: str = "structured"
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: Protocol,
+        *,
+        style: str = "structured",
+        rates_consistency: bool = False,
     ) -> Draft:
         """Write a report's draft, not yet verified.
 
@@ -104,6 +115,7 @@ class Drafter:
             regions: Region embeddings of the levels; may be empty.
             protocol: Gives the order of the sections.
             style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
+            rates_consistency: Also sample drafts and give each sentence its agreement with them (slower).
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
@@ -114,8 +126,15 @@ class Drafter:
             )
         plan = plan_report(findings)
         slots = slots_of(plan)
-        texts = self.write_slots([self.prompt_of(slot, regions, style=style) for slot in slots])
+        prompts = [self.prompt_of(slot, regions, style=style) for slot in slots]
+        texts = self.write_slots(prompts)
         written = {id(slot): _sentences(text, slot, findings) for slot, text in zip(slots, texts, strict=True)}
+        if rates_consistency:
+            drafts = self.sample_slots(prompts)
+            written = {
+                id(slot): _rated(written[id(slot)], slot, others)
+                for slot, others in zip(slots, drafts, strict=True)
+            }
         sections = [
             DraftSection(
                 section.name,
@@ -151,11 +170,30 @@ class Drafter:
             texts += self._write_batch(prompts[start : start + settings.batch_size], settings.max_new_tokens)
         return texts
 
-    def _write_batch(self, prompts: Sequence[SlotPrompt], max_new_tokens: int) -> list[str]:
+    def sample_slots(self, prompts: Sequence[SlotPrompt]) -> list[list[str]]:
+        """Return several sampled texts of each prompt; the same prompts give the same texts."""
+        settings = self._loaded.config.generation
+        generator = torch.Generator(self._device).manual_seed(_SEED)
+        sampling = Sampling(settings.temperature, generator)
+        drafts: list[list[str]] = [[] for _ in prompts]
+        for _ in range(settings.samples):
+            for start in range(0, len(prompts), settings.batch_size):
+                batch = prompts[start : start + settings.batch_size]
+                for index, text in enumerate(self._write_batch(batch, settings.max_new_tokens, sampling)):
+                    drafts[start + index].append(text)
+        return drafts
+
+    def _write_batch(
+        self, prompts: Sequence[SlotPrompt], max_new_tokens: int, sampling: Sampling | None = None
+    ) -> list[str]:
         tokenizer = self._loaded.tokenizer
         slots = collate(prompts, tokenizer, region_dim=self._loaded.config.projector.region_dim)
         written = self._loaded.writer.generate(
-            slots.to(self._device), eos_id=tokenizer.eos_id, pad_id=tokenizer.pad_id, max_new_tokens=max_new_tokens
+            slots.to(self._device),
+            eos_id=tokenizer.eos_id,
+            pad_id=tokenizer.pad_id,
+            max_new_tokens=max_new_tokens,
+            sampling=sampling,
         )
         texts = []
         for ids in written:
@@ -171,6 +209,17 @@ def _sentences(text: str, slot: Slot, findings: Findings) -> tuple[DraftSentence
         _logger.warning("nothing usable was written for %s; the composer's words stand", "/".join(slot.levels))
         return slot.composed
     return attach_evidence(parts, slot, findings)
+
+
+def _rated(sentences: tuple[DraftSentence, ...], slot: Slot, drafts: Sequence[str]) -> tuple[DraftSentence, ...]:
+    """Return sentences with their agreement with sampled drafts; values do not count, they are filled in."""
+    level = slot.levels[0] if len(slot.levels) == 1 else None
+    return tuple(
+        replace(item, consistency=agreement(item.text, drafts, level))
+        if item.source is SentenceSource.VLM
+        else item
+        for item in sentences
+    )
 
 
 def _whole_sentences(text: str) -> str:

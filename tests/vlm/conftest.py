@@ -30,7 +30,9 @@ TINY = VlmConfig(
     decoder=DecoderConfig(hidden_size=32, layers=2, heads=4, intermediate_size=48, max_positions=512),
     adapter=AdapterConfig(rank=4, alpha=8, dropout=0.0, targets=("q_proj", "v_proj", "down_proj")),
     projector=ProjectorConfig(region_dim=REGION_DIM, region_kinds=4, tokens=3, heads=2),
-    generation=GenerationConfig(max_new_tokens=70, batch_size=4),
+    generation=GenerationConfig(
+        max_new_tokens=70, batch_size=4, samples=3, temperature=0.7, consistency_floor=0.5
+    ),
 )
 
 
