@@ -56,7 +56,7 @@ class Drafter:
     ) -> None:
         self.checksum = checksum
         self.segmentation_checksum = segmentation_checksum
-        self._loaded = loaded
+        self.loaded = loaded
         self._layout = load_layout(loaded.config.prompt)
         self._device = device
 
@@ -97,7 +97,7 @@ class Drafter:
     @property
     def region_tokens(self) -> int:
         """Return how many places for region tokens a level's prompt has."""
-        return self._loaded.config.projector.tokens
+        return self.loaded.config.projector.tokens
 
     def write_draft(
         self,
@@ -164,7 +164,7 @@ class Drafter:
 
     def write_slots(self, prompts: Sequence[SlotPrompt]) -> list[str]:
         """Write some prompts, a batch at a time; a text cut off by its length keeps whole sentences."""
-        settings = self._loaded.config.generation
+        settings = self.loaded.config.generation
         texts: list[str] = []
         for start in range(0, len(prompts), settings.batch_size):
             texts += self._write_batch(prompts[start : start + settings.batch_size], settings.max_new_tokens)
@@ -172,7 +172,7 @@ class Drafter:
 
     def sample_slots(self, prompts: Sequence[SlotPrompt]) -> list[list[str]]:
         """Return several sampled texts of each prompt; the same prompts give the same texts."""
-        settings = self._loaded.config.generation
+        settings = self.loaded.config.generation
         generator = torch.Generator(self._device).manual_seed(_SEED)
         sampling = Sampling(settings.temperature, generator)
         drafts: list[list[str]] = [[] for _ in prompts]
@@ -186,9 +186,9 @@ class Drafter:
     def _write_batch(
         self, prompts: Sequence[SlotPrompt], max_new_tokens: int, sampling: Sampling | None = None
     ) -> list[str]:
-        tokenizer = self._loaded.tokenizer
-        slots = collate(prompts, tokenizer, region_dim=self._loaded.config.projector.region_dim)
-        written = self._loaded.writer.generate(
+        tokenizer = self.loaded.tokenizer
+        slots = collate(prompts, tokenizer, region_dim=self.loaded.config.projector.region_dim)
+        written = self.loaded.writer.generate(
             slots.to(self._device),
             eos_id=tokenizer.eos_id,
             pad_id=tokenizer.pad_id,

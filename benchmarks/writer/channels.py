@@ -1,11 +1,11 @@
-"""How faithful is the report writer, and what does it read? Held-out patients, several parts taken away.
+"""How faithful is the report writer, and what does it read? Held-out studies, several parts taken away.
 
-    python -m benchmarks.drafting --regions runs/vlm/regions.npz
+    python -m benchmarks.writer.channels [--regions runs/vlm/regions.npz]
 
 The shipped adapter was trained without the patients of fold 0 (``training.held_out_fold`` of its ``config.json``);
-their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, which
-``spinescribe train vlm --config configs/vlm/adapt.yaml`` caches). Written sentences are read back by the report
-parser before any repair. Prints a Markdown table and writes ``runs/benchmarks/drafting.json``.
+their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, made when absent).
+Cervical and sacroiliac studies are drawn from seeds that training never drew. Written sentences are read back by
+the report parser before any repair. Prints Markdown tables and writes ``runs/benchmarks/writer_channels.json``.
 """
 
 import argparse
@@ -19,29 +19,30 @@ import numpy as np
 import torch
 
 from anatomy import Protocol, load_protocol
+from benchmarks.writer.cases import Case, drawn_cases, spider_cases
 from evaluation.bootstrap import Interval, bootstrap_by_patient
-from grading.types import Findings
 from reporting import facts_of, parse_report, split_sentences, verify_draft
-from reporting.types import Draft, DraftSection, DraftSentence, Fact, SentenceSource
+from reporting.checker import SentenceContext, check_sentence
+from reporting.types import (
+    Draft,
+    DraftSection,
+    DraftSentence,
+    Fact,
+    Report,
+    SentenceSource,
+    VerdictStatus,
+)
 from runtime.settings import load_settings
 from segmentation.types import Region
 from vlm import Drafter
 from vlm.prompt import SlotPrompt, load_layout
-from vlm.training.adapt import split_patients
 from vlm.training.examples import withheld_prompt
-from vlm.training.real_findings import load_gradings, rated_only, real_findings
-from vlm.training.regions import RegionCache, load_region_cache
+from vlm.training.real_findings import rated_only
+from vlm.training.regions import RegionCache, cache_regions, load_region_cache
 
 FINDINGS = "findings"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A held-out patient."""
-
-    patient: int
-    findings: Findings
-    regions: tuple[Region, ...]
+DRAWN = 40
+"""Drawn studies of each further body region."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Score:
     stated: int
     true: int
     agreeing: int
+    contradictions: int
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,19 @@ class Row:
     condition: str
     repaired_share: Interval
     fact_f1: Interval
+    contradictions: int
     seconds_per_report: float
 
 
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
-    protocol = load_protocol("lumbar")
-    cache = load_region_cache(arguments.regions)
     drafter = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu")
     bare = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu", use_adapter=False)
-    if drafter.segmentation_checksum != cache.segmentation_checksum:
-        raise SystemExit("the region cache is of other segmentation weights than the projector was trained on")
-    cases = held_out_cases(protocol, cache, arguments.fold)[: arguments.patients]
+    cases = spider_cases(region_cache(arguments.regions), arguments.fold)[: arguments.patients]
+    protocol = load_protocol("lumbar")
     rows = [
-        measure("everything", cases, drafted(drafter, protocol, lambda case: case.regions)),
+        measure("findings and regions", cases, drafted(drafter, protocol, lambda case: case.regions)),
         measure("adapter off", cases, drafted(bare, protocol, lambda case: case.regions)),
         measure("regions removed", cases, drafted(drafter, protocol, lambda case: ())),
         measure("regions of another patient", cases, drafted(drafter, protocol, swapped(cases))),
@@ -86,10 +86,22 @@ def main() -> None:
     rows += [
         measure("findings removed", rated, withheld(drafter, lambda case: case.regions)),
         measure("findings removed, adapter off", rated, withheld(bare, lambda case: case.regions)),
-        measure("findings removed, regions of another patient", rated, withheld(drafter, swapped(cases))),
+        measure("findings removed, regions of another patient", rated, withheld(drafter, swapped(rated))),
         measure("findings and regions removed", rated, withheld(drafter, lambda case: ())),
     ]
-    report(rows, arguments.out, len(cases))
+    for name in ("cervical", "sacroiliac"):
+        drawn = drawn_cases(name, arguments.patients or DRAWN)
+        rows.append(
+            measure(f"drawn {name} findings", drawn, drafted(drafter, load_protocol(name), lambda case: ()))
+        )
+    report(rows, arguments.out)
+
+
+def region_cache(file: Path) -> RegionCache:
+    """Return the cached regions of SPIDER's middle slices, made first when absent."""
+    if not file.is_file():
+        return cache_regions(load_settings().data_dir, load_protocol("lumbar"), file)
+    return load_region_cache(file)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -100,23 +112,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--patients", type=int, default=None, help="the first so many only; all when left out")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/drafting.json"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/writer_channels.json"))
     return parser.parse_args()
-
-
-def held_out_cases(protocol: Protocol, cache: RegionCache, fold: int) -> list[Case]:
-    """Return the held-out patients; what SPIDER does not grade is drawn from the patient's own seed."""
-    _, held_out = split_patients(load_gradings(load_settings().data_dir), fold)
-    cases = []
-    for patient, steps in sorted(held_out.items()):
-        findings = real_findings(steps, protocol, np.random.default_rng([7, patient]), widen=True)
-        regions = tuple(
-            Region(level, "S1", 0, (0.0, 0.0, 1.0, 1.0), embedding)
-            for level in protocol.levels
-            for embedding in cache.of(patient, level)
-        )
-        cases.append(Case(patient, findings, regions))
-    return cases
 
 
 Regions = Callable[[Case], tuple[Region, ...]]
@@ -178,6 +175,7 @@ def measure(name: str, cases: Sequence[Case], drafting: Drafting) -> Row:
         condition=name,
         repaired_share=bootstrap_by_patient(patients, repaired_share),
         fact_f1=bootstrap_by_patient(patients, fact_f1),
+        contradictions=sum(item.contradictions for item in scores),
         seconds_per_report=seconds,
     )
 
@@ -194,7 +192,22 @@ def score(case: Case, draft: Draft) -> Score:
     section = next(item for item in draft.sections if item.name == FINDINGS)
     stated = {key_of(fact) for fact in parse_report(" ".join(item.text for item in section.sentences))}
     true = {key_of(fact) for fact in facts_of(case.findings)}
-    return Score(case.patient, len(written), len(written) - len(kept), len(stated), len(true), len(stated & true))
+    repaired, agreeing = len(written) - len(kept), len(stated & true)
+    return Score(
+        case.patient, len(written), repaired, len(stated), len(true), agreeing, count_contradictions(report, case)
+    )
+
+
+def count_contradictions(report: Report, case: Case) -> int:
+    """Return the sentences of a finished report that Findings contradict."""
+    found = 0
+    for section in report.sections:
+        levels: tuple[str, ...] = ()
+        for item in section.sentences:
+            verdict = check_sentence(item.text, case.findings, SentenceContext(levels, item.finding_ids))
+            levels = verdict.levels
+            found += verdict.status is VerdictStatus.CONTRADICTED
+    return found
 
 
 def key_of(fact: Fact) -> tuple[object, ...]:
@@ -202,12 +215,19 @@ def key_of(fact: Fact) -> tuple[object, ...]:
     return (fact.level, fact.side, fact.condition, fact.grade, fact.negated, fact.uncertain)
 
 
-def report(rows: Sequence[Row], out: Path, patients: int) -> None:
-    print(f"Held-out SPIDER patients: {patients}. A fact agrees in level, condition, grade, negation, doubt.\n")
-    print("| given to the writer | sentences repaired | fact F1 before repair | s a report |")
-    print("|---|---|---|---|")
+def report(rows: Sequence[Row], out: Path) -> None:
+    print("A fact agrees in level, side, condition, grade, negation, doubt; intervals by patient.\n")
+    print("| given to the writer | facts right before (F1) | repaired | contradicted after | s a report |")
+    print("|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row.condition} | {row.repaired_share} | {row.fact_f1} | {row.seconds_per_report:.2f} |")
+        cells = (
+            row.condition,
+            row.fact_f1,
+            row.repaired_share,
+            row.contradictions,
+            f"{row.seconds_per_report:.2f}",
+        )
+        print(f"| {' | '.join(str(cell) for cell in cells)} |")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
 
