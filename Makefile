@@ -13,7 +13,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-slow test-browser app check bench bench-segmentation bench-grading bench-grading-folds clean system-packages
+.PHONY: demo test test-slow test-browser app check bench bench-segmentation bench-grading bench-grading-folds bench-vlm clean system-packages
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -74,11 +74,19 @@ bench-grading-folds: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.grading_ensemble
 	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_grid.yaml
 
+# The writer (channels, captions, consistency, speed), the parser, the verifier and the chatbot: about 10 minutes on
+# two cores. The showcase for eyes: python -m benchmarks.writer.showcase
+bench-vlm: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.writer
+	$(BIN)/python -m benchmarks.notes
+	$(BIN)/python -m benchmarks.paraphrases
+	$(BIN)/python -m benchmarks.chat
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.segmentation
 	$(BIN)/python -m benchmarks.levels
 	$(BIN)/python -m benchmarks.grading
-	$(BIN)/python -m benchmarks.drafting
+	$(BIN)/python -m benchmarks.writer
 	$(BIN)/python -m benchmarks.speed
 
 clean:
