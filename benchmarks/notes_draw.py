@@ -1,8 +1,8 @@
 """Draw of the 80 real notes that were labelled by hand: seeded, by strata, no two notes of nearly the same words.
 
-``python -m benchmarks.notes_draw`` prints the ids of both halves. A note belongs to the first stratum whose words it
-holds; strata are filled in that order, so that rare words (hedges, stenosis) occur in both halves. The draw reads
-words, not facts: it knows nothing of the parser.
+``python -m benchmarks.notes_draw NOTES_CSV`` prints the ids of both halves. A note belongs to the first stratum
+whose words it holds; strata are filled in that order, so that rare words (hedges, stenosis) occur in both halves.
+The draw reads words, not facts: it knows nothing of the parser.
 """
 
 import argparse
