@@ -112,7 +112,7 @@ def score(
     counts = np.array([_counts(result, core=core, condition=condition) for result in results], dtype=float)
     ids = [result.note_id for result in results]
     names = ("precision", "recall", "f1")
-    return {name: bootstrap_by_patient(ids, _statistic(counts, name)) for name in names}
+    return {name: _interval(ids, counts, name) for name in names}
 
 
 def f1_of(half: str, notes: Mapping[str, str]) -> float:
@@ -139,6 +139,13 @@ def _counts(result: NoteResult, *, core: bool = False, condition: str | None = N
         for facts in (result.truth, result.told)
     )
     return len(truth & told), len(told), len(truth)
+
+
+def _interval(ids: Sequence[str], counts: NDArray[np.float64], name: str) -> Interval:
+    value = _figure(counts, name)
+    if np.isnan(value):
+        return Interval(value, value, value, len(ids))
+    return bootstrap_by_patient(ids, _statistic(counts, name))
 
 
 def _statistic(counts: NDArray[np.float64], name: str) -> Callable[[NDArray[np.intp]], float]:
