@@ -4,10 +4,11 @@
 
 ``tests/reporting/labelled/paraphrases_*.yaml`` hold sentences about small made-up findings
 (``paraphrases_states.yaml``): correct ones, which must come out as supported; flips of them (side, level, grade,
-negation, number), which must not; and sentences on what findings do not hold, or on what cannot be. No evidence ids
-and no earlier sentence are given. The frozen half was written before the parser was changed and is only counted:
-``--differences`` never lists it. The practice set was written after the first count. Intervals are Wilson's at 95 %; the unit is the sentence, though
-the flips of one sentence share its words. Prints Markdown and writes ``runs/benchmarks/paraphrases.json``.
+negation, number), which must not; and sentences on what findings do not hold, or on what cannot be. No evidence
+ids and no earlier sentence are given. The frozen half was written before the parser was changed and is only
+counted: ``--differences`` never lists it. The practice set was written after the first count, to learn from.
+Intervals are Wilson's at 95 %; the unit is the sentence, though the flips of one sentence share its words. Prints
+Markdown and writes ``runs/benchmarks/paraphrases.json``.
 """
 
 import argparse
@@ -102,9 +103,7 @@ def main() -> None:
         if arguments.differences and half != FROZEN:
             print("\n".join(["", f"{half}, not as labelled:", *differences(judged[half])]))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    record = {
-        half: {name: share.to_dict() for name, share in shares.items()} for half, shares in figures.items()
-    }
+    record = {half: {name: share.to_dict() for name, share in shares.items()} for half, shares in figures.items()}
     arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -184,7 +183,7 @@ def _sentences(row: dict[str, Any]) -> Iterator[Sentence]:
     yield Sentence(key, state, kind, text)
     for number, flip in enumerate(row.get("flips", []), start=1):
         if len(flip) != _KIND_WIDTH or flip[0] not in FLIPS or text.count(flip[1]) != 1:
-            raise ConfigError(f"paraphrase {key}: expected [kind, words that stand in it once, words], got {flip!r}")
+            raise ConfigError(f"paraphrase {key}: expected [kind, words in it once, words], got {flip!r}")
         yield Sentence(f"{key}/{number}", state, flip[0], text.replace(flip[1], flip[2]))
 
 
@@ -227,7 +226,9 @@ def _scale(condition: Condition, level: str) -> str:
 
 
 def _measurements(row: dict[str, Any]) -> tuple[Measurement, ...]:
-    values = [(level, name, value) for level, named in row.get("values", {}).items() for name, value in named.items()]
+    values = [
+        (level, name, value) for level, named in row.get("values", {}).items() for name, value in named.items()
+    ]
     return tuple(
         Measurement(f"m{index}", name, level, None, value, "mm", "made up", None, "S1", 7)
         for index, (level, name, value) in enumerate(values, start=1)
@@ -242,7 +243,9 @@ def _share(right: Sequence[bool]) -> Share:
 def _cell(share: Share | None) -> str:
     if share is None:
         return "-"
-    return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}), {share.count}/{share.total}"
+    return (
+        f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}), {share.count}/{share.total}"
+    )
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def _is_normal_step(fact: Fact) -> bool:
 
 
 def _placed(fact: Fact) -> Fact:
-    """Return a fact with its place: a side or a stage of sacroiliitis is a joint's, without the joint being named."""
+    """Return a fact with its place: sacroiliitis with a side is that of a joint, named or not."""
     is_joint = fact.condition is Condition.SACROILIITIS and fact.level is None and fact.side is not None
     return replace(fact, level=SIJ) if is_joint else fact
 
@@ -243,7 +243,7 @@ def _free_words() -> frozenset[str]:
 @cache
 def _vocabulary() -> frozenset[str]:
     """Return the canonical words of the phrase files, with the words of grades, sides, steps and levels."""
-    found = {"<level>", "significant", "significantly", "definite", *"0123"}
+    found = {"<level>", "significant", "significantly", "definite", *"012345"}
     found |= {
         "i",
         "ii",
