@@ -27,6 +27,10 @@ from reporting.types import Fact, Verdict, VerdictStatus
 from reporting.wording import glue_words, neutral_words, plain_wording
 
 _WORD = re.compile(r"[a-z]+")
+_TWICE_DENIED = re.compile(
+    r"\b(?:not|never|no longer|neither|nor)(?: (?!seen|noted|present)[a-z]+){0,2} "
+    r"(?:no|not|without|absent|adequate|patent|preserved|capacious|normal|free|clear|intact|unremarkable|maintained|regular)\b"
+)
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
@@ -216,6 +220,8 @@ def uncarried_words(reading: SentenceReading) -> list[str]:
     carried = any(fact.negated or fact.uncertain or _is_normal_step(fact) for fact in reading.facts)
     if not carried and not reading.not_assessed and any(word in words("negators") for word in reading.words):
         reasons.append("a negation that no finding carries")
+    if _TWICE_DENIED.search(" ".join(reading.words)):
+        reasons.append("a negation of what itself denies")
     doubted = any(fact.uncertain for fact in reading.facts) or reading.not_assessed
     if not doubted and any(word in words("hedges") for word in reading.words):
         reasons.append("a doubt that no finding carries")

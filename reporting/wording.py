@@ -22,7 +22,7 @@ _NUMBER = r"(?:(?:about|approximately) )?(?P<mm>\d{1,3}(?:\.\d{1,2})?) ?mm"
 _NAMES = ("grade", "stages", "joint", "across", "heads", "places")
 _ENDING = (
     rf"(?P<sides> bilaterally)?(?: at (?P<after>{_LEVELS}))?"
-    r"(?= at any| at all| throughout|[.,;]| and| while| but| with| \(|$)"
+    r"(?= at any| at all| throughout| to \d|[.,;]| and| while| but| with| \(|$)"
 )
 _ACT = "(?:narrowing|stenosis|encroachment|compromise)"
 _OF_THE_DISC = frozenset({"disc bulge", "disc herniation", "disc degeneration"})
@@ -115,6 +115,17 @@ def _object_rules(row: dict[str, str], table: dict[str, Any]) -> Iterator[Rule]:
         fine = f"{table['fine']}|{fine}"
     yield _rule(rf"{lead}{place} {verb}(?:{grades})?(?:{row['states']}){_ENDING}", partial(_stated, noun))
     yield _rule(rf"{lead}{place} {verb}(?:{fine}){_ENDING}", partial(_denied, noun))
+    if noun not in _OF_THE_DISC:
+        yield _rule(
+            rf"{lead}{place} (?:{table['verb']}) not (?:{table['fine']}){_ENDING}(?P<grade>)",
+            partial(_stated, noun),
+        )
+        before = r"\b(?:normal|preserved|maintained|adequate|patent|clear) "
+        yield _rule(rf"{before}{lead[2:]}{place}{_ENDING}", partial(_denied, noun))
+        yield _rule(
+            rf"^{lead}{place}: (?:{table['fine']})(?=[.;]|$)(?P<sides>)(?P<after>)", partial(_denied, noun)
+        )
+    yield _rule(rf"\b(?:{grades})(?:{row['states']}) {lead[2:]}{place}{_ENDING}", partial(_stated, noun))
     yield _rule(rf"{lead}{place} (?P<unseen>{table['not_assessed']}){_ENDING}", partial(_unseen, noun))
     if row.get("acts"):
         yield _rule(rf"\b(?:{grades})?{_ACT} of {lead[2:]}{place}{_ENDING}", partial(_stated, noun))

@@ -1,17 +1,34 @@
 """The verifier on sentences written by hand: the set is well formed, wrong ones are caught, right ones pass."""
 
 import json
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks import paraphrases
-from benchmarks.paraphrases import FLIPS, HALVES, LABELS, Share, judge, load_sentences, load_states, summarise
+from benchmarks.paraphrases import (
+    FLIPS,
+    HALVES,
+    LABELS,
+    Sentence,
+    Share,
+    judge,
+    load_sentences,
+    load_states,
+    summarise,
+)
+from reporting.types import VerdictStatus
 
+OTHER_GRADE = {
+    "moderate": "severe", "severe": "moderate", "moderately": "severely", "severely": "moderately",
+    "early": "advanced", "advanced": "early",
+}  # fmt: skip
 CAUGHT = {"development": 1.0, "practice": 1.0, "frozen": 1.0}
 """Shares of wrong sentences caught, as reached; the target is 0.95."""
-FALSE_ALARMS = {"development": 0.0, "practice": 0.0, "frozen": 20 / 54}
+FALSE_ALARMS = {"development": 0.0, "practice": 8 / 166, "frozen": 15 / 54}
 """Shares of correct sentences refused, as reached; the target is 0.02."""
 
 
@@ -33,6 +50,34 @@ def test_the_two_halves_are_large_and_share_no_sentence() -> None:
     assert sum(item.is_correct for item in [*development, *frozen]) >= 100
     assert {findings.protocol for findings in load_states().values()} == {"lumbar", "cervical", "sacroiliac"}
     assert len({item.state for item in [*development, *frozen]}) >= 12
+
+
+def mechanical_flips(text: str) -> Iterator[str]:
+    """Yield versions of a correct sentence with all sides, one grade, one number or one negation changed."""
+    if re.search(r"\b(left|right)\b", text, re.IGNORECASE):
+        swap = {"left": "right", "right": "left"}
+        yield re.sub(r"\b(left|right)\b", lambda match: swap[match[1].lower()], text, flags=re.IGNORECASE)
+    for match in re.finditer(r"\b(" + "|".join(OTHER_GRADE) + r")\b", text, re.IGNORECASE):
+        yield text[: match.start()] + OTHER_GRADE[match[1].lower()] + text[match.end() :]
+    for match in re.finditer(r"\d+\.\d", text):
+        yield f"{text[: match.start()]}{float(match[0]) + 2:.1f}{text[match.end() :]}"
+    for match in re.finditer(r"\b(no|not) ", text, re.IGNORECASE):
+        yield text[: match.start()] + text[match.end() :]
+    for match in re.finditer(r"\b(?:is|are) (?!not|absent)", text):
+        yield f"{text[: match.end()]}not {text[match.end() :]}"
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_no_mechanical_flip_of_a_correct_sentence_is_supported(half: str) -> None:
+    flipped = [
+        Sentence(item.key, item.state, "side", text)
+        for item in load_sentences(half)
+        if item.is_correct
+        for text in mechanical_flips(item.text)
+    ]
+    missed = sum(item.verdict.status is VerdictStatus.SUPPORTED for item in judge(flipped))
+    assert len(flipped) >= 50
+    assert missed == 0, f"{missed} of {len(flipped)}"  # counted, not listed: one half is frozen
 
 
 @pytest.mark.parametrize("half", HALVES)

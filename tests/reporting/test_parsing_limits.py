@@ -1,4 +1,4 @@
-"""The parser and the verifier on real notes and on anything at all: no error, known words, time linear in the text."""
+"""The parser and the verifier on real notes and on anything: no error, known words, time linear in the text."""
 
 import csv
 import time
