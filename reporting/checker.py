@@ -10,9 +10,10 @@ A sentence that names no level is read as a reader would: with the level last na
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+from anatomy import SIJ, Condition
 from grading.types import Findings, Grade, GradeStatus
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
 from reporting.composer import compose_impression, compose_technique, nothing_graded
@@ -23,8 +24,13 @@ from reporting.parsing.spelling import canonical
 from reporting.parsing.tokens import tokenise
 from reporting.phrases import read_template
 from reporting.types import Fact, Verdict, VerdictStatus
+from reporting.wording import glue_words, neutral_words, plain_wording
 
 _WORD = re.compile(r"[a-z]+")
+_TWICE_DENIED = re.compile(
+    r"\b(?:not|never|no longer|neither|nor)(?: (?!seen|noted|present)[a-z]+){0,2} "
+    r"(?:no|not|without|absent|adequate|patent|preserved|capacious|normal|free|clear|intact|unremarkable|maintained|regular)\b"
+)
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
@@ -64,15 +70,26 @@ class Checker:
         """Compare a sentence with the findings."""
         if text in self._known:
             return Verdict(VerdictStatus.SUPPORTED, (), (), self._known[text], context.levels)
+        verdict = self._check_words(text, text, context)
+        plain = plain_wording(text)
+        if verdict.status is VerdictStatus.SUPPORTED or plain == text:
+            return verdict
+        return self._check_words(plain, text, context)
+
+    def _check_words(self, words_: str, text: str, context: SentenceContext) -> Verdict:
+        """Compare words with the findings, clause by clause; facts that do not agree keep the text as written."""
         notes = _Notes()
         levels = context.levels
         claims = 0
-        for part in split_sentences(text):
-            reading = read_sentence(part, levels)
-            levels = reading.levels
-            claims += self._check_part(reading, context, notes)
+        for part in split_sentences(words_):
+            for clause in part.split(";"):
+                reading = read_sentence(clause.strip(), levels)
+                levels = reading.levels
+                claims += self._check_part(reading, context, notes)
         if not claims:
             notes.unsupported.append("it states no finding")
+        if words_ != text:
+            notes.facts = [replace(fact, sentence=text) for fact in notes.facts]
         return _verdict(notes, levels)
 
     def _check_part(self, reading: SentenceReading, context: SentenceContext, notes: _Notes) -> int:
@@ -87,12 +104,14 @@ class Checker:
         extra = unaccounted_words(reading)
         if extra:
             notes.unsupported.append(f"words that no finding accounts for: {', '.join(extra)}")
+        notes.unsupported += uncarried_words(reading)
         compared = [word for word in reading.words if word in words("comparison")]
         if compared and not context.has_prior:
             notes.unsupported.append(f"a comparison without an earlier study: {', '.join(compared)}")
         return len(reading.facts) + len(reading.measured) + len(reading.not_assessed)
 
     def _check_fact(self, fact: Fact, context: SentenceContext, notes: _Notes) -> None:
+        fact = _placed(fact)
         grades = grades_for(fact, self.findings)
         if not grades:
             notes.unsupported.append(f"nothing was graded for {_label(fact)}")
@@ -188,17 +207,49 @@ def unaccounted_words(reading: SentenceReading) -> list[str]:
     """Return the words of a sentence that neither a fact, a value, a level, vocabulary nor glue accounts for."""
     extra = []
     for word, is_covered in zip(reading.words, reading.covered, strict=True):
-        if word in words("glue") or word in words("negators") or word in words("hedges") or word == MEASURE:
+        if word in _free_words():
             continue
         if not is_covered or word not in _vocabulary():
             extra.append(word)
     return extra
 
 
+def uncarried_words(reading: SentenceReading) -> list[str]:
+    """Return reasons for each negation or hedge that is written and that no fact of the reading carries."""
+    reasons = []
+    carried = any(fact.negated or fact.uncertain or _is_normal_step(fact) for fact in reading.facts)
+    if not carried and not reading.not_assessed and any(word in words("negators") for word in reading.words):
+        reasons.append("a negation that no finding carries")
+    if _TWICE_DENIED.search(" ".join(reading.words)):
+        reasons.append("a negation of what itself denies")
+    doubted = any(fact.uncertain for fact in reading.facts) or reading.not_assessed
+    if not doubted and any(word in words("hedges") for word in reading.words):
+        reasons.append("a doubt that no finding carries")
+    return reasons
+
+
+def _is_normal_step(fact: Fact) -> bool:
+    """Tell whether only normal Pfirrmann steps are stated, as in ``no disc degeneration (Pfirrmann grade I)``."""
+    steps = set((fact.grade or "").split("|"))
+    return fact.condition is Condition.DISC_DEGENERATION and steps <= {"I", "II"}
+
+
+def _placed(fact: Fact) -> Fact:
+    """Return a fact with its place: sacroiliitis with a side is that of a joint, named or not."""
+    is_joint = fact.condition is Condition.SACROILIITIS and fact.level is None and fact.side is not None
+    return replace(fact, level=SIJ) if is_joint else fact
+
+
+@cache
+def _free_words() -> frozenset[str]:
+    """Return the words that need no fact: glue, and what negates or hedges."""
+    return words("glue") | glue_words() | words("negators") | words("hedges") | {MEASURE}
+
+
 @cache
 def _vocabulary() -> frozenset[str]:
     """Return the canonical words of the phrase files, with the words of grades, sides, steps and levels."""
-    found = {"<level>", "significant", "significantly", "definite", *"0123"}
+    found = {"<level>", "significant", "significantly", "definite", *"012345"}
     found |= {
         "i",
         "ii",
@@ -227,6 +278,7 @@ def _vocabulary() -> frozenset[str]:
         "assessable",
     }
     found |= set(word_values("sides")) | words("hedges") | words("negators") | {"grade", "type"}
+    found |= neutral_words()
     for name in ("phrases.yaml", "styles.yaml"):
         for text in _strings(read_template(name)):
             plain = _PLACEHOLDER.sub(" ", text)

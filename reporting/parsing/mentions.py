@@ -7,6 +7,7 @@ disc height``), and as the verb that governs it from further left (``compressing
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from anatomy import Condition, Side
 from reporting.parsing import modifiers
@@ -19,6 +20,9 @@ from reporting.parsing.tokens import Token
 _FINE = "fine"
 _RELEASES = frozenset({";", ":", "but", "where", "leading", "associated", "with", "without", "no"})
 _ROOTS = frozenset({"root", "exit_root", "traversing_root"})
+_ARTICLES = frozenset({"the", "a", "an"})
+_PAIRED = _ROOTS | {"foramen", "recess"}
+_SHARING = frozenset({"and", "&", "or", "/"})
 _STAGED = frozenset({Condition.SACROILIITIS})
 
 
@@ -79,7 +83,7 @@ def find_mentions(tokens: list[Token]) -> list[Mention]:
             governor = item if governs(tokens, item, owners) else None if item.form == "noun" else governor
         else:
             mentions += _object(tokens, item, items, owners, governor)
-    absorbed = _absorb_steps(tokens, mentions)
+    absorbed = _share_sides(tokens, _absorb_steps(tokens, mentions), items)
     return _in_recess(tokens, [*absorbed, *_narrowed_levels(tokens, items)])
 
 
@@ -268,6 +272,37 @@ def _absorb_steps(tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[
                 continue
         kept.append(mention)
     return kept
+
+
+def _share_sides(tokens: Sequence[Token], mentions: list[Mention], items: Sequence[Item]) -> list[Mention]:
+    """Give a mention the side written before the one it is joined to.
+
+    Two words for one thing share it (``left paracentral protrusion and sequestration``), and so do two objects of
+    one verb (``compressing left thecal sac and exit root``), when the second is a singular part that has sides.
+    """
+    for first, second in pairwise(mentions):
+        sides = {pair_sides for _, pair_sides in first.pairs}
+        if len(sides) != 1 or any(own for _, own in second.pairs) or not _is_joined(tokens, first, second):
+            continue
+        is_same = first.condition is second.condition and not (first.object_name or second.object_name)
+        if is_same or _is_joined_part(tokens, first, second, items):
+            shared = next(iter(sides))
+            second.pairs = [(grade, shared) for grade, _ in second.pairs]
+    return mentions
+
+
+def _is_joined(tokens: Sequence[Token], first: Mention, second: Mention) -> bool:
+    """Tell whether a joining word alone stands between two mentions, with no article that opens a new phrase."""
+    between = [token.text for token in tokens[first.stop : second.start]]
+    own_words = {token.text for token in tokens[second.start : second.anchor]}
+    return len(between) == 1 and between[0] in _SHARING and not own_words & _ARTICLES
+
+
+def _is_joined_part(tokens: Sequence[Token], first: Mention, second: Mention, items: Sequence[Item]) -> bool:
+    """Tell whether both are objects of one verb further left and the second is one root, canal or recess."""
+    has_action = any(item.tag == "action" and first.start <= item.start < second.stop for item in items)
+    is_one = not tokens[second.stop - 1].text.endswith(("s", "foramina"))
+    return bool(first.object_name) and second.object_name in _PAIRED and is_one and not has_action
 
 
 def states_normal_steps(mention: Mention) -> bool:

@@ -61,6 +61,10 @@ def before(
             indices += range(owner.stop - 1, owner.start - 1, -1)
             place = owner.start - 1
             continue
+        if _is_side_in_brackets(tokens, place, owners):
+            indices += [place, place - 1, place - 2]
+            place -= 3
+            continue
         if not _belongs(tokens, place, owners, [tokens[index].text for index in indices], stage_words):
             break
         indices.append(place)
@@ -165,6 +169,16 @@ def _belongs(
     if text in _JOINERS:
         return place > 0 and owners[place - 1] is None and _joins(tokens, place, seen, stage_words)
     return _is_modifier(text, stage_words) or text in words("hedges") or text in _SMALL
+
+
+def _is_side_in_brackets(tokens: Sequence[Token], place: int, owners: Sequence[Item | None]) -> bool:
+    """Tell whether ``(left)`` ends here and leads what follows: after a noun it belongs to that noun."""
+    first = place - 2
+    if first < 0 or tokens[place].text != ")" or tokens[first].text != "(":
+        return False
+    owner = owners[first - 1] if first > 0 else None
+    is_led = owner is None or (owner.tag == "action" and owner.form == "active")
+    return is_led and bool(_sides_of(tokens[place - 1].text))
 
 
 def _joins(tokens: Sequence[Token], place: int, seen: Sequence[str], stage_words: bool) -> bool:

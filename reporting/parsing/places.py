@@ -102,6 +102,8 @@ def _ties(
         return False
     if _has(tokens, mention.stop, group.start, {";", ":"}):
         return False
+    if has_own and _has(tokens, mention.stop, group.start, {"associated"}):
+        return False  # "L3-L4: bulge, associated with ligament hypertrophy at L4-L5": the ligament's level
     between = sorted(
         (item for item in others if mention.stop <= item.start < group.start), key=lambda item: item.start
     )

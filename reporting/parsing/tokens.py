@@ -27,6 +27,7 @@ _VERTEBRAE = (*(level.split("-")[0] for level in DISC_LEVELS), "S1")
 _HEADING_WORDS = frozenset({"<level>", "level", "levels", "at", ",", "and", "&", ":", "-", "to", "."})
 _LONGEST_HEADING = 80
 _LONGEST_SENTENCE = 600
+_TWO = 2
 _UNFINISHED = frozenset(
     {"compressing", "encroaching", "indenting", "abutting", "and", "or", "with", "the", "upon"}
 )
@@ -53,13 +54,15 @@ def split_sentences(text: str) -> list[str]:
     """Split a report into sentences: at full stops, line ends and double slashes.
 
     A line that breaks off after a verb or a joining word, or that is only a level with a colon, runs on into the
-    next.
+    next. Levels alone at the end of a line (``Disc bulges.- L3-L4 & L4-L5``) belong to the sentence before them.
     """
     sentences: list[str] = []
     for line in text.splitlines():
+        pieces: list[str] = []
         for piece in _SENTENCE_END.split(line):
             cleaned = _SPACE.sub(" ", piece).strip()
-            sentences += [part for part in _cut(cleaned) if any(letter.isalnum() for letter in part)]
+            pieces += [part for part in _cut(cleaned) if any(letter.isalnum() for letter in part)]
+        sentences += _join_trailing_levels(pieces)
     return _join_unfinished(sentences)
 
 
@@ -101,6 +104,26 @@ def _cut(sentence: str) -> list[str]:
     return [*parts, sentence]
 
 
+def _join_trailing_levels(pieces: list[str]) -> list[str]:
+    """Join levels that end a line to the sentence before them, when that names none."""
+    if len(pieces) < _TWO or _is_level_heading(pieces[-1]) or not _is_only_levels(pieces[-1]):
+        return pieces
+    if _names_level(pieces[-2]):
+        return pieces
+    joined = f"{pieces[-2].rstrip('. ')} {pieces[-1]}"
+    return [*pieces[:-2], joined] if len(joined) <= _LONGEST_SENTENCE else pieces
+
+
+def _is_only_levels(sentence: str) -> bool:
+    if len(sentence) > _LONGEST_HEADING:
+        return False
+    return _names_level(sentence) and all(token.text in _HEADING_WORDS for token in tokenise(sentence))
+
+
+def _names_level(sentence: str) -> bool:
+    return any(token.levels for token in tokenise(sentence))
+
+
 def _join_unfinished(sentences: list[str]) -> list[str]:
     joined: list[str] = []
     for sentence in sentences:
@@ -116,10 +139,7 @@ def _join_unfinished(sentences: list[str]) -> list[str]:
 
 
 def _is_level_heading(sentence: str) -> bool:
-    if not sentence.endswith(":") or len(sentence) > _LONGEST_HEADING:
-        return False
-    tokens = tokenise(sentence)
-    return any(token.levels for token in tokens) and all(token.text in _HEADING_WORDS for token in tokens)
+    return sentence.endswith(":") and _is_only_levels(sentence)
 
 
 def _words(sentence: str, start: int, stop: int) -> list[Token]:

@@ -1,4 +1,4 @@
-"""The parser on real notes and on anything at all: no error, known words only, time linear in the text."""
+"""The parser and the verifier on real notes and on anything: no error, known words, time linear in the text."""
 
 import csv
 import time
@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anatomy import DISC_LEVELS, SIJ, Condition
-from reporting import parse_report
+from reporting import check_sentence, parse_report
 from reporting.parsing import parse_measurements, read_sentence, split_sentences
 from reporting.parsing.spelling import canonical
+from reporting.types import VerdictStatus
+from tests.reporting.factories import make_findings, make_grade
 
 _CAP_S = 0.2
+_CHECK_CAP_S = 3.0
 _TEXT = (
     "L4-L5 L5/S1 L3-S1 disc bulge protrusion no without mild severe left both canal stenosis compressing thecal "
     "sac exit root roots narrowed , . : ; ( ) and or with at level Pfirrmann grade IV III Modic type 2 cannot be "
@@ -117,3 +120,46 @@ def test_the_commonest_words_of_real_notes_are_known(data_dir: Path) -> None:
 
 BULGING, HERNIATION = Condition.DISC_BULGING, Condition.DISC_HERNIATION
 SAC = Condition.THECAL_SAC_COMPRESSION
+
+
+LIMIT_FINDINGS = make_findings(make_grade(Condition.DISC_BULGING, ("present",)))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=600))
+def test_any_text_is_checked_without_error(text: str) -> None:
+    verdict = check_sentence(text, LIMIT_FINDINGS)
+    assert verdict.status in VerdictStatus
+    assert verdict.reasons or verdict.status is VerdictStatus.SUPPORTED
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(_WORDS), max_size=80).map(" ".join))
+def test_words_in_any_order_are_checked_and_supported_only_with_evidence(text: str) -> None:
+    verdict = check_sentence(text, LIMIT_FINDINGS)
+    assert (verdict.status is not VerdictStatus.SUPPORTED) or set(verdict.finding_ids) == {"g1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 5_000 + ")" * 5_000,
+        "L4-L5 ((" * 1_200,
+        " and ".join(["L4-L5"] * 2_000),
+        "L1-L2, " * 3_000,
+        "the left neural foramen at " * 500,
+        "moderate canal stenosis at L3-L4, severe at " * 300,
+        "canal AP diameter 9.8 mm (L4-L5), " * 400,
+        "a" * 20_000,
+        "1" * 20_000,
+        "L4-L5 " + "disc " * 110 + "loss of height",
+        "\u202e\u0000\ud7ff\U0001f9b4 L4-L5 " * 900,
+        "İ" * 3_000 + " L4-L5 disc bulge",
+    ],
+)  # fmt: skip
+def test_long_and_hostile_text_is_checked_in_time(text: str) -> None:
+    check_sentence("L4-L5: disc bulge.", LIMIT_FINDINGS)  # loads the tables
+    start = time.process_time()
+    verdict = check_sentence(text, LIMIT_FINDINGS)
+    assert time.process_time() - start < _CHECK_CAP_S
+    assert verdict.status is not VerdictStatus.SUPPORTED
