@@ -20,6 +20,7 @@ from grading.training.spider import read_rows
 from imaging.phantom import build_phantom, write_phantom_study
 from imaging.types import Spacing
 from pipeline import Reader, Reading, ReadOptions, write_reading
+from reporting.types import Report
 from runtime.folds import spider_folds
 from runtime.settings import load_settings
 from vlm.training.real_findings import load_gradings
@@ -79,7 +80,7 @@ def show(study: Shown, reader: Reader, out: Path) -> str:
     write_reading(reading, folder)
     if study.path.suffix == ".png":
         shutil.copyfile(study.path, folder / "slice.png")
-    table = sentence_table(reading)
+    table = sentence_table(reading.report)
     (folder / "sentences.md").write_text(f"{table}\n\n## Reference\n{study.reference}\n", encoding="utf-8")
     pictures = [name for name in ("slice.png", "overlay.png") if (folder / name).is_file()]
     images = "".join(f'<img src="{study.name}/{name}" style="height:420px"> ' for name in pictures)
@@ -87,10 +88,10 @@ def show(study: Shown, reader: Reader, out: Path) -> str:
     return f"<h2>{study.name}</h2>{images}{texts}"
 
 
-def sentence_table(reading: Reading) -> str:
+def sentence_table(report: Report) -> str:
     """Return every sentence of a report with its source, verdict, findings and what it replaced, as Markdown."""
     lines = ["| section | sentence | by | verdict | rests on | drafted as |", "|---|---|---|---|---|---|"]
-    for section in reading.report.sections:
+    for section in report.sections:
         for item in section.sentences:
             before = item.replaced_text or ""
             rests = " ".join(item.finding_ids)
