@@ -115,7 +115,13 @@ class Workbench:
         token = secrets.token_urlsafe(16)
         folder = self._folder / token
         write_reading(reading, folder)
-        page = render_html(reading.report, reading.findings, reading.overlay_png, alert=reading.alert)
+        page = render_html(
+            reading.report,
+            reading.findings,
+            reading.overlay_png,
+            alert=reading.alert,
+            comparison=reading.comparison,
+        )
         (folder / "report.html").write_text(page, encoding="utf-8")
         item = OpenReading(token, reading, folder)
         self._open[token] = item
