@@ -1,8 +1,8 @@
 """Words of time in drafted text: supported only when the change table of an earlier reading holds just that.
 
 Without an earlier reading no such word is supported. With one, a sentence is taken apart: the words that compare
-say which change is claimed, what is left must hold of this reading (of a resolved finding: of the earlier one), and
-each fact or value of it must have the claimed change in the table. A sentence of the composed comparison is
+say which change is claimed, what is left must hold of this reading (of a resolved finding: of the earlier one),
+and each fact or value of it must have the claimed change in the table. A sentence of the composed comparison is
 supported as it stands. Two different claims in one sentence are not told apart and count as unsupported.
 """
 
