@@ -146,8 +146,8 @@ def test_doubtful_numbering_of_either_reading_is_a_notice() -> None:
     doubtful = make_findings(grade, levels=(make_level("L4-L5", doubt="written by someone else"),))
     notices = compare_with_prior(make_findings(grade), doubtful).notices
     assert notices == (
-        "Level numbering was in doubt in the earlier reading at L4-L5; levels may be compared with their "
-        "neighbours.",
+        "Level numbering was in doubt in the earlier reading at L4-L5; changes there may belong to a neighbouring "
+        "level.",
     )
     assert "in doubt in this reading at L4-L5" in compare_with_prior(doubtful, make_findings(grade)).notices[0]
 
