@@ -107,6 +107,17 @@ class Workbench:
             return None
         return render_overlay(item.reading.study, item.reading.segmented, layers=layers, slice_index=slice_index)
 
+    def placed_sentences(self, token: str) -> list[tuple[str, int]]:
+        """Return the sentences that lie somewhere in the images: words to choose from, place in the report."""
+        item = self.get(token)
+        if item is None:
+            return []
+        document = reading_to_dict(item.reading)
+        numbered = enumerate(sentences(document))
+        return [
+            (f"{ref.section}: {ref.text}", number) for number, ref in numbered if evidence_of(document, ref).boxes
+        ]
+
     def sentence_overlay(self, token: str, number: int, *, layers: OverlayLayers) -> bytes | None:
         """Return a PNG of the slice that a sentence rests on, with the boxes of its findings.
 
