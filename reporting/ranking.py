@@ -127,7 +127,10 @@ def _is_positive(statement: Statement) -> bool:
 
 
 def _in_order(grades: Iterable[Grade]) -> list[Grade]:
-    return sorted(grades, key=lambda grade: (level_place(grade.level), _side_place(grade.side)))
+    """Return grades by severity, then from cranial to caudal, then left before right."""
+    return sorted(
+        grades, key=lambda grade: (-severity_weight(grade), level_place(grade.level), _side_place(grade.side))
+    )
 
 
 def _rank(statement: Statement) -> tuple[float, int, int]:

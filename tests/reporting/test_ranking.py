@@ -125,12 +125,16 @@ def test_cord_compression_leads_with_its_levels() -> None:
         make_grade(Condition.CORD_COMPRESSION, ("2",), level="C5-C6", scale="kang"),
         make_grade(Condition.CORD_COMPRESSION, ("2",), level="C4-C5", scale="kang"),
         make_grade(Condition.CORD_COMPRESSION, ("1",), level="C6-C7", scale="kang"),
+        make_grade(Condition.CORD_COMPRESSION, ("3",), level="C7-T1", scale="kang"),
         protocol="cervical",
     )
     lines = [item.text for item in compose_impression(findings)]
-    assert lines[0] == "Critical: cord compression (Kang grade 2) at C4-C5 and C5-C6."
-    assert lines[1] == "C3-C4: Severe left neural foraminal narrowing."
-    assert lines[2] == "C6-C7: Cord compression (Kang grade 1)."
+    assert lines[:4] == [
+        "Critical: cord compression (Kang grade 3) at C7-T1.",
+        "Critical: cord compression (Kang grade 2) at C4-C5 and C5-C6.",
+        "C3-C4: Severe left neural foraminal narrowing.",
+        "C6-C7: Cord compression (Kang grade 1).",
+    ]
 
 
 def test_crowding_is_by_the_severe_step_in_the_lumbar_spine_only() -> None:
