@@ -59,7 +59,12 @@ def add_parser(
         metavar="N",
         help="which study of several in a DICOM folder or zip: its number or key, as the refusal lists them",
     )
-    parser.add_argument("--prior", type=Path, metavar="READING.json", help="earlier reading of the same patient")
+    parser.add_argument(
+        "--prior",
+        type=Path,
+        metavar="READING.json",
+        help="earlier reading of the same patient and body region: adds what changed; for one path at a time",
+    )
     parser.add_argument(
         "--override",
         metavar="REASON",
@@ -219,11 +224,14 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         raise ConfigError("--anchor: expected one path, since a point belongs to one study; read them one by one")
     if arguments.labels is not None and len(arguments.paths) > 1:
         raise ConfigError("--labels: expected one path, since labels belong to one study; read them one by one")
+    if arguments.prior is not None and len(arguments.paths) > 1:
+        raise ConfigError("--prior: expected one path, since a prior belongs to one patient; read them one by one")
     prior = None if arguments.prior is None else load_reading(arguments.prior)
     return ReadOptions(
         protocol=arguments.protocol,
         spacing=_parse_spacing(arguments.spacing),
         prior=prior,
+        prior_name=ReadOptions.prior_name if prior is None else shown_name(arguments.prior.name),
         anchor=None if arguments.anchor is None else parse_anchor(arguments.anchor),
         override=arguments.override,
         study=arguments.study,

@@ -20,7 +20,7 @@ def triage_alert(grades: Iterable[Grade]) -> str | None:
     rules = _load()
     urgent: dict[str, list[str]] = {}
     for grade in grades:
-        if (grade.condition.value, grade.scale, grade.grade) in rules.urgent:
+        if is_urgent(grade):
             places = urgent.setdefault(CONDITIONS[grade.condition].words, [])
             if grade.level is not None and grade.level not in places:
                 places.append(grade.level)
@@ -28,6 +28,11 @@ def triage_alert(grades: Iterable[Grade]) -> str | None:
         return None
     named = "; ".join(f"{words} at {', '.join(places)}" if places else words for words, places in urgent.items())
     return f"To be looked at first: suspected {named} ({rules.id}). The draft does not replace the reader."
+
+
+def is_urgent(grade: Grade) -> bool:
+    """Tell whether the table lists a grade's step as urgent."""
+    return (grade.condition.value, grade.scale, grade.grade) in _load().urgent
 
 
 class _Rules:

@@ -1,5 +1,7 @@
 """Options of one reading."""
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -42,6 +44,8 @@ class ReadOptions:
     """A confirmed level, such as ``("L4-L5", (x, y))`` in pixels of the primary slice; renames all others."""
     prior: Mapping[str, Any] | None = None
     """Content of an earlier reading.json of the same patient, already validated (``load_reading``)."""
+    prior_name: str = "the prior reading"
+    """File name of the earlier reading, for messages only."""
     writer: Writer = Writer.VLM
     """``vlm``, or ``composer`` for the deterministic text alone."""
     style: str = "structured"
@@ -96,11 +100,17 @@ class ReadOptions:
             "spacing": None if spacing is None else [spacing.row_mm, spacing.col_mm, spacing.slice_mm],
             "anchor": None if self.anchor is None else [self.anchor[0], list(self.anchor[1])],
             "prior": self.prior_study_key,
+            **({} if self.prior is None else {"prior_sha256": _digest(self.prior)}),
             "writer": self.writer.value,
             "style": self.style,
             "override": self.override,
             "study": self.study,
         }
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """Return the checksum of the content of a reading.json, however it was laid out."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _is_reason(text: str) -> bool:

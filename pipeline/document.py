@@ -47,6 +47,7 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
         "burden": reading.findings.burden.to_dict(),
         "detections": [item.to_dict() for item in reading.findings.detections],
         "report": reading.report.to_dict(),
+        **({} if reading.comparison is None else {"comparison": reading.comparison.to_dict()}),
         "notices": list(reading.notices),
         "label_maps": [{"series": series, "file": name} for series, name in label_map_files(reading).items()],
         **_explanation(reading),
@@ -193,11 +194,24 @@ def _reference_problems(document: Mapping[str, Any]) -> Iterator[str]:
         if term["grade"] not in grades:
             yield f"the burden score refers to {term['grade']}, which does not exist"
     yield from _burden_problems(document["burden"])
+    rows = _comparison_rows(document)
+    for row in rows:
+        if row["now"] is not None and row["now"]["id"] not in grades and row["now"]["id"] not in measurements:
+            yield f"the comparison refers to {row['now']['id']}, which does not exist"
+    compared = {row["before"]["id"] for row in rows if row["before"] is not None}
     for section in document["report"]["sections"]:
         for sentence in section["sentences"]:
             for name in sentence["finding_ids"]:
                 if name not in grades and name not in measurements:
                     yield f"a sentence of {section['name']} refers to {name}, which does not exist"
+            for name in sentence.get("prior_finding_ids", ()):
+                if name not in compared:
+                    yield f"a sentence of {section['name']} refers to {name} of a prior that is not compared"
+
+
+def _comparison_rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    table = document.get("comparison", {"grades": [], "measurements": []})
+    return [*table["grades"], *table["measurements"]]
 
 
 def _burden_problems(burden: Mapping[str, Any]) -> Iterator[str]:

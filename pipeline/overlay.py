@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from anatomy import DISC_LEVELS, STRUCTURES, VERTEBRAE, disc_label, vertebra_label
+from grading.types import Evidence
 from imaging.types import Series, Study, Volume
 from segmentation.types import Level, SegmentedStudy
 
@@ -72,6 +74,7 @@ def render_overlay(
     layers: OverlayLayers | None = None,
     slice_index: int | None = None,
     series_id: str | None = None,
+    boxes: Sequence[Evidence] = (),
 ) -> bytes:
     """Draw the overlay of one series.
 
@@ -81,6 +84,8 @@ def render_overlay(
         layers: What is drawn; None draws structures and names.
         slice_index: Slice k of the series; None takes the one on which most levels lie.
         series_id: Series; None takes the primary one. Of another one only the levels of the slice are named.
+        boxes: Boxes of chosen findings (``pipeline.grounding``), drawn where they lie on the slice that is shown.
+            Where neither series nor slice is given, those of the first box are shown.
 
     Returns:
         A PNG, RGB; the same input gives the same bytes.
@@ -89,6 +94,8 @@ def render_overlay(
         ValueError: If the series is not one of the study, or the slice not one of the series.
     """
     layers = layers or OverlayLayers()
+    if boxes and series_id is None and slice_index is None:
+        series_id, slice_index = boxes[0].series_id, boxes[0].slice_index
     series = _series_of(study, segmented.primary_series_id if series_id is None else series_id)
     levels = segmented.series_levels.get(series.id, segmented.levels)
     k = _main_slice(levels, series) if slice_index is None else slice_index
@@ -107,6 +114,7 @@ def render_overlay(
     if layers.names:
         is_primary = series.id == segmented.primary_series_id
         _draw_names(draw, view, tuple(item for item in levels if is_primary or item.slice_index == k))
+    _draw_boxes(draw, view, boxes)
     _draw_directions(draw, view, directions(series.volume, levels))
     _draw_band(draw, view)
     buffer = io.BytesIO()
@@ -262,6 +270,14 @@ def _draw_measurements(draw: ImageDraw.ImageDraw, view: _View, segmented: Segmen
     for item in segmented.measurements:
         if item.line_px is not None and (item.series_id, item.slice_index) == (view.series.id, view.k):
             draw.line([view.place(point) for point in item.line_px], fill=_colours()["measurement"][0], width=2)
+
+
+def _draw_boxes(draw: ImageDraw.ImageDraw, view: _View, boxes: Sequence[Evidence]) -> None:
+    """Draw the boxes that lie on this slice, each once."""
+    for box in dict.fromkeys(boxes):
+        if (box.series_id, box.slice_index) == (view.series.id, view.k):
+            first, last = view.place(box.box_px[:2]), view.place(box.box_px[2:])
+            draw.rectangle((*first, *last), outline=_colours()["evidence"][0], width=3)
 
 
 def _draw_directions(draw: ImageDraw.ImageDraw, view: _View, letters: tuple[str, str, str, str]) -> None:

@@ -20,16 +20,16 @@ from imaging.types import Eligibility, Study
 from pipeline.config import ReadOptions, Writer
 from pipeline.drafting import DraftOutcome, DraftWriter
 from pipeline.overlay import render_overlay
+from pipeline.prior import compare_prior, open_prior
 from pipeline.stages import Models, Stages, open_stages
 from pipeline.types import Reading
+from reporting.prior import Comparison
 from runtime.progress import Progress
 from runtime.provenance import Provenance, collect_provenance
 from runtime.settings import load_settings
 from segmentation.types import SegmentedStudy
 
 _log = logging.getLogger(__name__)
-
-PRIOR_NOTICE = "A prior reading was given; a comparison with it is not written yet."
 
 
 class Reader:
@@ -68,7 +68,7 @@ class Reader:
         """Read one path; yields progress and, last, the reading.
 
         Raises:
-            StudyError: If the path cannot be read as a spine study.
+            StudyError: If the path cannot be read as a spine study, or the earlier reading does not fit it.
             NotEligibleError: If it was read, but a report on it would not be trustworthy.
         """
         options = options or ReadOptions()
@@ -81,6 +81,7 @@ class Reader:
             eligibility = admit(self._stages.check_eligibility(study), options.override)
             study = without_unusable(study, eligibility)
         protocol = load_protocol(study.protocol)
+        prior = open_prior(options.prior, protocol=protocol.name, name=options.prior_name)
 
         yield Progress("models", 0.1, f"opening the models of the {protocol.name} protocol")
         with clock.measure("models"):
@@ -103,7 +104,8 @@ class Reader:
 
         yield Progress("verifying", 0.9, "checking every sentence against the findings")
         with clock.measure("verifying"):
-            report = self._stages.verify_draft(drafted.draft, findings)
+            comparison = compare_prior(prior, study, findings, models.checksums())
+            report = self._stages.verify_draft(drafted.draft, findings, comparison)
 
         yield Progress("overlay", 0.95, "drawing the overlay")
         with clock.measure("overlay"):
@@ -118,7 +120,8 @@ class Reader:
             report=report,
             overlay_png=overlay_png,
             provenance=self._provenance(models, findings, protocol, options, drafted),
-            notices=_notices(study, eligibility, segmented, findings, drafted, options),
+            notices=_notices(study, eligibility, segmented, findings, drafted, options, comparison),
+            comparison=comparison,
             prior_study_key=options.prior_study_key,
             anchor=options.anchor,
             explanation=explanation,
@@ -204,11 +207,11 @@ def _notices(
     findings: Findings,
     drafted: DraftOutcome,
     options: ReadOptions,
+    comparison: Comparison | None,
 ) -> tuple[str, ...]:
     """Return all notices, each once: what is urgent, then in the order of the stages."""
     own = [] if drafted.notice is None else [drafted.notice]
-    if options.prior is not None:
-        own.append(PRIOR_NOTICE)
+    own += () if comparison is None else comparison.notices
     gate = eligibility_notices(eligibility, options.override)
     urgent = triage_alert(findings.grades)
     first = () if urgent is None else (urgent,)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from grading.types import Findings
     from imaging.label_import import ImportedLabels
     from imaging.types import Eligibility, Spacing, Study
+    from reporting.prior import Comparison
     from reporting.types import Draft, Report
     from segmentation.types import Explanation, Region, SegmentedStudy
 
@@ -168,7 +169,7 @@ class Stages:
     check_eligibility: Callable[[Study], Eligibility]
     load_models: Callable[[anatomy.Protocol], Models]
     compose_report: Callable[[Findings], Draft]
-    verify_draft: Callable[[Draft, Findings], Report]
+    verify_draft: Callable[[Draft, Findings, Comparison | None], Report]
     phrase_versions: Mapping[str, str]
 
 

@@ -6,6 +6,7 @@ from grading.triage import triage_alert
 from grading.types import Findings
 from imaging.admission import override_alert
 from imaging.types import Eligibility, Series, Study
+from reporting.prior import Comparison
 from reporting.types import Report
 from runtime.provenance import Provenance
 from segmentation.types import Explanation, SegmentedStudy
@@ -25,6 +26,7 @@ class Reading:
         provenance: What made it.
         notices: Everything a reader should know about this run, each once: what is urgent, then in the order
             of the stages.
+        comparison: Change table against the earlier reading that was given; None without one.
         prior_study_key: Study key of the prior reading that was given; None without one.
         anchor: The disc level that a person confirmed, and its point (x, y) in pixels of a slice of the primary
             series; None without one.
@@ -40,6 +42,7 @@ class Reading:
     overlay_png: bytes
     provenance: Provenance
     notices: tuple[str, ...] = ()
+    comparison: Comparison | None = None
     prior_study_key: str | None = None
     anchor: tuple[str, tuple[float, float]] | None = None
     explanation: Explanation | None = None

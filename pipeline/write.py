@@ -106,9 +106,11 @@ def report_text(reading: Reading) -> str:
         notice=False,
         provenance=reading.provenance.to_dict(),
         alert=reading.alert,
+        comparison=reading.comparison,
     )
     blocks = [f"> **{NOTICE}**", text.strip()]
     told = {*reading.findings.notices, *reading.alerts}
+    told |= set() if reading.comparison is None else set(reading.comparison.notices)
     extra = [notice for notice in reading.notices if notice not in told]
     if extra:
         lines = "\n".join(f"- {html.escape(' '.join(notice.split()))}" for notice in extra)

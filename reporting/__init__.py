@@ -13,6 +13,7 @@ from reporting.phrases import template_versions
 from reporting.render import render_html, render_markdown
 from reporting.serialise import SERIAL_VERSION, serialise_findings, serialise_level
 from reporting.statements import facts_of
+from reporting.temporal import TemporalChecker
 from reporting.verifier import verify_draft
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "SERIAL_VERSION",
     "Checker",
     "SentenceContext",
+    "TemporalChecker",
     "check_sentence",
     "compose_impression",
     "compose_level",

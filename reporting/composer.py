@@ -1,7 +1,7 @@
 """The deterministic report: technique, findings level by level, impression. The fallback, and the verifier's pen.
 
 Levels run from cranial to caudal; those with nothing abnormal share a sentence. What could not be assessed is said
-once for the study, with the reason. The impression ranks levels by their worst step, then caudal first.
+once for the study, with the reason. The impression opens with what is critical and ranks levels by ``ranking``.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ from reporting.burden import burden_details
 from reporting.grammar import absent_items, compose_level, join_items, level_words, positive_items
 from reporting.levels_text import levels_text
 from reporting.phrases import measurement_phrases, read_template
+from reporting.places import level_place
+from reporting.ranking import critical_items, headline, ranked_levels, report_levels
 from reporting.serialise import graded_levels
-from reporting.statements import Polarity, Statement, is_abnormal, said_measurements, severity_weight, states
+from reporting.statements import Polarity, Statement, is_abnormal, said_measurements, states
 from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
 
 _IMPRESSION_LEVELS = 4
@@ -95,16 +97,18 @@ def _measured_levels(findings: Findings) -> list[DraftSentence]:
 
 
 def compose_impression(findings: Findings) -> list[DraftSentence]:
-    """Return the ranked summary: worst levels, lesser ones together, numbering doubts, the burden score."""
+    """Return the ranked summary: what is critical, worst levels, lesser ones, numbering doubts, the score."""
     table = read_template("composer.yaml")
-    ranked = _ranked_levels(findings)
-    lines = [_impression_line(findings, level) for level in ranked[:_IMPRESSION_LEVELS]]
-    rest = [level for level in graded_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
+    critical = critical_items(findings)
+    ranked = ranked_levels(findings)
+    lines = [_sentence(table["critical"].format(item=item.text), item.finding_ids) for item in critical]
+    lines += [_impression_line(findings, level) for level in ranked[:_IMPRESSION_LEVELS]]
+    rest = [level for level in report_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
     if rest:
         lines.append(_sentence(table["lesser"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
-    if not ranked and _graded(findings.reported):
-        ids = tuple(grade.id for grade in _graded(findings.reported))
-        lines.append(_sentence(table["nothing_abnormal"], ids))
+    if not lines and _graded(findings.reported):
+        graded = [grade for level in report_levels(findings) for grade in _graded(findings.grades_at(level))]
+        lines.append(_sentence(table["nothing_abnormal"], tuple(grade.id for grade in graded)))
     lines += _doubts(findings, table["doubt"])
     burden = findings.burden
     if burden.score is None:
@@ -115,7 +119,7 @@ def compose_impression(findings: Findings) -> list[DraftSentence]:
 
 
 def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
-    worst = sorted(_headline(findings, level), key=lambda item: -severity_weight(item.grade))[:_IMPRESSION_ITEMS]
+    worst = headline(findings, level)[:_IMPRESSION_ITEMS]
     ordered = [item for item in worst if item.polarity is Polarity.PRESENT]
     ordered += [item for item in worst if item.polarity is Polarity.POSSIBLE]
     items = join_items(positive_items(ordered))
@@ -124,37 +128,6 @@ def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
     ids = tuple(item.grade.id for item in ordered)
     ids += tuple(value.id for item in ordered for value in said_measurements(item))
     return _sentence(f"{header}{items[:1].upper()}{items[1:]}.", ids)
-
-
-def _headline(findings: Findings, level: str | None) -> list[Statement]:
-    """Return the statements of a level that belong in an impression: its best step is a positive finding."""
-    stated = states(findings.grades_at(level), findings)
-    return [
-        item for item in stated if is_abnormal(item) and severity_weight(item.grade) > 0 and _is_positive(item)
-    ]
-
-
-def _is_positive(statement: Statement) -> bool:
-    """Leave out grades whose best step is still normal, such as Pfirrmann II or III with II the likelier."""
-    scale_steps = statement.steps if statement.polarity is Polarity.PRESENT else ()
-    if statement.condition is Condition.DISC_DEGENERATION:
-        return statement.grade.grade in scale_steps and severity_weight(statement.grade) >= _DEGENERATION_WEIGHT
-    return True
-
-
-_DEGENERATION_WEIGHT = 0.35
-"""Weight of Pfirrmann III in scales.yaml: the first step that is a positive finding."""
-
-
-def _ranked_levels(findings: Findings) -> list[str | None]:
-    """Return the levels with a positive finding: worst step first, then more of them, then caudal first."""
-    levels = graded_levels(findings)
-    weights: dict[str | None, tuple[float, float, int]] = {}
-    for index, level in enumerate(levels):
-        found = [severity_weight(item.grade) for item in _headline(findings, level)]
-        if found:
-            weights[level] = (max(found), sum(found), index)
-    return sorted(weights, key=lambda level: weights[level], reverse=True)
 
 
 def _unremarkable_like(findings: Findings, level: str | None) -> tuple[str, ...]:
@@ -244,14 +217,14 @@ def _length_limits(findings: Findings, frame: str) -> list[str]:
 
 def _doubts(findings: Findings, frame: str) -> list[DraftSentence]:
     by_reason: dict[str, list[str]] = {}
-    for level in findings.levels:
+    for level in sorted(findings.levels, key=lambda item: level_place(item.name)):
         if level.doubt is not None:
             by_reason.setdefault(level.doubt.rstrip(". "), []).append(level.name)
     return [_sentence(frame.format(levels=levels_text(names), reason=why)) for why, names in by_reason.items()]
 
 
 def _abnormal_ids(findings: Findings, levels: Sequence[str]) -> tuple[str, ...]:
-    return tuple(item.grade.id for level in levels for item in _headline(findings, level))
+    return tuple(item.grade.id for level in levels for item in headline(findings, level))
 
 
 def _graded(grades: Sequence[Grade]) -> list[Grade]:

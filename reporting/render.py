@@ -15,12 +15,14 @@ import jinja2
 
 from grading.types import Findings
 from reporting.notice import NOTICE
+from reporting.prior import Comparison
 from reporting.types import Report
 from reporting.view import ReportView, SentenceRow, build_view
 
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 _LIST_MARK = re.compile(r"^([-+]|\d+[.)])(?=\s)")
 _GRADE_HEAD = ("Id", "Level", "Side", "Condition", "Scale", "Grade", "Probability", "Cannot be excluded", "Remark")
+_CHANGE_HEAD = ("Level", "Side", "What", "Earlier", "Now", "Change", "Remark", "Ids")
 _VALUE_HEAD = ("Id", "Level", "Side", "Quantity", "Value", "Percentile", "Method")
 
 
@@ -31,6 +33,7 @@ def render_markdown(
     notice: bool = True,
     provenance: Mapping[str, Any] | None = None,
     alert: str | None = None,
+    comparison: Comparison | None = None,
 ) -> str:
     """Return a report as Markdown.
 
@@ -40,8 +43,9 @@ def render_markdown(
         notice: Whether the notice stands at the top and the bottom; leave it out only where it is shown beside.
         provenance: ``Provenance.to_dict()``; None leaves the block out.
         alert: What the reader must know before anything else, above the title; None for nothing.
+        comparison: Change table against an earlier reading; None without one.
     """
-    view = build_view(report, findings, provenance)
+    view = build_view(report, findings, provenance, comparison)
     blocks = [] if alert is None else [f"> **{_plain(alert)}**"]
     blocks += [f"# {_plain(view.title)}", f"Report state: {view.state}. Study key: `{_code(view.study_key)}`."]
     blocks += _section_blocks(view)
@@ -60,6 +64,7 @@ def render_html(
     *,
     provenance: Mapping[str, Any] | None = None,
     alert: str | None = None,
+    comparison: Comparison | None = None,
 ) -> str:
     """Return a report as one self-contained HTML page.
 
@@ -69,8 +74,9 @@ def render_html(
         overlay_png: PNG bytes of the overlay, embedded; None for none.
         provenance: ``Provenance.to_dict()``; None leaves the block out.
         alert: What the reader must know before anything else, above the title; None for nothing.
+        comparison: Change table against an earlier reading; None without one.
     """
-    view = build_view(report, findings, provenance)
+    view = build_view(report, findings, provenance, comparison)
     overlay = "" if overlay_png is None else base64.b64encode(overlay_png).decode("ascii")
     return _page().render(notice=NOTICE, alert=alert or "", overlay=overlay, **vars(view))
 
@@ -96,7 +102,12 @@ def _sentence(row: SentenceRow) -> str:
 
 
 def _table_blocks(view: ReportView) -> list[str]:
-    blocks = [_table("Grades", _GRADE_HEAD, [_cells(row, 9) for row in view.grades])]
+    blocks = []
+    if view.changes:
+        blocks.append(
+            _table("Change since the earlier reading", _CHANGE_HEAD, [_cells(row, 8) for row in view.changes])
+        )
+    blocks += [_table("Grades", _GRADE_HEAD, [_cells(row, 9) for row in view.grades])]
     if view.measurements:
         blocks.append(_table("Measurements", _VALUE_HEAD, [_cells(row, 7) for row in view.measurements]))
     blocks.append(f"## Degeneration burden\n\n{_plain(view.burden.text)}")

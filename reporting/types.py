@@ -85,12 +85,14 @@ class DraftSentence:
         text: One sentence.
         finding_ids: Ids of grades and measurements it is meant to state.
         source: Who wrote it.
+        prior_finding_ids: Ids of the earlier reading that it compares them with.
         consistency: Share of sampled drafts that state the same facts, 0 to 1; None where none were sampled.
     """
 
     text: str
     finding_ids: tuple[str, ...]
     source: SentenceSource
+    prior_finding_ids: tuple[str, ...] = ()
     consistency: float | None = None
 
 
@@ -147,6 +149,7 @@ class ReportSentence:
         source: ``vlm`` or ``composer``.
         status: ``supported``, or ``repaired`` when the composer replaced what did not agree with Findings.
         replaced_text: What was there before a repair; None otherwise.
+        prior_finding_ids: Ids of the earlier reading that it compares them with; only in ``comparison``.
         consistency: As of the drafted sentence.
     """
 
@@ -155,13 +158,16 @@ class ReportSentence:
     source: SentenceSource
     status: SentenceStatus
     replaced_text: str | None = None
+    prior_finding_ids: tuple[str, ...] = ()
     consistency: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return an item of ``sentences`` of reading.json."""
+        prior = {"prior_finding_ids": list(self.prior_finding_ids)} if self.prior_finding_ids else {}
         return {
             "text": self.text,
             "finding_ids": list(self.finding_ids),
+            **prior,
             "source": self.source.value,
             "status": self.status.value,
             "replaced_text": self.replaced_text,

@@ -15,8 +15,10 @@ from reporting.checker import Checker, SentenceContext
 from reporting.composer import compose_report
 from reporting.grammar import compose_statements
 from reporting.phrases import read_template
+from reporting.prior import Comparison, compose_comparison
 from reporting.serialise import graded_levels
 from reporting.statements import Polarity, is_abnormal, state, states
+from reporting.temporal import TemporalChecker
 from reporting.types import (
     Draft,
     DraftSection,
@@ -31,7 +33,7 @@ from reporting.types import (
 )
 from runtime.errors import ReportError
 
-_FINDINGS = "findings"
+_FINDINGS, _COMPARISON = "findings", "comparison"
 _SECTIONS = ("technique", _FINDINGS, "impression")
 
 
@@ -43,13 +45,14 @@ class _Checked:
     levels: tuple[str, ...]
 
 
-def verify_draft(draft: Draft, findings: Findings, *, has_prior: bool = False) -> Report:
+def verify_draft(draft: Draft, findings: Findings, comparison: Comparison | None = None) -> Report:
     """Check a draft against findings and repair it.
 
     Args:
         draft: Text with evidence.
         findings: The only source of facts.
-        has_prior: Whether an earlier study was given, so that words of comparison are allowed.
+        comparison: Change table against an earlier reading, which gives the report a section ``comparison`` in the
+            composer's words; None without one, and then no word of comparison survives.
 
     Returns:
         A report in state ``draft`` in which every sentence is supported.
@@ -57,30 +60,29 @@ def verify_draft(draft: Draft, findings: Findings, *, has_prior: bool = False) -
     Raises:
         ReportError: If the composer's own text for these findings does not hold (a fault of ours).
     """
-    checker = Checker(findings)
-    sections = [_verify_section(section, checker, has_prior) for section in draft.sections]
+    checker = TemporalChecker(findings, comparison)
+    sections = [_verify_section(section, checker) for section in draft.sections]
     sections = _with_all_sections(sections, findings)
     sections = [_with_omitted(section, checker) if section.name == _FINDINGS else section for section in sections]
-    report = Report(ReportState.DRAFT, tuple(sections))
-    if not failures(report, findings, has_prior=has_prior):
+    report = Report(ReportState.DRAFT, _with_comparison(sections, findings, comparison))
+    if not failures(report, findings, comparison):
         return report
-    whole = Report(
-        ReportState.DRAFT, tuple(_whole_section(item, draft) for item in compose_report(findings).sections)
-    )
-    left = failures(whole, findings, has_prior=has_prior)
+    composed = [_whole_section(item, draft) for item in compose_report(findings).sections]
+    whole = Report(ReportState.DRAFT, _with_comparison(composed, findings, comparison))
+    left = failures(whole, findings, comparison)
     if left:
         raise ReportError(f"verifier: the composer's own text does not agree with the findings: {left[0]}")
     return whole
 
 
-def failures(report: Report, findings: Findings, *, has_prior: bool = False) -> list[str]:
+def failures(report: Report, findings: Findings, comparison: Comparison | None = None) -> list[str]:
     """Return what is wrong with a report: sentences that are not supported, and positive findings left out."""
-    checker = Checker(findings)
+    checker = TemporalChecker(findings, comparison)
     wrong: list[str] = []
     for section in report.sections:
         levels: tuple[str, ...] = ()
         for sentence in section.sentences:
-            verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids, has_prior))
+            verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
             levels = verdict.levels
             if verdict.status is not VerdictStatus.SUPPORTED:
                 wrong.append(f"{sentence.text!r}: {'; '.join(verdict.reasons)}")
@@ -98,14 +100,16 @@ def positive_grades(findings: Findings) -> list[Grade]:
     return [item.grade for item in stated if item.polarity is not Polarity.NOT_ASSESSABLE and is_abnormal(item)]
 
 
-def _verify_section(section: DraftSection, checker: Checker, has_prior: bool) -> ReportSection:
+def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
     done: list[_Checked] = []
     for sentence in section.sentences:
         levels = done[-1].levels if done else ()
-        verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids, has_prior))
+        verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
         if verdict.status is VerdictStatus.SUPPORTED:
             ids = tuple(dict.fromkeys((*sentence.finding_ids, *verdict.finding_ids)))
-            kept = ReportSentence(sentence.text, ids, sentence.source, SentenceStatus.SUPPORTED)
+            kept = ReportSentence(
+                sentence.text, ids, sentence.source, SentenceStatus.SUPPORTED, consistency=sentence.consistency
+            )
             done.append(_Checked(kept, verdict.levels))
         else:
             done += _repair(sentence, checker, [item.sentence.text for item in done], levels)
@@ -148,6 +152,27 @@ def _with_all_sections(sections: list[ReportSection], findings: Findings) -> lis
     added = {name: _added(composed[name]) for name in _SECTIONS if name not in given}
     others = [section for section in sections if section.name not in _SECTIONS]
     return [*(given.get(name) or added[name] for name in _SECTIONS), *others]
+
+
+def _with_comparison(
+    sections: Sequence[ReportSection], findings: Findings, comparison: Comparison | None
+) -> tuple[ReportSection, ...]:
+    """Put the composed comparison behind the findings; it stands in place of a drafted one."""
+    if comparison is None:
+        return tuple(sections)
+    told = tuple(
+        ReportSentence(
+            item.text,
+            item.finding_ids,
+            item.source,
+            SentenceStatus.SUPPORTED,
+            prior_finding_ids=item.prior_finding_ids,
+        )
+        for item in compose_comparison(comparison, findings)
+    )
+    kept = [section for section in sections if section.name != _COMPARISON]
+    place = next(index for index, section in enumerate(kept) if section.name == _FINDINGS) + 1
+    return (*kept[:place], ReportSection(_COMPARISON, told), *kept[place:])
 
 
 def _with_omitted(section: ReportSection, checker: Checker) -> ReportSection:

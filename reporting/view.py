@@ -9,6 +9,7 @@ from anatomy import CONDITIONS, SCALES, load_protocol
 from grading.types import Findings, Grade, GradeStatus
 from reporting.burden import burden_details, burden_limits
 from reporting.parsing.tokens import tokenise
+from reporting.prior import Change, Comparison, GradeChange, ValueChange
 from reporting.statements import abnormal_steps, steps_of
 from reporting.types import Report, ReportSection, SentenceStatus
 from segmentation.types import Measurement
@@ -89,6 +90,21 @@ class RepairRow:
 
 
 @dataclass(frozen=True)
+class ChangeRow:
+    """One condition or quantity beside the earlier reading; ``kind`` is the change."""
+
+    level: str
+    side: str
+    what: str
+    before: str
+    now: str
+    change: str
+    remark: str
+    ids: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class ReportView:
     """Everything a rendering shows, as text."""
 
@@ -100,11 +116,17 @@ class ReportView:
     measurements: tuple[MeasurementRow, ...]
     burden: BurdenRows
     repairs: tuple[RepairRow, ...]
+    changes: tuple[ChangeRow, ...]
     provenance: str
 
 
-def build_view(report: Report, findings: Findings, provenance: Mapping[str, Any] | None = None) -> ReportView:
-    """Return the rows of a report and its findings."""
+def build_view(
+    report: Report,
+    findings: Findings,
+    provenance: Mapping[str, Any] | None = None,
+    comparison: Comparison | None = None,
+) -> ReportView:
+    """Return the rows of a report, its findings and, where there is one, its change table."""
     return ReportView(
         title=load_protocol(findings.protocol).title,
         state=report.state.value,
@@ -114,6 +136,7 @@ def build_view(report: Report, findings: Findings, provenance: Mapping[str, Any]
         measurements=tuple(_measurement_row(item) for item in findings.measurements),
         burden=_burden(findings),
         repairs=_repairs(report),
+        changes=() if comparison is None else _changes(comparison),
         provenance="" if provenance is None else json.dumps(provenance, indent=2, sort_keys=True, default=str),
     )
 
@@ -126,7 +149,8 @@ def _paragraphs(section: ReportSection) -> tuple[tuple[SentenceRow, ...], ...]:
     """Put sentences together that carry on about the level of the one before (they name none themselves)."""
     paragraphs: list[list[SentenceRow]] = []
     for item in section.sentences:
-        row = SentenceRow(item.text, ", ".join(item.finding_ids), item.status is SentenceStatus.REPAIRED)
+        ids = ", ".join((*item.finding_ids, *(f"earlier {key}" for key in item.prior_finding_ids)))
+        row = SentenceRow(item.text, ids, item.status is SentenceStatus.REPAIRED)
         if paragraphs and section.name == "findings" and item.finding_ids and not _names_level(item.text):
             paragraphs[-1].append(row)
         else:
@@ -180,6 +204,65 @@ def _measurement_row(item: Measurement) -> MeasurementRow:
         method=item.method,
         kind="unknown" if item.value is None else "measured",
     )
+
+
+def _changes(comparison: Comparison) -> tuple[ChangeRow, ...]:
+    """Return the rows of grades, then those of values of which a measurement error is stated."""
+    values = [row for row in comparison.values if row.limit is not None]
+    return (*(_grade_change(row) for row in comparison.grades), *(_value_change(row) for row in values))
+
+
+def _grade_change(row: GradeChange) -> ChangeRow:
+    return ChangeRow(
+        level=row.level or DASH,
+        side=row.side.value if row.side else DASH,
+        what=CONDITIONS[row.condition].words,
+        before=_open_words(row.before),
+        now=_open_words(row.now),
+        change=_change_words(row.change),
+        remark=row.reason or DASH,
+        ids=_both_ids(row.now, row.before),
+        kind=row.change.value,
+    )
+
+
+def _value_change(row: ValueChange) -> ChangeRow:
+    item = row.known
+    remark = f"limit {row.limit:.1f} {item.unit}" if row.limit is not None and row.reason is None else row.reason
+    by = "" if row.difference is None else f" ({row.difference:+.1f} {item.unit})"
+    return ChangeRow(
+        level=item.level or DASH,
+        side=item.side.value if item.side else DASH,
+        what=item.name.replace("_", " "),
+        before=_value_words(row.before),
+        now=_value_words(row.now),
+        change=_change_words(row.change) + by,
+        remark=remark or DASH,
+        ids=_both_ids(row.now, row.before),
+        kind=row.change.value,
+    )
+
+
+def _open_words(grade: Grade | None) -> str:
+    if grade is None:
+        return DASH
+    if grade.status is GradeStatus.NOT_ASSESSABLE:
+        return "not assessable"
+    return " or ".join(SCALES[grade.scale].step(step).words for step in steps_of(grade))
+
+
+def _value_words(item: Measurement | None) -> str:
+    if item is None or item.value is None:
+        return DASH
+    return f"{item.value:.1f} {item.unit}"
+
+
+def _change_words(change: Change) -> str:
+    return "within measurement error" if change is Change.WITHIN_ERROR else change.value.replace("_", " ")
+
+
+def _both_ids(now: Grade | Measurement | None, before: Grade | Measurement | None) -> str:
+    return f"{DASH if now is None else now.id}, earlier {DASH if before is None else before.id}"
 
 
 def _burden(findings: Findings) -> BurdenRows:

@@ -10,7 +10,17 @@ from pathlib import Path
 
 from anatomy import protocol_names
 from imaging import parse_spacing
-from pipeline import OverlayLayers, Reader, Reading, ReadOptions, reading_to_dict, render_overlay, write_reading
+from pipeline import (
+    OverlayLayers,
+    Reader,
+    Reading,
+    ReadOptions,
+    evidence_of,
+    reading_to_dict,
+    render_overlay,
+    sentences,
+    write_reading,
+)
 from reporting import NOTICE, render_html
 from runtime.progress import Progress
 from vlm import Answer, answer_question
@@ -97,6 +107,38 @@ class Workbench:
             return None
         return render_overlay(item.reading.study, item.reading.segmented, layers=layers, slice_index=slice_index)
 
+    def placed_sentences(self, token: str) -> list[tuple[str, int]]:
+        """Return the sentences that lie somewhere in the images: words to choose from, place in the report."""
+        item = self.get(token)
+        if item is None:
+            return []
+        document = reading_to_dict(item.reading)
+        numbered = enumerate(sentences(document))
+        return [
+            (f"{ref.section}: {ref.text}", number) for number, ref in numbered if evidence_of(document, ref).boxes
+        ]
+
+    def sentence_overlay(self, token: str, number: int, *, layers: OverlayLayers) -> bytes | None:
+        """Return a PNG of the slice that a sentence rests on, with the boxes of its findings.
+
+        Args:
+            token: Of the reading.
+            number: Place of the sentence in the report, from 0, over all sections.
+            layers: What else is drawn.
+
+        Returns:
+            None when the reading is closed, there is no such sentence, or it has no box.
+        """
+        item = self.get(token)
+        if item is None:
+            return None
+        document = reading_to_dict(item.reading)
+        found = next((ref for index, ref in enumerate(sentences(document)) if index == number), None)
+        boxes = () if found is None else evidence_of(document, found).boxes
+        if not boxes:
+            return None
+        return render_overlay(item.reading.study, item.reading.segmented, layers=layers, boxes=boxes)
+
     def ask(self, token: str, question: str) -> Answer | None:
         """Answer a question from the reading's findings, or None when it is closed."""
         item = self.get(token)
@@ -115,7 +157,13 @@ class Workbench:
         token = secrets.token_urlsafe(16)
         folder = self._folder / token
         write_reading(reading, folder)
-        page = render_html(reading.report, reading.findings, reading.overlay_png, alert=reading.alert)
+        page = render_html(
+            reading.report,
+            reading.findings,
+            reading.overlay_png,
+            alert=reading.alert,
+            comparison=reading.comparison,
+        )
         (folder / "report.html").write_text(page, encoding="utf-8")
         item = OpenReading(token, reading, folder)
         self._open[token] = item

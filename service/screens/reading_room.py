@@ -47,6 +47,7 @@ class _Widgets:
     draft: gr.Textbox
     save: gr.Button
     sentences: gr.HTML
+    sentence: gr.Dropdown
     files: gr.File
     chat: gr.Chatbot
     question: gr.Textbox
@@ -56,7 +57,7 @@ class _Widgets:
         """Return what a finished reading fills."""
         return [
             self.status, self.token, self.overlay, self.slice_index, self.grades, self.draft, self.sentences,
-            self.files, self.chat,
+            self.sentence, self.files, self.chat,
         ]  # fmt: skip
 
 
@@ -123,6 +124,7 @@ def _lay_out_results() -> dict[str, Any]:
         draft = gr.Textbox(label="Draft, editable", lines=22, max_lines=32, interactive=True, elem_id="draft")
         save = gr.Button("Save my edits to the downloads", elem_id="save")
     with gr.Tab("Sentence check"):
+        sentence = gr.Dropdown([], label="Show where a sentence lies", interactive=True, elem_id="sentence")
         sentences = gr.HTML("", elem_id="sentences")
     with gr.Tab("Grades"):
         only_abnormal = gr.Checkbox(False, label="Only abnormal or not assessable", elem_id="abnormal")
@@ -140,6 +142,7 @@ def _lay_out_results() -> dict[str, Any]:
         "draft": draft,
         "save": save,
         "sentences": sentences,
+        "sentence": sentence,
         "only_abnormal": only_abnormal,
         "grades": grades,
         "chat": chat,
@@ -160,11 +163,12 @@ def _connect(workbench: Workbench, w: _Widgets) -> None:
         yield from _read(workbench, w, workbench.sample_study(), "", "auto")
 
     def redraw(token: str, names: list[str], slice_index: int) -> Image.Image | None:
-        chosen = OverlayLayers(
-            structures=LAYERS[0] in names, names=LAYERS[1] in names, measurements=LAYERS[2] in names
-        )
-        png = workbench.overlay(token, layers=chosen, slice_index=int(slice_index))
+        png = workbench.overlay(token, layers=_chosen(names), slice_index=int(slice_index))
         return None if png is None else _picture(png)
+
+    def point(token: str, names: list[str], number: int | None) -> dict[Any, Any]:
+        png = None if number is None else workbench.sentence_overlay(token, int(number), layers=_chosen(names))
+        return {} if png is None else {w.overlay: _picture(png)}
 
     def filter_grades(token: str, only_abnormal: bool) -> list[list[str]]:
         item = workbench.get(token)
@@ -190,6 +194,7 @@ def _connect(workbench: Workbench, w: _Widgets) -> None:
     w.sample.click(read_sample, None, w.results, concurrency_limit=2)
     for changed in (w.layers.change, w.slice_index.release):
         changed(redraw, [w.token, w.layers, w.slice_index], w.overlay, show_progress="hidden")
+    w.sentence.input(point, [w.token, w.layers, w.sentence], [w.overlay], show_progress="hidden")
     w.only_abnormal.change(filter_grades, [w.token, w.only_abnormal], w.grades)
     w.save.click(save_edit, [w.token, w.draft], [w.files, w.status])
     w.question.submit(ask, [w.token, w.question, w.chat], [w.chat, w.question])
@@ -198,7 +203,11 @@ def _connect(workbench: Workbench, w: _Widgets) -> None:
 def _read(workbench: Workbench, w: _Widgets, path: Path, spacing: str, protocol: str) -> Iterator[dict[Any, Any]]:
     try:
         for event in workbench.read(path, spacing=spacing, protocol=protocol):
-            yield _shown(w, event) if isinstance(event, OpenReading) else {w.status: tables.progress_html(event)}
+            yield (
+                _shown(workbench, w, event)
+                if isinstance(event, OpenReading)
+                else {w.status: tables.progress_html(event)}
+            )
     except SpineScribeError as error:
         yield {w.status: tables.error_html(str(error))}
     except Exception:
@@ -206,7 +215,7 @@ def _read(workbench: Workbench, w: _Widgets, path: Path, spacing: str, protocol:
         yield {w.status: tables.error_html(FAULT)}
 
 
-def _shown(w: _Widgets, item: OpenReading) -> dict[Any, Any]:
+def _shown(workbench: Workbench, w: _Widgets, item: OpenReading) -> dict[Any, Any]:
     """Return the values of all widgets for a finished reading."""
     reading = item.reading
     slices = reading.primary_series.volume.shape[2]
@@ -219,9 +228,15 @@ def _shown(w: _Widgets, item: OpenReading) -> dict[Any, Any]:
         w.grades: tables.grade_rows(reading.findings),
         w.draft: tables.report_text(reading.report),
         w.sentences: tables.sentences_html(reading.report),
+        w.sentence: gr.Dropdown(choices=workbench.placed_sentences(item.token), value=None),
         w.files: [str(file) for file in item.files],
         w.chat: [],
     }
+
+
+def _chosen(names: list[str]) -> OverlayLayers:
+    """Return the layers of the ticked boxes."""
+    return OverlayLayers(structures=LAYERS[0] in names, names=LAYERS[1] in names, measurements=LAYERS[2] in names)
 
 
 def _picture(png: bytes) -> Image.Image:

@@ -202,15 +202,50 @@ def test_out_that_is_a_file_is_refused(
     assert "--out: expected a folder that can be written" in capsys.readouterr().err
 
 
-def test_prior_is_validated_kept_and_not_compared(read: Run, tmp_path: Path) -> None:
+def test_prior_is_validated_and_compared(read: Run, tmp_path: Path) -> None:
     assert read("scan.png") == 0
+    assert "comparison" not in load_reading(tmp_path / "out" / "reading.json")
     prior = tmp_path / "prior.json"
     (tmp_path / "out" / "reading.json").rename(prior)
     assert read("scan.png", "--prior", str(prior)) == 0
     document = load_reading(tmp_path / "out" / "reading.json")
     assert document["provenance"]["prior_study_key"] == "0123456789abcdef"
-    assert document["notices"][-1] == "A prior reading was given; a comparison with it is not written yet."
-    assert document["notices"][-1] in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert {row["change"] for row in document["comparison"]["grades"]} == {"unchanged", "not_comparable"}
+    assert "The earlier reading is of the very same images." in document["notices"]
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "## Change since the earlier reading" in report
+    assert report.count("0123456789abcdef") == 1, "only as the key of this study"
+
+
+def test_one_prior_goes_with_one_path(read: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read("scan.png") == 0
+    prior = tmp_path / "out" / "reading.json"
+    assert read("scan.png", "other.png", "--prior", str(prior)) == 2
+    assert "--prior: expected one path" in capsys.readouterr().err
+
+
+def test_a_prior_of_another_region_is_refused_by_name(read: Run, tmp_path: Path) -> None:
+    assert read("scan.png") == 0
+    document = load_reading(tmp_path / "out" / "reading.json")
+    document["study"]["protocol"] = "cervical"
+    prior = tmp_path / "neck.json"
+    prior.write_text(json.dumps(document), encoding="utf-8")
+    assert read("scan.png", "--prior", str(prior)) == 2
+    error = json.loads((tmp_path / "out" / "error.json").read_text(encoding="utf-8"))
+    assert error["message"] == (
+        "neck.json: expected an earlier reading of the lumbar protocol, as the study is, found one of the "
+        "cervical protocol"
+    )
+
+
+def test_a_prior_that_is_no_reading_is_refused(
+    read: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prior = tmp_path / "note.json"
+    prior.write_text('{"schema": "something/9"}', encoding="utf-8")
+    assert read("scan.png", "--prior", str(prior)) == 2
+    message = capsys.readouterr().err
+    assert "note.json: expected a reading.json of schema spinescribe.reading/1, found 'something/9'" in message
 
 
 def test_stopping_by_hand_is_said_plainly(

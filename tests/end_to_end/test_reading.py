@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anatomy import DISC_LEVELS
+from anatomy import DISC_LEVELS, SCALES
 from cli.main import main
+from pipeline import evidence_of, sentences
 
 pytestmark = pytest.mark.weights
 
@@ -37,6 +38,29 @@ def test_a_study_becomes_all_promised_files(study_reading: Path) -> None:
     names = {file.name for file in study_reading.iterdir()}
     assert {"reading.json", "report.md", "overlay.png", "label_map.nii.gz"} <= names
     assert "Research use only" in (study_reading / "report.md").read_text(encoding="utf-8")
+
+
+def test_every_positive_sentence_of_a_phantom_has_a_box_inside_its_image(study_reading: Path) -> None:
+    document = _json(study_reading / "reading.json")
+    shapes = {item["id"]: item["shape"] for item in document["study"]["series"]}
+    abnormal = {
+        row["id"]
+        for row in document["grades"]
+        if any(step.is_abnormal for step in SCALES[row["scale"]].steps if step.grade in row["prediction_set"])
+    }
+    boxed = 0
+    for sentence in sentences(document):
+        found = evidence_of(document, sentence)
+        assert found.boxes or found.reason
+        for box in found.boxes:
+            columns, rows, slices = shapes[box.series_id]
+            assert 0 <= box.box_px[0] < box.box_px[2] <= columns - 1
+            assert 0 <= box.box_px[1] < box.box_px[3] <= rows - 1
+            assert 0 <= box.slice_index < slices
+        if abnormal & set(sentence.finding_ids):
+            assert found.boxes, sentence.text
+            boxed += 1
+    assert boxed >= 5
 
 
 def test_levels_are_the_phantoms_own(study_reading: Path, phantom_folder: Path) -> None:

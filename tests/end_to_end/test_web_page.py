@@ -125,6 +125,17 @@ def test_grades_sentences_and_answers_are_there(page) -> None:  # type: ignore[n
     assert "L4-L5" in page.locator(".message.bot, [data-testid=bot]").first.inner_text()
 
 
+def test_a_chosen_sentence_shows_where_it_lies(page) -> None:  # type: ignore[no-untyped-def]
+    page.get_by_role("tab", name="Sentence check").click()
+    before = page.get_attribute("#overlay img", "src")
+    page.locator("#sentence input").click()
+    page.get_by_role("option").first.click()
+    page.wait_for_function(
+        "old => document.querySelector('#overlay img')?.src && document.querySelector('#overlay img').src !== old",
+        arg=before, timeout=30_000,
+    )  # fmt: skip
+
+
 def test_edits_reach_the_downloads(page, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     page.get_by_role("tab", name="Draft report").click()
     page.fill("#draft textarea", "FINDINGS\nEdited by the radiologist.")

@@ -27,6 +27,7 @@ from imaging.types import (
 )
 from pipeline import Reader
 from pipeline.stages import Models, Stages, WritesDraft
+from reporting.prior import Comparison
 from reporting.types import (
     Draft,
     DraftSection,
@@ -357,7 +358,7 @@ def fake_check(study: Study) -> Eligibility:
     return Eligibility(True)
 
 
-def fake_verify(draft: Draft, findings: Findings) -> Report:
+def fake_verify(draft: Draft, findings: Findings, comparison: Comparison | None = None) -> Report:
     sections = [
         ReportSection(
             section.name,

@@ -66,11 +66,6 @@ def test_unknown_spacing_is_a_reading_with_reasons() -> None:
     assert {grade["status"] for grade in stenosis} == {"not_assessable"}
 
 
-def test_prior_study_key_is_in_the_provenance() -> None:
-    document = reading_to_dict(read(ReadOptions(prior={"study": {"key": "feedbeef"}})))
-    assert document["provenance"]["prior_study_key"] == "feedbeef"
-
-
 def test_the_anchor_is_in_the_provenance_with_its_series() -> None:
     document = reading_to_dict(read(ReadOptions(anchor=("L5-S1", (201.0, 388.5)))))
     series = document["levels"][0]["series"]

@@ -10,7 +10,6 @@ from imaging.types import Spacing
 from pipeline import Reader, Reading, ReadOptions, Writer
 from pipeline.document import reading_to_dict
 from pipeline.drafting import FAILED, NO_MODEL, TOO_SLOW
-from pipeline.run import PRIOR_NOTICE
 from pipeline.stages import Models, check_device, is_installed, load_models
 from reporting.types import SentenceSource
 from runtime.errors import ConfigError, NotEligibleError, StudyError, WeightsError
@@ -144,12 +143,6 @@ def test_composer_can_be_asked_for() -> None:
     assert sources(reading) == {SentenceSource.COMPOSER}
     assert NO_MODEL not in reading.notices
     assert "vlm" not in reading.provenance.weights
-
-
-def test_prior_is_named_and_said_not_to_be_compared() -> None:
-    reading = read(fake_reader(), options=ReadOptions(prior={"study": {"key": "feedbeef"}}))
-    assert reading.prior_study_key == "feedbeef"
-    assert reading.notices[-1] == PRIOR_NOTICE
 
 
 def test_anchor_reaches_the_segmenter() -> None:

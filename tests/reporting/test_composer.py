@@ -121,28 +121,33 @@ def test_notices_become_sentences() -> None:
     assert "An axial series was left out." in texts(compose_report(findings), "technique")
 
 
-def test_impression_ranks_by_severity_then_caudal_first() -> None:
+def test_impression_ranks_by_severity_then_from_cranial_to_caudal() -> None:
     findings = make_findings(
         make_grade(Condition.DISC_BULGING, ("present",), level="L2-L3"),
         make_grade(Condition.SPINAL_CANAL_STENOSIS, ("severe",), level="L3-L4"),
         make_grade(Condition.DISC_BULGING, ("present",), level="L5-S1"),
     )
     lines = texts(compose_report(findings), "impression")
-    assert lines[:3] == ["L3-L4: Severe spinal canal stenosis.", "L5-S1: Disc bulge.", "L2-L3: Disc bulge."]
+    assert lines[:3] == [
+        "Critical: suspected cauda equina crowding with severe spinal canal stenosis at L3-L4; correlate for "
+        "cauda equina symptoms.",
+        "L2-L3: Disc bulge.",
+        "L5-S1: Disc bulge.",
+    ]
     assert lines[3] == "Degeneration burden score 20 of 100 (moderate)."
 
 
 def test_impression_is_short() -> None:
     for seed in range(20):
         findings = random_findings(Random(seed), sided=True)
-        assert len(texts(compose_report(findings), "impression")) <= 7
+        assert len(texts(compose_report(findings), "impression")) <= 8
 
 
 def test_impression_states_doubt_and_lesser_levels() -> None:
     grades = [make_grade(Condition.DISC_BULGING, ("present",), level=level) for level in LUMBAR]
     levels = (make_level("L4-L5", doubt="no landmark in view"), make_level("L5-S1", doubt="no landmark in view"))
     lines = texts(compose_report(make_findings(*grades, levels=levels)), "impression")
-    assert "Lesser changes at T11-T12 to L1-L2, as described above." in lines
+    assert "Lesser changes at L3-L4 to L5-S1, as described above." in lines
     assert "Level numbering is in doubt at L4-L5 and L5-S1: no landmark in view." in lines
 
 
