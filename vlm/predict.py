@@ -4,8 +4,6 @@ It owns prompts, batching and the way back from tokens to sentences. The same fi
 text: greedy, float32, slots of a report always batched in the same order.
 """
 
-import logging
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,21 +11,17 @@ import torch
 
 from anatomy import Protocol
 from grading.types import Findings
-from reporting import split_sentences
-from reporting.types import Draft, DraftSection, DraftSentence
+from reporting.types import Draft
 from runtime.device import pick_device
-from runtime.errors import ReportError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
 from segmentation.types import Region
+from vlm.assemble import assemble_draft, whole_sentences
 from vlm.build import LoadedWriter, load_writer
-from vlm.evidence import attach_evidence
-from vlm.plan import FINDINGS, Slot, plan_report, slots_of
+from vlm.pictures import KeySlice
+from vlm.plan import FINDINGS, Slot
 from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
-from vlm.values import fill_values, hide_values
-
-_logger = logging.getLogger(__name__)
-_WHOLE = re.compile(r"[.!?](?=\s)|(?<!\d)[.!?]$")
+from vlm.values import hide_values
 
 
 class Drafter:
@@ -40,6 +34,9 @@ class Drafter:
         segmentation_checksum: Checksum of the segmentation weights whose region embeddings the projector was
             trained on; None when it never saw any.
     """
+
+    disclosure: str | None = None
+    """Nothing leaves this machine."""
 
     def __init__(
         self,
@@ -95,7 +92,13 @@ class Drafter:
         return self._loaded.config.projector.tokens
 
     def write_draft(
-        self, findings: Findings, regions: tuple[Region, ...], protocol: Protocol, *, style: str = "structured"
+        self,
+        findings: Findings,
+        regions: tuple[Region, ...],
+        protocol: Protocol,
+        *,
+        style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
         """Write a report's draft, not yet verified.
 
@@ -104,30 +107,16 @@ class Drafter:
             regions: Region embeddings of the levels; may be empty.
             protocol: Gives the order of the sections.
             style: ``structured``, ``telegraphic`` or ``narrative``.
+            pictures: Not looked at: this writer sees the slices through the region embeddings only.
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
         """
-        if protocol.name != findings.protocol:
-            raise ReportError(
-                f"draft: findings are of protocol {findings.protocol!r}, but {protocol.name!r} was asked for"
-            )
-        plan = plan_report(findings)
-        slots = slots_of(plan)
-        texts = self.write_slots([self.prompt_of(slot, regions, style=style) for slot in slots])
-        written = {id(slot): _sentences(text, slot, findings) for slot, text in zip(slots, texts, strict=True)}
-        sections = [
-            DraftSection(
-                section.name,
-                tuple(
-                    sentence
-                    for part in section.parts
-                    for sentence in (written[id(part)] if isinstance(part, Slot) else (part,))
-                ),
-            )
-            for section in plan
-        ]
-        return Draft(tuple(sorted(sections, key=lambda item: _place(item.name, protocol.sections))))
+        return assemble_draft(
+            findings,
+            protocol,
+            lambda slots: self.write_slots([self.prompt_of(slot, regions, style=style) for slot in slots]),
+        )
 
     def prompt_of(self, slot: Slot, regions: Iterable[Region], *, style: str) -> SlotPrompt:
         """Return the prompt of a slot, its values hidden, with the regions of its levels."""
@@ -160,24 +149,5 @@ class Drafter:
         texts = []
         for ids in written:
             text = tokenizer.decode(ids).strip()
-            texts.append(_whole_sentences(text) if len(ids) == max_new_tokens else text)
+            texts.append(whole_sentences(text) if len(ids) == max_new_tokens else text)
         return texts
-
-
-def _sentences(text: str, slot: Slot, findings: Findings) -> tuple[DraftSentence, ...]:
-    """Return the sentences of a slot, values filled in; the composer's where nothing was written."""
-    parts = split_sentences(fill_values(text, slot, findings))
-    if not parts:
-        _logger.warning("nothing usable was written for %s; the composer's words stand", "/".join(slot.levels))
-        return slot.composed
-    return attach_evidence(parts, slot, findings)
-
-
-def _whole_sentences(text: str) -> str:
-    """Drop a sentence that was cut off; a closing ``9.`` may be half a number and counts as cut off."""
-    ends = [match.end() for match in _WHOLE.finditer(text)]
-    return text[: ends[-1]] if ends else ""
-
-
-def _place(name: str, order: Sequence[str]) -> int:
-    return order.index(name) if name in order else len(order)

@@ -70,8 +70,8 @@ def run_steps(
     """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = {name: item for name, item in model.named_parameters() if item.requires_grad}
-    optimiser = _build_optimiser(parameters, config)
-    start = _load_checkpoint(folder, parameters, optimiser) if resume else 0
+    optimiser = build_optimiser(parameters, config)
+    start = load_checkpoint(folder, parameters, optimiser) if resume else 0
     model.train()
     began = time.monotonic()
     for step in range(start, config.steps):
@@ -79,9 +79,9 @@ def run_steps(
         loss = _step(parameters, optimiser, loss_of, step, config)
         is_last = step + 1 == config.steps
         if is_last or (step + 1) % config.checkpoint_every == 0:
-            _save_checkpoint(folder, parameters, optimiser, step + 1)
+            save_checkpoint(folder, parameters, optimiser, step + 1)
             figures = _evaluate(model, evaluate, step + 1)
-            _log(folder, step + 1, loss, learning_rate_at(step, config), time.monotonic() - began, figures)
+            log_step(folder, step + 1, loss, learning_rate_at(step, config), time.monotonic() - began, figures)
 
 
 def _step(
@@ -101,7 +101,8 @@ def _step(
     return float(loss.detach())
 
 
-def _build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) -> torch.optim.AdamW:
+def build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) -> torch.optim.AdamW:
+    """Return AdamW with weight decay on matrices only."""
     matrices = [item for item in parameters.values() if item.ndim >= 2]
     vectors = [item for item in parameters.values() if item.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -118,7 +119,7 @@ def _evaluate(model: nn.Module, evaluate: Callable[[int], dict[str, float]] | No
     return figures
 
 
-def _save_checkpoint(
+def save_checkpoint(
     folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer, step: int
 ) -> None:
     """Write beside, then rename: a stop in the middle leaves the last checkpoint whole."""
@@ -128,7 +129,8 @@ def _save_checkpoint(
     part.replace(folder / CHECKPOINT)
 
 
-def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
+def load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
+    """Take over a run's parameters and optimiser; return how many steps it has done, 0 without a checkpoint."""
     file = folder / CHECKPOINT
     if not file.is_file():
         return 0
@@ -142,7 +144,8 @@ def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimise
     return step
 
 
-def _log(folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]) -> None:
+def log_step(folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]) -> None:
+    """Add a line to ``log.csv`` of a run."""
     row = {"step": step, "loss": f"{loss:.4f}", "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.0f}"}
     row |= {name: f"{value:.4f}" for name, value in figures.items()}
     _logger.info("%s", row)
