@@ -1,4 +1,4 @@
-"""Which slices a writer is shown: of each sagittal series (else of the primary one) the slice most levels lie on."""
+"""Which slices a writer is shown: of each sagittal series, and the primary one, that with most levels on it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from imaging.types import Eligibility, Spacing, Study
     from reporting.types import Draft, Report
     from segmentation.types import Explanation, Region, SegmentedStudy
+    from vlm.pictures import KeySlice
+    from vlm.writers import WriterChoice
 
 
 _log = logging.getLogger(__name__)
@@ -96,12 +98,20 @@ class WritesDraft(Protocol):
     """Phrases findings.
 
     Attributes:
-        checksum: Of its weights.
         segmentation_checksum: Segmentation weights whose region embeddings it understands; None when none.
     """
 
-    checksum: str
     segmentation_checksum: str | None
+
+    @property
+    def checksum(self) -> str:
+        """Return the checksum of its weights, or where they are when they are out of sight."""
+        ...
+
+    @property
+    def disclosure(self) -> str | None:
+        """Return what a reader is told whenever this writer is asked, such as where findings were sent."""
+        ...
 
     @property
     def prompt_id(self) -> str:
@@ -115,8 +125,9 @@ class WritesDraft(Protocol):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
-        """Return the draft with evidence."""
+        """Return the draft with evidence; key slices are for writers with eyes."""
         ...
 
 
@@ -172,12 +183,13 @@ class Stages:
     phrase_versions: Mapping[str, str]
 
 
-def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
+def open_stages(*, weights_root: Path, device: str = "auto", writer: WriterChoice | None = None) -> Stages:
     """Return the real rooms. Imports the readers and the report language, but no network yet.
 
     Args:
         weights_root: Folder of all weights.
         device: ``auto``, ``cpu``, ``cuda`` ...
+        writer: Who writes the drafts; None leaves the protocol's.
     """
     import imaging
     import reporting
@@ -186,24 +198,28 @@ def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
         load_study=imaging.load_study,
         load_study_isolated=imaging.load_study_isolated,
         check_eligibility=imaging.check_eligibility,
-        load_models=lambda protocol: load_models(protocol, weights_root=weights_root, device=device),
+        load_models=lambda protocol: load_models(
+            protocol, weights_root=weights_root, device=device, writer=writer
+        ),
         compose_report=reporting.compose_report,
         verify_draft=reporting.verify_draft,
         phrase_versions={**reporting.template_versions(), "findings_text": reporting.SERIAL_VERSION},
     )
 
 
-def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto") -> Models:
+def load_models(
+    protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto", writer: WriterChoice | None = None
+) -> Models:
     """Load the models that a protocol names.
 
     The language model is not needed for a report (the composer writes one), so its folder may be absent; one that
-    is damaged is left out with a warning. Without weights for axial slices those are not outlined. A protocol that
-    names no grading weights is read without grades.
+    is damaged is left out with a warning. A writer that someone chose by name is never left out. Without weights
+    for axial slices those are not outlined. A protocol that names no grading weights is read without grades.
 
     Raises:
         NotEligibleError: If the segmentation or grading weights that the protocol names are not installed.
-        WeightsError: If segmentation or grading weights are there but damaged.
-        ConfigError: If there is no such device.
+        WeightsError: If segmentation or grading weights, or those of the chosen writer, are damaged.
+        ConfigError: If there is no such device, or the chosen writer cannot be had.
     """
     for stage in ("segmentation", "grading"):
         is_named = stage in protocol.weights or stage == "segmentation"
@@ -219,14 +235,6 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
 
     names = protocol.weights
     has_axial = is_installed(protocol, "segmentation_axial", weights_root)
-    drafter: WritesDraft | None = None
-    if is_installed(protocol, "vlm", weights_root):
-        from vlm import Drafter
-
-        try:
-            drafter = Drafter.load(weights_root=weights_root, name=names["vlm"], device=device)
-        except WeightsError as error:
-            _log.warning("the language model is left out: %s", error)
     return Models(
         segmenter=Segmenter.load(
             weights_root=weights_root,
@@ -235,8 +243,27 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
             device=device,
         ),
         grader=_load_grader(protocol, weights_root, device),
-        drafter=drafter,
+        drafter=_load_drafter(protocol, weights_root, device, writer),
     )
+
+
+def _load_drafter(
+    protocol: anatomy.Protocol, weights_root: Path, device: str, writer: WriterChoice | None
+) -> WritesDraft | None:
+    """Return the chosen writer; else the protocol's, or None where that is not installed or damaged."""
+    if writer is not None:
+        from vlm.writers import open_writer
+
+        return open_writer(writer, weights_root=weights_root, device=device)
+    if not is_installed(protocol, "vlm", weights_root):
+        return None
+    from vlm import Drafter
+
+    try:
+        return Drafter.load(weights_root=weights_root, name=protocol.weights["vlm"], device=device)
+    except WeightsError as error:
+        _log.warning("the language model is left out: %s", error)
+        return None
 
 
 def _load_grader(protocol: anatomy.Protocol, weights_root: Path, device: str) -> GradesStudy:

@@ -1,7 +1,8 @@
 """From written slots to a draft: what every report writer shares, whatever network or server phrased the slots.
 
 The plan says what is a slot and what stands in the composer's words. A writer turns slots into texts; here the
-texts become sentences with evidence, values filled in, in the order of the protocol's sections. Loads without torch.
+texts become sentences with evidence, values filled in, in the order of the protocol's sections. Loads without
+torch.
 """
 
 import logging

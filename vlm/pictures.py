@@ -1,4 +1,4 @@
-"""Key slices for writers that look at pictures: one grey slice a series, without overlay, names or any text of ours.
+"""Key slices for writers that look at pictures: one grey slice a series, without overlay or any text of ours.
 
 A picture is made of pixel values alone, so nothing of a file's header can travel with it. Loads without torch.
 """
@@ -16,7 +16,7 @@ from imaging.intensity import normalise_slice
 from imaging.types import Series
 
 LONG_SIDE_PX = 512
-"""Longer side of a picture: one tile of SmolVLM (512), more than LLaVA's 336 and little less than Gemma 3's 896."""
+"""Longer side of a picture: one tile of SmolVLM (512), between LLaVA's 336 and Gemma 3's 896."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class KeySlice:
         series_id: Series of the study.
         name: Plane and weighting, such as ``sagittal t2``.
         slice_index: Slice k.
-        grey: (rows, columns) uint8; square pixels, the longer side ``LONG_SIDE_PX``, windowed as the networks see it.
+        grey: (rows, columns) uint8; square pixels, longer side ``LONG_SIDE_PX``, windowed as the networks see it.
     """
 
     series_id: str

@@ -1,7 +1,7 @@
 """Report writers by name: a preset of ``configs/vlm``, a YAML of one's own, or the folder of a tuning run.
 
-``spine-tiny`` is the default. Hub and remote presets are only opened when someone names them; importing this module
-loads none of their libraries.
+``spine-tiny`` is the default. Hub and remote presets are only opened when someone names them; importing this
+module loads none of their libraries.
 """
 
 from collections.abc import Callable
@@ -58,9 +58,8 @@ def preset_file(name: str) -> Path:
         file = configs_dir() / "vlm" / f"{stem}.yaml"
         if Path(stem).name == stem and file.is_file():
             return file
-    raise ConfigError(
-        f"writer: expected composer, {', '.join(writer_names())}, a YAML or the folder of a tuning run, got {name!r}"
-    )
+    known = ", ".join(("composer", *writer_names()))
+    raise ConfigError(f"writer: expected {known}, a YAML or the folder of a tuning run, got {name!r}")
 
 
 def open_writer(
@@ -94,7 +93,7 @@ def _open_tiny(choice: WriterChoice, weights_root: Path, device: str) -> "Drafte
     from vlm.predict import Drafter
 
     if choice.model is not None:
-        raise ConfigError("writer spine-tiny: expected no model of its own; name its weights by SPINESCRIBE_WEIGHTS")
+        raise ConfigError("writer spine-tiny: expected no model; its weights are named by SPINESCRIBE_WEIGHTS")
     return Drafter.load(weights_root=weights_root, name=DEFAULT, device=device)
 
 
@@ -113,4 +112,4 @@ def _open_remote(file: Path, choice: WriterChoice) -> "RemoteDrafter":
     from vlm.remote.config import load_remote_config
     from vlm.remote.drafter import RemoteDrafter
 
-    return RemoteDrafter.load(load_remote_config(file), model=choice.model)
+    return RemoteDrafter.load(load_remote_config(file, model=choice.model))

@@ -40,6 +40,7 @@ from reporting.types import (
 )
 from runtime.errors import NotEligibleError, StudyError
 from segmentation.types import Explanation, LabelMap, Level, Measurement, Region, SegmentedStudy
+from vlm.pictures import KeySlice
 
 LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 COLUMNS, ROWS = 160, 240
@@ -281,7 +282,9 @@ class FakeDrafter:
     checksum = "drafter-sum"
     segmentation_checksum: str | None = "segmenter-sum"
     prompt_id = "prompt/1"
+    disclosure: str | None = None
     regions_seen = -1
+    pictures_seen = -1
     style_seen = ""
 
     def write_draft(
@@ -291,8 +294,9 @@ class FakeDrafter:
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
-        self.regions_seen, self.style_seen = len(regions), style
+        self.regions_seen, self.style_seen, self.pictures_seen = len(regions), style, len(pictures)
         return fake_draft(findings, SentenceSource.VLM)
 
 
@@ -304,6 +308,7 @@ class FailingDrafter(FakeDrafter):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
         raise RuntimeError("the decoder fell over")
 
@@ -322,6 +327,7 @@ class StuckDrafter(FakeDrafter):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
         self.calls += 1
         self.release.wait(30)

@@ -10,11 +10,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-WORDS = (
-    "L1-L2 L2-L3 L3-L4 L4-L5 L5-S1 disc bulge mild moderate severe canal stenosis degeneration pfirrmann grade "
-    "absent present level findings impression write style facts structured telegraphic narrative no yes system "
-    "user assistant You are a radiologist. One sentence for each fact | , . : ; ? 0 1 2 3 4 5 6 7 8 9 mm"
-)
+_PROMPTS = Path(__file__).parents[2] / "vlm" / "prompts" / "hub-1.yaml"
+"""What the tiny tokenizers are trained on, so that a prompt is a few hundred tokens."""
 TEXT = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -47,9 +44,10 @@ QWEN_TEMPLATE = (
 )
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% for line in message['content'] %}{{ line['text'] }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{{ message['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+TOWER_SIDE, TOWER_PATCHES, TOWER_WIDTH = 32, 4, 16
 
 
 def tiny_tokenizer(special: tuple[str, ...], **names: str) -> Any:
@@ -60,12 +58,12 @@ def tiny_tokenizer(special: tuple[str, ...], **names: str) -> Any:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=400,
+        vocab_size=700,
         special_tokens=["<pad>", "<s>", "</s>", "<spare>", *special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    backend.train_from_iterator([WORDS] * 3, trainer=trainer)
+    backend.train_from_iterator(_PROMPTS.read_text(encoding="utf-8").splitlines(), trainer=trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="<pad>",
@@ -143,7 +141,7 @@ def medgemma(folder: Path) -> Path:
     pictures = Gemma3ImageProcessor(size={"height": 32, "width": 32})
     processor = Gemma3Processor(pictures, tokenizer, chat_template=GEMMA_TEMPLATE, image_seq_length=4)
     config = Gemma3Config(
-        text_config={**TEXT, "head_dim": 8, "vocab_size": len(tokenizer), "sliding_window": 64},
+        text_config={**TEXT, "head_dim": 8, "vocab_size": len(tokenizer), "sliding_window": 512},
         vision_config={
             "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
             "image_size": 32, "patch_size": 8,
@@ -153,7 +151,9 @@ def medgemma(folder: Path) -> Path:
         eoi_token_index=tokenizer.convert_tokens_to_ids("<end_of_image>"),
         image_token_index=tokenizer.convert_tokens_to_ids("<image_soft_token>"),
     )  # fmt: skip
-    return _save(Gemma3ForConditionalGeneration(config), processor, tokenizer, folder)
+    model = Gemma3ForConditionalGeneration(config)
+    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.2)  # zeros otherwise
+    return _save(model, processor, tokenizer, folder)
 
 
 def qwen_vl(folder: Path) -> Path:
@@ -206,6 +206,24 @@ def language(folder: Path) -> Path:
     tokenizer.chat_template = CHAT_TEMPLATE
     config = LlamaConfig(**TEXT, vocab_size=len(tokenizer), pad_token_id=0)
     return _save(LlamaForCausalLM(config), tokenizer, tokenizer, folder)
+
+
+def image_tower(folder: Path) -> Path:
+    """An open_clip checkpoint in BiomedCLIP's layout: a timm vision transformer; its text half is never read."""
+    import json
+
+    from open_clip import CLIP, CLIPTextCfg, CLIPVisionCfg
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vision = {"layers": 1, "width": TOWER_WIDTH, "head_width": 8, "patch_size": 16, "image_size": TOWER_SIDE}
+    about = {"embed_dim": 8, "vision_cfg": vision, "text_cfg": {"hf_model_name": "microsoft/BiomedNLP"}}
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": about, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}),
+        encoding="utf-8",
+    )
+    whole = CLIP(8, CLIPVisionCfg(**vision), CLIPTextCfg(context_length=4, vocab_size=8, width=8, heads=1, layers=1))
+    torch.save(whole.state_dict(), folder / "open_clip_pytorch_model.bin")
+    return folder
 
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {

@@ -21,7 +21,7 @@ class Needs:
     parameters_millions: int
     """Parameters of the whole model, as its card gives them."""
     memory_gib: Mapping[str, float]
-    """Data type -> memory for weights, activations and cache at the preset's batch size; computed, not measured."""
+    """Data type -> memory for weights and a fifth more for the rest; computed, not measured."""
     device: str
     """``cpu`` when a CPU is enough for a report within minutes, else ``cuda``."""
 
@@ -52,7 +52,7 @@ class SoftConfig:
     """Tokens made of embeddings from outside: of regions, or of an image tower of open_clip."""
 
     source: str
-    """``regions`` (segmentation's embeddings of the slot's levels) or ``image_tower`` (patches of the pictures)."""
+    """``regions`` (segmentation's, of the slot's levels) or ``image_tower`` (patches of the pictures)."""
     token: str
     """An entry of the model's tokenizer that no prompt uses; holds the places."""
     tokens: int
@@ -118,7 +118,12 @@ class HubConfig:
     """Folder of the YAML; not a key of it."""
 
 
-_PARTS: dict[str, type[Any]] = {"needs": Needs, "lora": LoraConfig, "generation": HubGeneration, "soft": SoftConfig}
+_PARTS: dict[str, type[Any]] = {
+    "needs": Needs,
+    "lora": LoraConfig,
+    "generation": HubGeneration,
+    "soft": SoftConfig,
+}
 _OPTIONAL = {"soft": None, "adapter": "", "projector": "", "segmentation_checksum": ""}
 
 

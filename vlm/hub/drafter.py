@@ -1,8 +1,8 @@
 """The drafter's contract with a hub model behind it: findings, regions and key slices in, a draft out.
 
 One conversation a slot, as spine-tiny has one prompt a slot: an instruction-tuned model follows a short task with
-known facts better than a whole study, every sentence has known evidence, and one bad answer costs one slot. Greedy,
-slots in one order and batches of one size: the same input gives the same text.
+known facts better than a whole study, every sentence has known evidence, and one bad answer costs one slot.
+Greedy, slots in one order and batches of one size: the same input gives the same text.
 """
 
 from collections.abc import Sequence
@@ -148,11 +148,11 @@ class HubDrafter:
 
 
 def generate(model: Any, batch: Batch, *, soft: SoftTokens | None, max_new_tokens: int) -> torch.Tensor:
-    """Return the new ids of each row, (B, up to ``max_new_tokens``); greedy, whatever the model's own settings say."""
+    """Return the new ids of each row, (B, up to ``max_new_tokens``); greedy, whatever the model's settings say."""
     from transformers import GenerationConfig
 
     own = model.generation_config
-    settings = GenerationConfig(
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,
         max_new_tokens=max_new_tokens,
         bos_token_id=own.bos_token_id,

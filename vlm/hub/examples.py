@@ -1,4 +1,4 @@
-"""Examples to tune a hub model on: conversations of one patient at a time, with that patient's pictures and regions.
+"""Examples to tune a hub model on: conversations of one patient at a time, with their pictures and regions.
 
 A batch is one patient's, so that all its conversations show the same pictures: a real patient (SPIDER's gradings,
 middle slices and regions), or drawn findings with neither.
@@ -66,7 +66,7 @@ class HubSource:
         slices: Patient -> files of the middle slices.
         regions: Region embeddings of the patients.
         uses_regions: Whether region embeddings become soft tokens.
-        sees: Whether the model's own eyes see the pictures, or an image tower does (no picture parts in the turns).
+        sees: Whether the model's own eyes see the pictures, else an image tower does, and turns hold none.
     """
 
     mix: HubMix

@@ -1,7 +1,7 @@
 """From a model folder to a loaded model: class and data type checked, memory checked, adapter merged.
 
-Adapters are always merged here. Servers such as vLLM leave updates on the vision part out in silence; a merged model
-has none to leave out, and what is tested is what is served.
+Adapters are always merged here. Servers such as vLLM leave updates on the vision part out; a merged model has none
+to leave out, and what is tested is what is served.
 """
 
 import json
@@ -91,13 +91,13 @@ def open_model(
         raise ConfigError(f"writer {name}: expected a model of type {config.model_type!r}, got {found!r}")
     dtype = config.dtype[device.type]
     _check_memory(about.parameters * _BYTES[dtype] * _ROOM / _GIB, device, dtype, name)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     sees = config.kind == SEES
     opens = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
     reads = transformers.AutoProcessor if sees else transformers.AutoTokenizer
     try:
-        model = opens.from_pretrained(
+        model: Any = opens.from_pretrained(
             folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
         )
         processor = reads.from_pretrained(folder, local_files_only=True)
@@ -139,6 +139,6 @@ def _check_memory(needed_gib: float, device: torch.device, dtype: str, name: str
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GIB
     if needed_gib > free:
         raise ConfigError(
-            f"writer {name}: needs about {needed_gib:.1f} GiB in {dtype} on {device.type}, {free:.1f} GiB are free; "
-            "take a larger device or a smaller preset (docs/writers.md)"
+            f"writer {name}: needs about {needed_gib:.1f} GiB in {dtype} on {device.type}, {free:.1f} GiB are "
+            "free; take a larger device or a smaller preset (docs/writers.md)"
         )

@@ -1,4 +1,4 @@
-"""The tuning loop: accelerate places, accumulates and synchronises; schedule, checkpoint and log are the writer's own.
+"""The tuning loop: accelerate places, accumulates and synchronises; the rest is as for spine-tiny.
 
 A batch is a function of the step, the pass within it and the process, and dropout is re-seeded by them: a run that
 is stopped and resumed gives the same weights as one that was not. ``accelerate launch -m cli.main train vlm ...``
@@ -91,7 +91,7 @@ def _step(
     """Take one optimiser step over all its passes; return their mean loss."""
     model.train()
     total = 0.0
-    passes = accelerator.gradient_accumulation_steps
+    passes = int(accelerator.gradient_accumulation_steps)
     for number in range(passes):
         seed = (step, number, accelerator.process_index)
         torch.manual_seed(config.seed * 1_000_003 + (step * passes + number) * 64 + accelerator.process_index)

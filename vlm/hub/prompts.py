@@ -1,4 +1,4 @@
-"""A slot as a conversation: instructions, worked examples, then the question with pictures and serialised findings.
+"""A slot as a conversation: instructions, worked examples, the question with pictures and serialised findings.
 
 Instructions are versioned files of ``vlm/prompts``, shared by the hub presets and the remote one; each model's own
 chat template turns the conversation into its text. Loads without torch.
@@ -67,9 +67,7 @@ def load_instructions(name: str) -> Instructions:
     if not file.is_file():
         raise ConfigError(f"instructions: expected a file {file.name} in vlm/prompts, found none")
     table = dict(yaml.safe_load(file.read_text(encoding="utf-8")))
-    examples = [
-        read_table(Example, item, where=f"{file.name}, examples") for item in table.pop("examples", ())
-    ]
+    examples = [read_table(Example, item, where=f"{file.name}, examples") for item in table.pop("examples", ())]
     loaded = read_table(Instructions, {**table, "examples": tuple(examples)}, where=file.name)
     if loaded.serialisation != SERIAL_VERSION:
         raise ConfigError(
@@ -89,7 +87,13 @@ def question(instructions: Instructions, slot: Slot, *, style: str) -> str:
 
 
 def conversation(
-    instructions: Instructions, asked: str, *, style: str, pictures: int, places: str = "", system_turn: bool = True
+    instructions: Instructions,
+    asked: str,
+    *,
+    style: str,
+    pictures: int,
+    places: str = "",
+    system_turn: bool = True,
 ) -> list[Turn]:
     """Return the turns that lead up to the model's answer.
 

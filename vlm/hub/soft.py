@@ -1,9 +1,9 @@
 """Soft tokens: embeddings from outside (regions, patches of an image tower) put where a placeholder token stands.
 
 Classes differ in what their ``generate`` takes: Gemma 3 and PaliGemma refuse ``inputs_embeds``, Qwen2.5-VL counts
-positions along three axes from ``input_ids``. So the prompt stays ``input_ids`` with placeholders, and a hook on the
-input embeddings replaces their rows. Every class keeps its own masks, positions and pictures, one way for all
-(tested against ``inputs_embeds`` where a class takes it, and against its forward pass where only that does).
+positions along three axes from ``input_ids``. So the prompt stays ``input_ids`` with placeholders, and a hook on
+the input embeddings replaces their rows. Every class keeps its own masks, positions and pictures, one way for all
+(tested against the forward pass on ``inputs_embeds``, which every class takes).
 
 Shapes. B slots, L tokens, R embeddings of a slot, D their width, K places, H the model's width.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Where a hub model lies: a folder, the weights folder, the hub's cache; fetched only where the user names a hub id.
+"""Where a hub model lies: a folder, the weights folder, the hub's cache; fetched only where its id was named.
 
 Whatever the way, it ends in a folder on disk: loading reads from there alone, and its checksum goes into the
 provenance.
@@ -40,7 +40,10 @@ def find_model(
         ConfigError: If the model is nowhere on this machine, or the named one cannot be had.
     """
     if named is not None:
-        return Path(named) if Path(named).is_dir() else _fetch(named, name)
+        folder = Path(named) if Path(named).is_dir() else _fetch(named, name)
+        if not (folder / marker).is_file():
+            raise ConfigError(f"writer {name}: expected {marker} in {folder.name!r}, found none")
+        return folder
     for folder in (home / model, weights_root / name):
         if (folder / marker).is_file():
             return folder

@@ -1,8 +1,8 @@
-"""Tune a hub preset: low-rank updates by peft (and a projector where the preset has soft tokens), trained by accelerate.
+"""Tune a hub preset: low-rank updates by peft, a projector where it has soft tokens, trained by accelerate.
 
-The run's folder gets ``adapter/`` (peft's layout), ``projector.safetensors`` where one was trained, ``preset.yaml``
-(the preset with both named, ready for ``--writer``), and ``merged/`` (whole weights) where the vision part was tuned
-or it was asked for: servers leave updates on the vision part out.
+The run's folder gets ``adapter/`` (peft's layout), ``projector.safetensors`` where one was trained,
+``preset.yaml`` (the preset with both named, ready for ``--writer``), and ``merged/`` (whole weights) where the
+vision part was tuned or it was asked for: servers leave updates on the vision part out.
 """
 
 import logging
@@ -49,7 +49,7 @@ class TuneConfig:
     preset: str
     """Name of a preset of ``configs/vlm``, or a path of a YAML."""
     model: str
-    """Folder or hub id in place of the preset's (a hub id named here is fetched); empty takes what is installed."""
+    """Folder or hub id in place of the preset's (a hub id named here is fetched); empty: what is installed."""
     protocol: str
     """Levels and conditions."""
     regions: str

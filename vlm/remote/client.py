@@ -1,7 +1,7 @@
 """One chat completion over HTTP: time-outs, retries with back-off, structured errors. Knows nothing of reports.
 
-Tried again: 429, 5xx, time-outs, broken or refused connections. Not tried again: what would fail again. Neither key
-nor answer of a failing server is ever part of a message or a log line.
+Tried again: 429, 5xx, time-outs, broken or refused connections. Not tried again: what would fail again. Neither
+key nor answer of a failing server is ever part of a message or a log line.
 """
 
 import json
@@ -22,7 +22,7 @@ _AGAIN = frozenset({"timeout", "connection", "rate_limited", "server_error"})
 _OK = 200
 
 
-class _Failure(WriterError):
+class _AttemptError(WriterError):
     """A failed attempt; ``retry_after_s`` is what the server asked to wait."""
 
     def __init__(self, reason: str, *, code: str, retry_after_s: float = 0.0) -> None:
@@ -71,7 +71,7 @@ class ChatClient:
             "max_tokens": self._config.max_tokens,
         }
         attempts = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, _Failure) and error.code in _AGAIN),
+            retry=retry_if_exception(lambda error: isinstance(error, _AttemptError) and error.code in _AGAIN),
             stop=lambda state: stop_after_attempt(self._config.attempts)(state) or self._is_late(state, deadline),
             wait=self._wait,
             reraise=True,
@@ -85,21 +85,21 @@ class ChatClient:
         """Return the seconds before the next attempt: doubled each time, or what the server asked for."""
         outcome = state.outcome
         error = None if outcome is None else outcome.exception()
-        asked = error.retry_after_s if isinstance(error, _Failure) else 0.0
+        asked = error.retry_after_s if isinstance(error, _AttemptError) else 0.0
         own = self._config.backoff_s * 2.0 ** (state.attempt_number - 1)
         return max(asked, min(own, _MAX_WAIT_S))
 
     def _attempt(self, body: dict[str, Any], deadline: float) -> tuple[str, bool]:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise _Failure("the remote writer took too long", code="timeout")
+            raise _AttemptError("the remote writer took too long", code="timeout")
         limit = min(left, self._config.timeout_s)
         try:
             status, headers, content = self._post(body, limit)
         except httpx.TimeoutException as error:
-            raise _Failure("the remote writer did not answer in time", code="timeout") from error
+            raise _AttemptError("the remote writer did not answer in time", code="timeout") from error
         except httpx.HTTPError as error:
-            raise _Failure(
+            raise _AttemptError(
                 f"the remote writer could not be reached ({type(error).__name__})", code="connection"
             ) from error
         if status != _OK:
@@ -123,19 +123,19 @@ class ChatClient:
             return response.status_code, response.headers, content
 
 
-def _refusal(status: int, headers: httpx.Headers) -> _Failure:
+def _refusal(status: int, headers: httpx.Headers) -> _AttemptError:
     """Return the error of a status that is not 200."""
     if status in (401, 403):
-        return _Failure(f"the remote writer refused the key (status {status})", code="unauthorised")
+        return _AttemptError(f"the remote writer refused the key (status {status})", code="unauthorised")
     if status == 429:
-        return _Failure(
+        return _AttemptError(
             "the remote writer is busy (status 429)", code="rate_limited", retry_after_s=_retry_after(headers)
         )
     if status >= 500:
-        return _Failure(
+        return _AttemptError(
             f"the remote writer failed (status {status})", code="server_error", retry_after_s=_retry_after(headers)
         )
-    return _Failure(f"the remote writer refused the request (status {status})", code="refused")
+    return _AttemptError(f"the remote writer refused the request (status {status})", code="refused")
 
 
 def _retry_after(headers: httpx.Headers) -> float:

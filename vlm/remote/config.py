@@ -54,13 +54,18 @@ class RemoteConfig:
         return parts.hostname or "" if parts.port is None else f"{parts.hostname}:{parts.port}"
 
 
-def load_remote_config(file: Path) -> RemoteConfig:
+def load_remote_config(file: Path, *, model: str | None = None) -> RemoteConfig:
     """Read a remote preset; address and model may come from the environment.
+
+    Args:
+        file: The YAML.
+        model: Name of the model in place of the preset's.
 
     Raises:
         ConfigError: If a key or value is wrong, or no address or model was configured.
     """
-    return parse_remote_config(load_training_table(file), where=file.name)
+    table = load_training_table(file)
+    return parse_remote_config(table if model is None else {**table, "model": model}, where=file.name)
 
 
 def parse_remote_config(table: Mapping[str, Any], *, where: str) -> RemoteConfig:
@@ -84,8 +89,8 @@ def parse_remote_config(table: Mapping[str, Any], *, where: str) -> RemoteConfig
     _check_url(config, where)
     if not config.model:
         raise ConfigError(
-            f"{where}, model: expected the name that the server knows (--writer-model or SPINESCRIBE_REMOTE_MODEL), "
-            "got none"
+            f"{where}, model: expected the name that the server knows (--writer-model or "
+            "SPINESCRIBE_REMOTE_MODEL), got none"
         )
     return config
 
@@ -100,10 +105,13 @@ def _check_url(config: RemoteConfig, where: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{where}, url: expected http:// or https:// with a host, got scheme {parts.scheme!r}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(f"{where}, url: expected no user, password or query in it; a key goes into the environment")
+        raise ConfigError(
+            f"{where}, url: expected no user, password or query in it; a key goes into the environment"
+        )
     if parts.scheme == "http" and not config.allow_http and not _is_loopback(parts.hostname):
         raise ConfigError(
-            f"{where}, url: findings would travel unencrypted to another machine; use https, or set allow_http: true"
+            f"{where}, url: findings would travel unencrypted to another machine; use https, or set "
+            "allow_http: true"
         )
 
 

@@ -1,4 +1,4 @@
-"""The drafter's contract with a server behind it. One request a slot; one failure leaves the report to the composer.
+"""The drafter's contract with a server behind it: one request a slot; a failure leaves all to the composer.
 
 What is sent: instructions, serialised findings of the slot with measured values hidden, and key slices where the
 preset says so. What is not: identity, study key, dates, sex, age, file names, region embeddings.
@@ -8,7 +8,6 @@ import base64
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from anatomy import Protocol
@@ -40,15 +39,9 @@ class RemoteDrafter:
         self._instructions = load_instructions(config.prompt)
 
     @classmethod
-    def load(cls, config: RemoteConfig, *, model: str | None = None) -> "RemoteDrafter":
-        """Return the writer; nothing is sent yet.
-
-        Args:
-            config: The preset.
-            model: Name of the model in place of the preset's.
-        """
-        chosen = config if model is None else replace(config, model=model)
-        return cls(chosen, key=read_secret(config.key_variable))
+    def load(cls, config: RemoteConfig) -> "RemoteDrafter":
+        """Return the writer, with the key of the environment; nothing is sent yet."""
+        return cls(config, key=read_secret(config.key_variable))
 
     @property
     def checksum(self) -> str:
@@ -65,8 +58,8 @@ class RemoteDrafter:
         """Return what a reader is told whenever this writer is asked."""
         pictures = f"up to {self._config.pictures} key slices" if self._config.pictures else "no pictures"
         return (
-            f"The report writer is a server: levels and grades of this study ({pictures}; no identity, no measured "
-            f"values) were sent to {self._config.host}."
+            f"The report writer is a server: levels and grades of this study ({pictures}; no identity, no "
+            f"measured values) were sent to {self._config.host}."
         )
 
     def write_draft(
@@ -121,7 +114,8 @@ def _message(turn: Turn, urls: Sequence[str]) -> dict[str, Any]:
         return {"role": turn["role"], "content": "".join(part["text"] for part in parts)}
     left = iter(urls)
     content = [
-        part if part["type"] == "text" else {"type": "image_url", "image_url": {"url": next(left)}} for part in parts
+        part if part["type"] == "text" else {"type": "image_url", "image_url": {"url": next(left)}}
+        for part in parts
     ]
     return {"role": turn["role"], "content": content}
 
