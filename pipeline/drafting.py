@@ -102,12 +102,12 @@ class DraftWriter:
         if not attempt.done.wait(seconds):
             self._overrun = attempt
             _log.warning("study %s: draft not ready after %.0f s", findings.study_key, seconds)
-            return DraftOutcome(self._compose(findings), TOO_SLOW, drafter.disclosure)
+            return DraftOutcome(self._compose(findings), TOO_SLOW, drafter.disclose(findings))
         if attempt.draft is None:
             return DraftOutcome(
-                self._compose(findings), _reason(attempt.error, findings.study_key), drafter.disclosure
+                self._compose(findings), _reason(attempt.error, findings.study_key), drafter.disclose(findings)
             )
-        return DraftOutcome(attempt.draft, None, drafter.disclosure)
+        return DraftOutcome(attempt.draft, None, drafter.disclose(findings))
 
 
 def _reason(error: Exception | None, study_key: str) -> str:

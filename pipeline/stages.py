@@ -108,9 +108,8 @@ class WritesDraft(Protocol):
         """Return the checksum of its weights, or where they are when they are out of sight."""
         ...
 
-    @property
-    def disclosure(self) -> str | None:
-        """Return what a reader is told whenever this writer is asked, such as where findings were sent."""
+    def disclose(self, findings: Findings) -> str | None:
+        """Return what a reader is told when this writer was asked, such as where findings were sent."""
         ...
 
     @property

@@ -35,9 +35,6 @@ class Drafter:
             trained on; None when it never saw any.
     """
 
-    disclosure: str | None = None
-    """Nothing leaves this machine."""
-
     def __init__(
         self,
         loaded: LoadedWriter,
@@ -90,6 +87,10 @@ class Drafter:
     def region_tokens(self) -> int:
         """Return how many places for region tokens a level's prompt has."""
         return self._loaded.config.projector.tokens
+
+    def disclose(self, findings: Findings) -> str | None:
+        """Return None: nothing leaves this machine."""
+        return None
 
     def write_draft(
         self,

@@ -282,10 +282,12 @@ class FakeDrafter:
     checksum = "drafter-sum"
     segmentation_checksum: str | None = "segmenter-sum"
     prompt_id = "prompt/1"
-    disclosure: str | None = None
     regions_seen = -1
     pictures_seen = -1
     style_seen = ""
+
+    def disclose(self, findings: Findings) -> str | None:
+        return None
 
     def write_draft(
         self,

@@ -221,7 +221,9 @@ def image_tower(folder: Path) -> Path:
         json.dumps({"model_cfg": about, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}),
         encoding="utf-8",
     )
-    whole = CLIP(8, CLIPVisionCfg(**vision), CLIPTextCfg(context_length=4, vocab_size=8, width=8, heads=1, layers=1))
+    whole = CLIP(
+        8, CLIPVisionCfg(**vision), CLIPTextCfg(context_length=4, vocab_size=8, width=8, heads=1, layers=1)
+    )
     torch.save(whole.state_dict(), folder / "open_clip_pytorch_model.bin")
     return folder
 

@@ -163,7 +163,7 @@ def test_a_class_writes_the_same_draft_twice(
     assert [section.name for section in draft.sections] == [
         section.name for section in compose_report(findings).sections
     ]
-    assert drafter.disclosure is None
+    assert drafter.disclose(findings) is None
     assert drafter.prompt_id == f"{name}/hub-1"
 
 
@@ -241,7 +241,9 @@ def test_soft_tokens_are_what_inputs_embeds_would_be(
             placed = hub.model(**batch).logits
             written = generate(hub.model, batch, soft=soft, max_new_tokens=4)
         embedded = hub.model.get_input_embeddings()(batch["input_ids"]).clone()
-        embedded[batch["input_ids"] == soft.token_id] = soft.projector(*stack_regions(seen, REGION_DIM)).flatten(0, 1)
+        embedded[batch["input_ids"] == soft.token_id] = soft.projector(*stack_regions(seen, REGION_DIM)).flatten(
+            0, 1
+        )
         rest = {key: item for key, item in batch.items() if key not in ("input_ids", "mm_token_type_ids")}
         plain = hub.model(inputs_embeds=embedded, **rest).logits
         without = hub.model(**batch).logits
@@ -346,13 +348,18 @@ def test_another_class_is_refused(hub_folders: dict[str, Path], tmp_path: Path) 
 
 def test_too_large_a_model_is_refused(hub_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vlm.hub.load.os.sysconf", lambda _: 8)
-    with pytest.raises(ConfigError, match=r"writer smolvlm: needs about .* GiB in float32 on cpu, 0\.0 GiB are free"):
+    with pytest.raises(
+        ConfigError, match=r"writer smolvlm: needs about .* GiB in float32 on cpu, 0\.0 GiB are free"
+    ):
         load_hub(small_preset("smolvlm"), hub_folders["smolvlm"], device=CPU, name="smolvlm")
 
 
 def test_a_model_without_a_template_is_named(hub_folders: dict[str, Path], findings: Findings) -> None:
     hub = load_hub(
-        replace(small_preset("llava-med"), chat_template=""), hub_folders["llava-med"], device=CPU, name="llava-med"
+        replace(small_preset("llava-med"), chat_template=""),
+        hub_folders["llava-med"],
+        device=CPU,
+        name="llava-med",
     )
     with pytest.raises(ConfigError, match="no chat template and the preset gives none"):
         hub.talker.encode(talks_of(findings), [])

@@ -21,8 +21,8 @@ from vlm.hub.examples import HubMix, HubSource, draw_batch
 from vlm.hub.load import load_hub, merge, open_model
 from vlm.hub.prompts import load_instructions
 from vlm.hub.source import read_folder
-from vlm.hub.tune import MERGED, PRESET, parse_tune, tune
 from vlm.hub.talk import Talker
+from vlm.hub.tune import MERGED, PRESET, parse_tune, tune
 from vlm.training.regions import RegionCache
 from vlm.training.synthetic_findings import draw_findings
 from vlm.writers import WriterChoice, open_writer, preset_file
@@ -50,7 +50,7 @@ def lumbar() -> Protocol:
 def region_cache() -> RegionCache:
     rng = np.random.default_rng(4)
     rows = {"L4-L5": (rng.normal(size=(4, REGION_DIM)).astype(np.float32),)}
-    return RegionCache({patient: rows for patient in gradings()}, segmentation_checksum="abc")
+    return RegionCache(dict.fromkeys(gradings(), rows), segmentation_checksum="abc")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def made_up_patients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Put made-up gradings, slices and regions where a run reads the real ones."""
     file = slice_file(tmp_path)
     monkeypatch.setattr(tuning, "load_gradings", lambda _: gradings())
-    monkeypatch.setattr(tuning, "slices_by_patient", lambda _: {patient: (file,) for patient in gradings()})
+    monkeypatch.setattr(tuning, "slices_by_patient", lambda _: dict.fromkeys(gradings(), (file,)))
     monkeypatch.setattr(tuning, "load_region_cache", lambda _: region_cache())
 
 
@@ -114,9 +114,7 @@ def test_a_run_resumed_is_a_run_unbroken(name: str, hub_folders: dict[str, Path]
 
 @pytest.mark.usefixtures("made_up_patients")
 @pytest.mark.parametrize("name", SEEING)
-def test_merged_is_unmerged(
-    name: str, hub_folders: dict[str, Path], lumbar: Protocol, tmp_path: Path
-) -> None:
+def test_merged_is_unmerged(name: str, hub_folders: dict[str, Path], lumbar: Protocol, tmp_path: Path) -> None:
     """The vision part is tuned too, so the whole model is written merged, as a server opens it."""
     vision = {"qwen-vl": r".*visual\.blocks\..*\.(qkv|proj)"}.get(
         name, r".*(vision_model|vision_tower)\..*\.(q_proj|v_proj)"

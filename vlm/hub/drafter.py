@@ -38,9 +38,6 @@ class HubDrafter:
         tower: Image tower; None where the model has its own eyes.
     """
 
-    disclosure: str | None = None
-    """Nothing leaves this machine."""
-
     def __init__(self, loaded: LoadedHub, *, name: str, tower: ImageTower | None = None) -> None:
         self.checksum = loaded.checksum if tower is None else f"{loaded.checksum}+{tower.checksum}"
         self.segmentation_checksum = loaded.config.segmentation_checksum or None
@@ -76,6 +73,10 @@ class HubDrafter:
     def prompt_id(self) -> str:
         """Return preset and instructions, for the provenance."""
         return f"{self._name}/{self._instructions.id}"
+
+    def disclose(self, findings: Findings) -> str | None:
+        """Return None: nothing leaves this machine."""
+        return None
 
     def write_draft(
         self,

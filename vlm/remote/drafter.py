@@ -13,12 +13,13 @@ from typing import Any
 from anatomy import Protocol
 from grading.types import Findings
 from reporting.types import Draft
+from runtime.errors import WriterError
 from runtime.settings import read_secret
 from segmentation.types import Region
 from vlm.assemble import assemble_draft, whole_sentences
 from vlm.hub.prompts import Turn, conversation, load_instructions, question
 from vlm.pictures import KeySlice
-from vlm.plan import FINDINGS, Slot
+from vlm.plan import FINDINGS, Slot, plan_report, slots_of
 from vlm.remote.client import ChatClient
 from vlm.remote.config import RemoteConfig
 
@@ -53,13 +54,15 @@ class RemoteDrafter:
         """Return the id of the instructions, for the provenance."""
         return f"remote/{self._instructions.id}"
 
-    @property
-    def disclosure(self) -> str:
-        """Return what a reader is told whenever this writer is asked."""
-        pictures = f"up to {self._config.pictures} key slices" if self._config.pictures else "no pictures"
+    def disclose(self, findings: Findings) -> str | None:
+        """Return what was sent where; None for a report without slots, of which nothing is sent."""
+        if not slots_of(plan_report(findings)):
+            return None
+        count = self._config.pictures
+        pictures = f" and up to {count} key slices, pixels as they are," if count else ""
         return (
-            f"The report writer is a server: levels and grades of this study ({pictures}; no identity, no "
-            f"measured values) were sent to {self._config.host}."
+            f"The report writer is a server: levels and grades of this study{pictures} were sent to "
+            f"{self._config.host}, without identity or measured values{'' if count else ' and without pictures'}."
         )
 
     def write_draft(
@@ -88,13 +91,25 @@ class RemoteDrafter:
         return assemble_draft(findings, protocol, lambda slots: self._write_slots(slots, shown, style))
 
     def _write_slots(self, slots: Sequence[Slot], shown: Sequence[KeySlice], style: str) -> list[str]:
+        """Write all slots side by side; after the first failure no further request is begun."""
         deadline = time.monotonic() + self._config.total_s
         urls = [_data_url(item) for item in shown]
-        pool = ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="spinescribe-remote")
-        try:
-            return list(pool.map(lambda slot: self._write(slot, urls, style, deadline), slots))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        failures: list[WriterError] = []
+
+        def write(slot: Slot) -> str:
+            if failures:
+                return ""
+            try:
+                return self._write(slot, urls, style, deadline)
+            except WriterError as error:
+                failures.append(error)
+                return ""
+
+        with ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="spinescribe-remote") as pool:
+            texts = list(pool.map(write, slots))
+        if failures:
+            raise failures[0]
+        return texts
 
     def _write(self, slot: Slot, urls: Sequence[str], style: str, deadline: float) -> str:
         turns = conversation(
