@@ -94,7 +94,7 @@ def test_the_composer_may_be_the_writer_of_every_reading(monkeypatch: pytest.Mon
 
 
 def test_an_unknown_writer_is_refused_before_any_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="writer: expected composer, .* got 'nobody'"):
+    with pytest.raises(ConfigError, match=r"writer: expected composer, .* got 'nobody'"):
         Reader.load(writer=WriterChoice("nobody"))
     monkeypatch.setenv("SPINESCRIBE_WRITER", "nobody")
     with pytest.raises(ConfigError, match="got 'nobody'"):

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that speaks the chat-completions protocol, well or badly, as a test tells it to."""
+"""A real HTTP server on loopback that speaks the chat-completions protocol, well or badly as a test tells it."""
 
 import json
 import threading

@@ -368,7 +368,7 @@ def test_a_model_without_a_template_is_named(hub_folders: dict[str, Path], findi
 def test_writers_are_chosen_by_name() -> None:
     assert preset_file("llava-med").name == "llava_med.yaml"
     assert preset_file("spine-tiny").name == "spine-tiny.yaml"
-    with pytest.raises(ConfigError, match="writer: expected composer, biomedclip, llava-med.*got 'nobody'"):
+    with pytest.raises(ConfigError, match=r"writer: expected composer, biomedclip, llava-med.*got 'nobody'"):
         preset_file("nobody")
     with pytest.raises(ConfigError, match=r"adapt\.yaml: architecture: expected one of spine-tiny, hub, remote"):
         open_writer(WriterChoice(str(preset_file("adapt"))), weights_root=Path(), device="cpu")

@@ -29,8 +29,8 @@ from vlm.writers import WriterChoice, open_writer, preset_file
 
 CPU = torch.device("cpu")
 LOOP = {
-    "steps": 2, "learning_rate": 0.01, "warmup_steps": 0, "decay_share": 0.0, "weight_decay": 0.0, "clip_norm": 1.0,
-    "checkpoint_every": 1, "seed": 5,
+    "steps": 2, "learning_rate": 0.01, "warmup_steps": 0, "decay_share": 0.0, "weight_decay": 0.0,
+    "clip_norm": 1.0, "checkpoint_every": 1, "seed": 5,
 }  # fmt: skip
 
 
