@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -193,12 +194,13 @@ def open_stages(*, weights_root: Path, device: str = "auto", writer: WriterChoic
     import imaging
     import reporting
 
+    chosen = None if writer is None else cache(lambda: _open_writer(writer, weights_root, device))
     return Stages(
         load_study=imaging.load_study,
         load_study_isolated=imaging.load_study_isolated,
         check_eligibility=imaging.check_eligibility,
         load_models=lambda protocol: load_models(
-            protocol, weights_root=weights_root, device=device, writer=writer
+            protocol, weights_root=weights_root, device=device, writer=chosen
         ),
         compose_report=reporting.compose_report,
         verify_draft=reporting.verify_draft,
@@ -207,13 +209,18 @@ def open_stages(*, weights_root: Path, device: str = "auto", writer: WriterChoic
 
 
 def load_models(
-    protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto", writer: WriterChoice | None = None
+    protocol: anatomy.Protocol,
+    *,
+    weights_root: Path,
+    device: str = "auto",
+    writer: Callable[[], WritesDraft] | None = None,
 ) -> Models:
     """Load the models that a protocol names.
 
     The language model is not needed for a report (the composer writes one), so its folder may be absent; one that
-    is damaged is left out with a warning. A writer that someone chose by name is never left out. Without weights
-    for axial slices those are not outlined. A protocol that names no grading weights is read without grades.
+    is damaged is left out with a warning. A writer that someone chose (``writer`` opens it) is never left out, and
+    all protocols share it. Without weights for axial slices those are not outlined. A protocol that names no
+    grading weights is read without grades.
 
     Raises:
         NotEligibleError: If the segmentation or grading weights that the protocol names are not installed.
@@ -247,13 +254,11 @@ def load_models(
 
 
 def _load_drafter(
-    protocol: anatomy.Protocol, weights_root: Path, device: str, writer: WriterChoice | None
+    protocol: anatomy.Protocol, weights_root: Path, device: str, writer: Callable[[], WritesDraft] | None
 ) -> WritesDraft | None:
     """Return the chosen writer; else the protocol's, or None where that is not installed or damaged."""
     if writer is not None:
-        from vlm.writers import open_writer
-
-        return open_writer(writer, weights_root=weights_root, device=device)
+        return writer()
     if not is_installed(protocol, "vlm", weights_root):
         return None
     from vlm import Drafter
@@ -263,6 +268,13 @@ def _load_drafter(
     except WeightsError as error:
         _log.warning("the language model is left out: %s", error)
         return None
+
+
+def _open_writer(choice: WriterChoice, weights_root: Path, device: str) -> WritesDraft:
+    from vlm.writers import open_writer
+
+    check_device(device)
+    return open_writer(choice, weights_root=weights_root, device=device)
 
 
 def _load_grader(protocol: anatomy.Protocol, weights_root: Path, device: str) -> GradesStudy:

@@ -12,7 +12,7 @@ from imaging.types import Plane, Spacing
 from pipeline import Reader, Reading, ReadOptions, Writer
 from pipeline.drafting import BY_RULE
 from pipeline.pictures import key_slices
-from pipeline.stages import load_models
+from pipeline.stages import open_stages
 from runtime.errors import ConfigError, WriterError
 from runtime.settings import load_settings
 from tests.pipeline.fakes import FakeDrafter, fake_reader, fake_segmented, fake_study
@@ -102,9 +102,15 @@ def test_an_unknown_writer_is_refused_before_any_study(monkeypatch: pytest.Monke
 
 
 @pytest.mark.weights
-def test_a_chosen_writer_is_never_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chosen_writer_is_never_left_out_and_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default may be missing, for the composer can write; a writer that someone named may not."""
     root = load_settings().weights_dir
     monkeypatch.delenv("SPINESCRIBE_REMOTE_URL", raising=False)
+    stages = open_stages(weights_root=root, device="cpu", writer=WriterChoice("remote", "tiny"))
     with pytest.raises(ConfigError, match="nothing is sent; set SPINESCRIBE_REMOTE_URL"):
-        load_models(load_protocol("lumbar"), weights_root=root, device="cpu", writer=WriterChoice("remote"))
+        stages.load_models(load_protocol("lumbar"))
+    monkeypatch.setenv("SPINESCRIBE_REMOTE_URL", "http://127.0.0.1:9/v1")
+    first = stages.load_models(load_protocol("lumbar")).drafter
+    assert first is not None
+    assert first.checksum == "remote:tiny@127.0.0.1:9"
+    assert stages.load_models(load_protocol("lumbar")).drafter is first

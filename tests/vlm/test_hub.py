@@ -197,14 +197,14 @@ def teach(hub: LoadedHub, talks: list[Any], answer: str, steps: int) -> None:
 
 def test_what_a_model_invents_is_replaced(hub_folders: dict[str, Path]) -> None:
     """Through the pipeline: pictures reach the writer, its false sentences do not reach the report."""
-    false = "L4-L5: Severe left neural foraminal narrowing has progressed. Surgery is advised."
+    false = "L4-L5: Severe stenosis of the canal has progressed."
     torch.manual_seed(3)
     preset = small_preset("smolvlm")
-    preset = replace(preset, generation=HubGeneration(max_new_tokens=60, batch_size=8))
+    preset = replace(preset, generation=HubGeneration(max_new_tokens=40, batch_size=8))
     hub = load_hub(preset, hub_folders["smolvlm"], device=CPU, name="smolvlm")
     study = fake_study(Spacing(0.5, 0.5))
     findings = fake_findings(study, fake_segmented(study))
-    teach(hub, talks_of(findings, pictures=1)[:1], false, 40)
+    teach(hub, talks_of(findings, pictures=1), false, 40)
     drafter = HubDrafter(hub, name="smolvlm")
     said = drafter.write_draft(findings, (), load_protocol("lumbar"), pictures=(key_slice_of(0),))
     assert any("progressed" in item.text for section in said.sections for item in section.sentences)
@@ -214,9 +214,8 @@ def test_what_a_model_invents_is_replaced(hub_folders: dict[str, Path]) -> None:
     kept = [item for section in reading.report.sections for item in section.sentences]
     text = " ".join(item.text for item in kept)
     assert "progressed" not in text
-    assert "Surgery" not in text
     assert any(item.status is SentenceStatus.REPAIRED for item in kept)
-    assert not any(item.source is SentenceSource.VLM and "foraminal" in item.text for item in kept)
+    assert not any(item.source is SentenceSource.VLM for item in kept)
     assert reading.provenance.weights["vlm"] == hub.checksum
     assert reading.provenance.prompts["vlm"] == "smolvlm/hub-1"
 
@@ -347,9 +346,9 @@ def test_another_class_is_refused(hub_folders: dict[str, Path], tmp_path: Path) 
 
 
 def test_too_large_a_model_is_refused(hub_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlm.hub.load.os.sysconf", lambda _: 8)
+    monkeypatch.setattr("vlm.hub.load._BYTES", {"float32": 10**9})
     with pytest.raises(
-        ConfigError, match=r"writer smolvlm: needs about .* GiB in float32 on cpu, 0\.0 GiB are free"
+        ConfigError, match=r"writer smolvlm: needs about .* GiB in float32 on cpu, .* GiB are free"
     ):
         load_hub(small_preset("smolvlm"), hub_folders["smolvlm"], device=CPU, name="smolvlm")
 

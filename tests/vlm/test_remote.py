@@ -120,7 +120,7 @@ def test_what_is_sent(findings: Findings) -> None:
 def test_pictures_are_sent_where_the_preset_says_so(findings: Findings) -> None:
     with ChatServer(truthful(findings)) as server:
         drafter = drafter_of(server.url, pictures=1)
-        assert "up to 1 key slices, pixels as they are, were sent to" in str(drafter.disclose(findings))
+        assert "up to 1 key slices, pixels as they are, are sent to" in str(drafter.disclose(findings))
         shown = (key_slice_of(0), key_slice_of(1))
         drafter.write_draft(findings, (), load_protocol("lumbar"), pictures=shown)
         parts = server.requests[0]["messages"][-1]["content"]

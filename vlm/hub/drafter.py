@@ -21,7 +21,7 @@ from vlm.hub.config import HubConfig
 from vlm.hub.load import LoadedHub, load_hub
 from vlm.hub.prompts import conversation, load_instructions, question
 from vlm.hub.soft import Embeddings, SoftTokens
-from vlm.hub.source import find_model
+from vlm.hub.source import combine, find_model
 from vlm.hub.talk import Batch
 from vlm.hub.towers import CONFIG as TOWER_CONFIG
 from vlm.hub.towers import ImageTower, load_tower
@@ -39,7 +39,7 @@ class HubDrafter:
     """
 
     def __init__(self, loaded: LoadedHub, *, name: str, tower: ImageTower | None = None) -> None:
-        self.checksum = loaded.checksum if tower is None else f"{loaded.checksum}+{tower.checksum}"
+        self.checksum = loaded.checksum if tower is None else combine(loaded.checksum, tower.checksum)
         self.segmentation_checksum = loaded.config.segmentation_checksum or None
         self._loaded = loaded
         self._name = name

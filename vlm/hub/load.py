@@ -5,19 +5,18 @@ to leave out, and what is tested is what is served.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
-from torch import nn
 
 from runtime.errors import ConfigError, WeightsError
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
 from vlm.hub.config import SEES, HubConfig
 from vlm.hub.soft import SoftTokens, build_soft_tokens, load_soft_tokens
-from vlm.hub.source import FolderSum, read_folder
+from vlm.hub.source import FolderSum, combine, read_folder
 from vlm.hub.talk import Talker
 
 _GIB = 2.0**30
@@ -71,7 +70,7 @@ def load_hub(config: HubConfig, folder: Path, *, device: torch.device, name: str
             f"(spinescribe train vlm --config configs/vlm/adapt_{name.replace('-', '_')}.yaml) and read with the "
             "preset.yaml of that run"
         )
-    return LoadedHub(model.eval(), talker, soft, config, device, "+".join(sums))
+    return LoadedHub(model.eval(), talker, soft, config, device, combine(*sums))
 
 
 def open_model(
@@ -89,6 +88,8 @@ def open_model(
     found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     if found != config.model_type:
         raise ConfigError(f"writer {name}: expected a model of type {config.model_type!r}, got {found!r}")
+    if device.type not in config.dtype:
+        raise ConfigError(f"writer {name}: expected device {' or '.join(config.dtype)}, got {device.type!r}")
     dtype = config.dtype[device.type]
     _check_memory(about.parameters * _BYTES[dtype] * _ROOM / _GIB, device, dtype, name)
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -120,12 +121,6 @@ def merge(model: Any, adapter: Path) -> Any:
         raise WeightsError(f"adapter in {adapter.name!r} does not fit the model: {error}") from error
 
 
-def width_of(model: nn.Module) -> int:
-    """Return the width of a model's input embeddings."""
-    embeddings: nn.Embedding = model.get_input_embeddings()  # type: ignore[operator]
-    return int(embeddings.weight.shape[1])
-
-
 def _existing(path: Path, name: str) -> Path:
     if not path.exists():
         raise WeightsError(f"writer {name}: expected {path.name!r} beside its preset, found nothing")
@@ -136,7 +131,7 @@ def _check_memory(needed_gib: float, device: torch.device, dtype: str, name: str
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0] / _GIB
     else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GIB
+        free = psutil.virtual_memory().available / _GIB
     if needed_gib > free:
         raise ConfigError(
             f"writer {name}: needs about {needed_gib:.1f} GiB in {dtype} on {device.type}, {free:.1f} GiB are "

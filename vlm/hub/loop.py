@@ -2,7 +2,7 @@
 
 A batch is a function of the step, the pass within it and the process, and dropout is re-seeded by them: a run that
 is stopped and resumed gives the same weights as one that was not. ``accelerate launch -m cli.main train vlm ...``
-runs it on several devices.
+runs it on several GPUs (on CPUs, whose torchvision the launcher cannot open, ``python -m torch.distributed.run``).
 """
 
 import time

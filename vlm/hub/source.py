@@ -79,6 +79,11 @@ def read_folder(folder: Path) -> FolderSum:
     return FolderSum(whole, sum(_parameters(file) for file in weights))
 
 
+def combine(*checksums: str) -> str:
+    """Return one checksum for several parts; one alone stays as it is."""
+    return checksums[0] if len(checksums) == 1 else hashlib.sha256("+".join(checksums).encode()).hexdigest()
+
+
 def _parameters(file: Path) -> int:
     from safetensors import safe_open
 

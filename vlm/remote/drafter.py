@@ -61,7 +61,7 @@ class RemoteDrafter:
         count = self._config.pictures
         pictures = f" and up to {count} key slices, pixels as they are," if count else ""
         return (
-            f"The report writer is a server: levels and grades of this study{pictures} were sent to "
+            f"The report writer is a server: levels and grades of this study{pictures} are sent to "
             f"{self._config.host}, without identity or measured values{'' if count else ' and without pictures'}."
         )
 
