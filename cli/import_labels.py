@@ -64,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
                 label_convention=arguments.convention,
                 device=arguments.device,
                 debug=arguments.debug,
+                writer=None,
+                writer_model=None,
+                draft_seconds=None,
             )
         )
     from imaging.label_file import read_label_file

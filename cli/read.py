@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imaging.label_import import ImportedLabels
     from imaging.types import Spacing
     from pipeline import Reader, Reading, ReadOptions
+    from vlm.writers import WriterChoice
 
 _PRECEDENCE = (1, 2, 3)
 _LAST_SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z][A-Za-z0-9]*)$", re.IGNORECASE)
@@ -97,7 +98,29 @@ def add_parser(
         help="also write attention.png and attention.npz: where each prompt of the segmentation network looked",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default: auto)")
+    _add_writer(parser)
     parser.set_defaults(run=run)
+
+
+def _add_writer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--writer",
+        metavar="W",
+        help="who writes the draft: spine-tiny (the default), composer, a preset such as smolvlm, llava-med, "
+        "medgemma, qwen-vl, biomedclip or remote, a YAML, or the folder of a tuning run "
+        "(default: SPINESCRIBE_WRITER; docs/writers.md)",
+    )
+    parser.add_argument(
+        "--writer-model",
+        metavar="M",
+        help="folder or hub id of the writer's model in place of the preset's (a hub id named here is fetched)",
+    )
+    parser.add_argument(
+        "--draft-seconds",
+        type=float,
+        metavar="S",
+        help="longest time the writer may take before the composer writes instead (default: 60)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
     make_folder(arguments.out)
     options = _options(arguments)
     spacings = _spacings(arguments.spacing_csv)
-    reader = open_reader(arguments.device)
+    reader = open_reader(arguments.device, _writer(arguments))
     jobs = plan_jobs(arguments.paths, arguments.out)
     codes = []
     for number, job in enumerate(jobs, start=1):
@@ -121,11 +144,15 @@ def run(arguments: argparse.Namespace) -> int:
     return worst_code(codes)
 
 
-def open_reader(device: str) -> Reader:
-    """Return a reader of the real rooms."""
+def open_reader(device: str, writer: WriterChoice | None = None) -> Reader:
+    """Return a reader of the real rooms.
+
+    Raises:
+        ConfigError: If there is no such writer.
+    """
     from pipeline import Reader
 
-    return Reader.load(device=device)
+    return Reader.load(device=device, writer=writer)
 
 
 def read_quietly(reader: Reader, path: Path, protocol: str) -> Reading:
@@ -237,7 +264,17 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         study=arguments.study,
         labels=_labels(arguments),
         explain=arguments.explain,
+        **({} if arguments.draft_seconds is None else {"draft_seconds": arguments.draft_seconds}),
     )
+
+
+def _writer(arguments: argparse.Namespace) -> WriterChoice | None:
+    """Return the writer that was named; None leaves it to the settings."""
+    from vlm.writers import WriterChoice
+
+    if arguments.writer is None and arguments.writer_model is not None:
+        raise ConfigError("--writer-model: expected --writer beside it, since a model belongs to a preset")
+    return None if arguments.writer is None else WriterChoice(arguments.writer, arguments.writer_model)
 
 
 def _labels(arguments: argparse.Namespace) -> ImportedLabels | None:

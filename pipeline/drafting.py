@@ -11,21 +11,31 @@ import anatomy
 from grading.types import Findings
 from pipeline.stages import WritesDraft
 from reporting.types import Draft
+from runtime.errors import WriterError
 from segmentation.types import Region
+from vlm.pictures import KeySlice
 
 _log = logging.getLogger(__name__)
 
 NO_MODEL = "No language model is available; the report was composed from the findings by rule."
+BY_RULE = "the report was composed from the findings by rule"
 FAILED = "The language model could not write a draft; the report was composed from the findings by rule."
 TOO_SLOW = "The language model took too long; the report was composed from the findings by rule."
 
 
 @dataclass(frozen=True)
 class DraftOutcome:
-    """A draft, and the notice that says why the composer wrote it (None when the language model did)."""
+    """A draft and what a reader is told of its writing.
+
+    Attributes:
+        draft: The draft.
+        notice: Why the composer wrote it; None when the language model did, or nobody asked it to.
+        disclosure: What the language model wants told whenever it was asked, such as where findings were sent.
+    """
 
     draft: Draft
     notice: str | None
+    disclosure: str | None = None
 
 
 @dataclass
@@ -65,6 +75,7 @@ class DraftWriter:
         *,
         style: str,
         seconds: float,
+        pictures: tuple[KeySlice, ...] = (),
     ) -> DraftOutcome:
         """Return the language model's draft, or the composer's with the reason.
 
@@ -75,6 +86,7 @@ class DraftWriter:
             protocol: The body region's plan.
             style: Style of the text.
             seconds: Longest time the language model may take.
+            pictures: Key slices, for a language model with eyes.
         """
         if drafter is None:
             return DraftOutcome(self._compose(findings), NO_MODEL)
@@ -83,15 +95,25 @@ class DraftWriter:
         attempt = _Attempt()
         threading.Thread(
             target=attempt.run,
-            args=(lambda: drafter.write_draft(findings, regions, protocol, style=style),),
+            args=(lambda: drafter.write_draft(findings, regions, protocol, style=style, pictures=pictures),),
             name="spinescribe-draft",
             daemon=True,
         ).start()
         if not attempt.done.wait(seconds):
             self._overrun = attempt
             _log.warning("study %s: draft not ready after %.0f s", findings.study_key, seconds)
-            return DraftOutcome(self._compose(findings), TOO_SLOW)
+            return DraftOutcome(self._compose(findings), TOO_SLOW, drafter.disclose(findings))
         if attempt.draft is None:
-            _log.error("study %s: draft failed", findings.study_key, exc_info=attempt.error)
-            return DraftOutcome(self._compose(findings), FAILED)
-        return DraftOutcome(attempt.draft, None)
+            return DraftOutcome(
+                self._compose(findings), _reason(attempt.error, findings.study_key), drafter.disclose(findings)
+            )
+        return DraftOutcome(attempt.draft, None, drafter.disclose(findings))
+
+
+def _reason(error: Exception | None, study_key: str) -> str:
+    """Return why the composer writes; only a writer's own reason is fit to be read."""
+    if isinstance(error, WriterError):
+        _log.warning("study %s: draft failed: %s (%s)", study_key, error, error.code)
+        return f"{str(error)[:1].upper()}{str(error)[1:]}; {BY_RULE}."
+    _log.error("study %s: draft failed", study_key, exc_info=error)
+    return FAILED

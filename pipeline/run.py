@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from anatomy import Protocol, load_protocol
@@ -20,40 +21,63 @@ from imaging.types import Eligibility, Study
 from pipeline.config import ReadOptions, Writer
 from pipeline.drafting import DraftOutcome, DraftWriter
 from pipeline.overlay import render_overlay
+from pipeline.pictures import key_slices
 from pipeline.prior import compare_prior, open_prior
 from pipeline.stages import Models, Stages, open_stages
 from pipeline.types import Reading
 from reporting.prior import Comparison
 from runtime.progress import Progress
 from runtime.provenance import Provenance, collect_provenance
-from runtime.settings import load_settings
+from runtime.settings import Settings, load_settings
 from segmentation.types import SegmentedStudy
+from vlm.writers import WriterChoice, preset_file
 
 _log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads studies one after another; models are loaded once a protocol and kept."""
+    """Reads studies one after another; models are loaded once a protocol and kept.
 
-    def __init__(self, stages: Stages) -> None:
+    Args:
+        stages: The rooms.
+        composes: Whether the composer writes every report, whatever a reading asks for.
+    """
+
+    def __init__(self, stages: Stages, *, composes: bool = False) -> None:
         self._stages = stages
+        self._composes = composes
         self._models: dict[str, Models] = {}
         self._writer = DraftWriter(stages.compose_report)
 
     @classmethod
-    def load(cls, *, weights_root: Path | None = None, device: str = "auto", warm: tuple[str, ...] = ()) -> Reader:
+    def load(
+        cls,
+        *,
+        weights_root: Path | None = None,
+        device: str = "auto",
+        warm: tuple[str, ...] = (),
+        writer: WriterChoice | None = None,
+    ) -> Reader:
         """Open the real rooms.
 
         Args:
             weights_root: Folder of all weights; None takes the one of the settings.
             device: ``auto``, ``cpu``, ``cuda`` ...
             warm: Protocols whose models are loaded now; those of others load with their first study.
+            writer: Who writes the drafts; None takes the one of the settings, else the protocol's.
 
         Raises:
             NotEligibleError: If weights of a protocol in ``warm`` are not installed.
+            ConfigError: If there is no such writer.
         """
-        root = load_settings().weights_dir if weights_root is None else weights_root
-        reader = cls(open_stages(weights_root=root, device=device))
+        settings = load_settings()
+        root = settings.weights_dir if weights_root is None else weights_root
+        chosen = writer or _writer_of(settings)
+        composes = chosen is not None and chosen.name == Writer.COMPOSER
+        if chosen is not None and not composes:
+            preset_file(chosen.name)  # a name that is none fails now, not with the first study
+        stages = open_stages(weights_root=root, device=device, writer=None if composes else chosen)
+        reader = cls(stages, composes=composes)
         for name in warm:
             reader.models(load_protocol(name))
         return reader
@@ -72,6 +96,8 @@ class Reader:
             NotEligibleError: If it was read, but a report on it would not be trustworthy.
         """
         options = options or ReadOptions()
+        if self._composes:
+            options = replace(options, writer=Writer.COMPOSER)
         clock = _Clock()
 
         yield Progress("imaging", 0.0, "reading the images")
@@ -100,7 +126,7 @@ class Reader:
 
         yield Progress("drafting", 0.75, "writing the draft")
         with clock.measure("drafting"):
-            drafted = self._draft(models, findings, segmented, protocol, options)
+            drafted = self._draft(models, study, findings, segmented, protocol, options)
 
         yield Progress("verifying", 0.9, "checking every sentence against the findings")
         with clock.measure("verifying"):
@@ -134,6 +160,7 @@ class Reader:
     def _draft(
         self,
         models: Models,
+        study: Study,
         findings: Findings,
         segmented: SegmentedStudy,
         protocol: Protocol,
@@ -141,6 +168,7 @@ class Reader:
     ) -> DraftOutcome:
         if options.writer is Writer.COMPOSER:
             return DraftOutcome(self._stages.compose_report(findings), None)
+        pictures = () if models.drafter is None else key_slices(study, segmented)
         return self._writer.write(
             models.drafter,
             findings,
@@ -148,6 +176,7 @@ class Reader:
             protocol,
             style=options.style,
             seconds=options.draft_seconds,
+            pictures=pictures,
         )
 
     def _provenance(
@@ -174,6 +203,13 @@ def read_study(path: Path, options: ReadOptions | None = None) -> Reading:
         if isinstance(event, Reading):
             return event
     raise AssertionError("Reader.read ends with a Reading or raises")
+
+
+def _writer_of(settings: Settings) -> WriterChoice | None:
+    """Return the writer that the settings name, or None."""
+    if not settings.writer:
+        return None
+    return WriterChoice(settings.writer, settings.writer_model or None)
 
 
 def _segment(models: Models, study: Study, protocol: Protocol, options: ReadOptions) -> SegmentedStudy:
@@ -210,7 +246,7 @@ def _notices(
     comparison: Comparison | None,
 ) -> tuple[str, ...]:
     """Return all notices, each once: what is urgent, then in the order of the stages."""
-    own = [] if drafted.notice is None else [drafted.notice]
+    own = [told for told in (drafted.notice, drafted.disclosure) if told is not None]
     own += () if comparison is None else comparison.notices
     gate = eligibility_notices(eligibility, options.override)
     urgent = triage_alert(findings.grades)

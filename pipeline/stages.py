@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from reporting.prior import Comparison
     from reporting.types import Draft, Report
     from segmentation.types import Explanation, Region, SegmentedStudy
+    from vlm.pictures import KeySlice
+    from vlm.writers import WriterChoice
 
 
 _log = logging.getLogger(__name__)
@@ -97,12 +100,19 @@ class WritesDraft(Protocol):
     """Phrases findings.
 
     Attributes:
-        checksum: Of its weights.
         segmentation_checksum: Segmentation weights whose region embeddings it understands; None when none.
     """
 
-    checksum: str
     segmentation_checksum: str | None
+
+    @property
+    def checksum(self) -> str:
+        """Return the checksum of its weights, or where they are when they are out of sight."""
+        ...
+
+    def disclose(self, findings: Findings) -> str | None:
+        """Return what a reader is told when this writer was asked, such as where findings were sent."""
+        ...
 
     @property
     def prompt_id(self) -> str:
@@ -116,8 +126,9 @@ class WritesDraft(Protocol):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
-        """Return the draft with evidence."""
+        """Return the draft with evidence; key slices are for writers with eyes."""
         ...
 
 
@@ -173,38 +184,49 @@ class Stages:
     phrase_versions: Mapping[str, str]
 
 
-def open_stages(*, weights_root: Path, device: str = "auto") -> Stages:
+def open_stages(*, weights_root: Path, device: str = "auto", writer: WriterChoice | None = None) -> Stages:
     """Return the real rooms. Imports the readers and the report language, but no network yet.
 
     Args:
         weights_root: Folder of all weights.
         device: ``auto``, ``cpu``, ``cuda`` ...
+        writer: Who writes the drafts; None leaves the protocol's.
     """
     import imaging
     import reporting
 
+    chosen = None if writer is None else cache(lambda: _open_writer(writer, weights_root, device))
     return Stages(
         load_study=imaging.load_study,
         load_study_isolated=imaging.load_study_isolated,
         check_eligibility=imaging.check_eligibility,
-        load_models=lambda protocol: load_models(protocol, weights_root=weights_root, device=device),
+        load_models=lambda protocol: load_models(
+            protocol, weights_root=weights_root, device=device, writer=chosen
+        ),
         compose_report=reporting.compose_report,
         verify_draft=reporting.verify_draft,
         phrase_versions={**reporting.template_versions(), "findings_text": reporting.SERIAL_VERSION},
     )
 
 
-def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str = "auto") -> Models:
+def load_models(
+    protocol: anatomy.Protocol,
+    *,
+    weights_root: Path,
+    device: str = "auto",
+    writer: Callable[[], WritesDraft] | None = None,
+) -> Models:
     """Load the models that a protocol names.
 
     The language model is not needed for a report (the composer writes one), so its folder may be absent; one that
-    is damaged is left out with a warning. Without weights for axial slices those are not outlined. A protocol that
-    names no grading weights is read without grades.
+    is damaged is left out with a warning. A writer that someone chose (``writer`` opens it) is never left out, and
+    all protocols share it. Without weights for axial slices those are not outlined. A protocol that names no
+    grading weights is read without grades.
 
     Raises:
         NotEligibleError: If the segmentation or grading weights that the protocol names are not installed.
-        WeightsError: If segmentation or grading weights are there but damaged.
-        ConfigError: If there is no such device.
+        WeightsError: If segmentation or grading weights, or those of the chosen writer, are damaged.
+        ConfigError: If there is no such device, or the chosen writer cannot be had.
     """
     for stage in ("segmentation", "grading"):
         is_named = stage in protocol.weights or stage == "segmentation"
@@ -220,14 +242,6 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
 
     names = protocol.weights
     has_axial = is_installed(protocol, "segmentation_axial", weights_root)
-    drafter: WritesDraft | None = None
-    if is_installed(protocol, "vlm", weights_root):
-        from vlm import Drafter
-
-        try:
-            drafter = Drafter.load(weights_root=weights_root, name=names["vlm"], device=device)
-        except WeightsError as error:
-            _log.warning("the language model is left out: %s", error)
     return Models(
         segmenter=Segmenter.load(
             weights_root=weights_root,
@@ -236,8 +250,32 @@ def load_models(protocol: anatomy.Protocol, *, weights_root: Path, device: str =
             device=device,
         ),
         grader=_load_grader(protocol, weights_root, device),
-        drafter=drafter,
+        drafter=_load_drafter(protocol, weights_root, device, writer),
     )
+
+
+def _load_drafter(
+    protocol: anatomy.Protocol, weights_root: Path, device: str, writer: Callable[[], WritesDraft] | None
+) -> WritesDraft | None:
+    """Return the chosen writer; else the protocol's, or None where that is not installed or damaged."""
+    if writer is not None:
+        return writer()
+    if not is_installed(protocol, "vlm", weights_root):
+        return None
+    from vlm import Drafter
+
+    try:
+        return Drafter.load(weights_root=weights_root, name=protocol.weights["vlm"], device=device)
+    except WeightsError as error:
+        _log.warning("the language model is left out: %s", error)
+        return None
+
+
+def _open_writer(choice: WriterChoice, weights_root: Path, device: str) -> WritesDraft:
+    from vlm.writers import open_writer
+
+    check_device(device)
+    return open_writer(choice, weights_root=weights_root, device=device)
 
 
 def _load_grader(protocol: anatomy.Protocol, weights_root: Path, device: str) -> GradesStudy:

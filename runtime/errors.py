@@ -56,3 +56,16 @@ class WeightsError(SpineScribeError, RuntimeError):
 
 class ReportError(SpineScribeError, ValueError):
     """A report or draft breaks its own contract."""
+
+
+class WriterError(SpineScribeError, RuntimeError):
+    """A report writer could not write; the report is then composed by rule, and the reader is told why.
+
+    Args:
+        reason: One clause for the reader; no key, no address, nothing of the study.
+        code: Machine-readable, such as ``timeout``.
+    """
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason)
+        self.code = code

@@ -1,4 +1,4 @@
-"""Settings from the environment: paths and ports only, read when asked for, never at import."""
+"""Settings from the environment: paths, addresses and choices, read when asked for, never at import."""
 
 import os
 from dataclasses import dataclass
@@ -23,6 +23,11 @@ class Settings:
         threads: CPU threads for the models (``SPINESCRIBE_THREADS``); None leaves the library's choice.
         precision: What the segmentation network computes in (``SPINESCRIBE_PRECISION``, one of ``PRECISIONS``).
             bfloat16 is faster only where the processor has instructions for it.
+        writer: Who writes the draft (``SPINESCRIBE_WRITER``): a writer of docs/writers.md; empty leaves the
+            protocol's.
+        writer_model: Folder or hub id of its model (``SPINESCRIBE_WRITER_MODEL``); empty takes what is installed.
+        remote_url: Address of the remote writer (``SPINESCRIBE_REMOTE_URL``); empty for none, and nothing is sent.
+        remote_model: Name of its model (``SPINESCRIBE_REMOTE_MODEL``).
     """
 
     data_dir: Path
@@ -31,6 +36,10 @@ class Settings:
     port: int
     threads: int | None
     precision: str = PRECISIONS[0]
+    writer: str = ""
+    writer_model: str = ""
+    remote_url: str = ""
+    remote_model: str = ""
 
 
 def load_settings() -> Settings:
@@ -53,7 +62,16 @@ def load_settings() -> Settings:
         port=port,
         threads=None if threads is None else max(1, _whole_number("SPINESCRIBE_THREADS", "1")),
         precision=precision,
+        writer=os.environ.get("SPINESCRIBE_WRITER", ""),
+        writer_model=os.environ.get("SPINESCRIBE_WRITER_MODEL", ""),
+        remote_url=os.environ.get("SPINESCRIBE_REMOTE_URL", ""),
+        remote_model=os.environ.get("SPINESCRIBE_REMOTE_MODEL", ""),
     )
+
+
+def read_secret(variable: str) -> str | None:
+    """Return a secret from the environment, or None; it is never part of ``Settings``, a message or a log line."""
+    return os.environ.get(variable) or None
 
 
 def _whole_number(name: str, default: str) -> int:

@@ -4,35 +4,28 @@ It owns prompts, batching and the way back from tokens to sentences. The same fi
 text: greedy, float32, slots of a report always batched in the same order.
 """
 
-import logging
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from anatomy import Protocol
 from grading.types import Findings
-from reporting import split_sentences
-from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
+from reporting.types import Draft
 from runtime.device import pick_device
-from runtime.errors import ReportError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
 from segmentation.types import Region
+from vlm.assemble import assemble_draft, whole_sentences
 from vlm.build import LoadedWriter, load_writer
-from vlm.consistency import agreement
-from vlm.evidence import attach_evidence
 from vlm.model import Sampling
-from vlm.plan import FINDINGS, Slot, plan_report, slots_of
+from vlm.pictures import KeySlice
+from vlm.plan import FINDINGS, Slot
 from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
-from vlm.values import fill_values, hide_values
+from vlm.values import hide_values
 
-_logger = logging.getLogger(__name__)
 _SEED = 0
 """Of the sampled drafts."""
-_WHOLE = re.compile(r"[.!?](?=\s)|(?<!\d)[.!?]$")
 
 
 class Drafter:
@@ -99,6 +92,10 @@ class Drafter:
         """Return how many places for region tokens a level's prompt has."""
         return self.loaded.config.projector.tokens
 
+    def disclose(self, findings: Findings) -> str | None:
+        """Return None: nothing leaves this machine."""
+        return None
+
     def write_draft(
         self,
         findings: Findings,
@@ -106,6 +103,7 @@ class Drafter:
         protocol: Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
         rates_consistency: bool = False,
     ) -> Draft:
         """Write a report's draft, not yet verified.
@@ -115,38 +113,22 @@ class Drafter:
             regions: Region embeddings of the levels; may be empty.
             protocol: Gives the order of the sections.
             style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
+            pictures: Not looked at: this writer sees the slices through the region embeddings only.
             rates_consistency: Also sample drafts and give each sentence its agreement with them (slower).
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
         """
-        if protocol.name != findings.protocol:
-            raise ReportError(
-                f"draft: findings are of protocol {findings.protocol!r}, but {protocol.name!r} was asked for"
-            )
-        plan = plan_report(findings)
-        slots = slots_of(plan)
-        prompts = [self.prompt_of(slot, regions, style=style) for slot in slots]
-        texts = self.write_slots(prompts)
-        written = {id(slot): _sentences(text, slot, findings) for slot, text in zip(slots, texts, strict=True)}
-        if rates_consistency:
-            drafts = self.sample_slots(prompts)
-            written = {
-                id(slot): _rated(written[id(slot)], slot, others)
-                for slot, others in zip(slots, drafts, strict=True)
-            }
-        sections = [
-            DraftSection(
-                section.name,
-                tuple(
-                    sentence
-                    for part in section.parts
-                    for sentence in (written[id(part)] if isinstance(part, Slot) else (part,))
-                ),
-            )
-            for section in plan
-        ]
-        return Draft(tuple(sorted(sections, key=lambda item: _place(item.name, protocol.sections))))
+
+        def prompts_of(slots: Sequence[Slot]) -> list[SlotPrompt]:
+            return [self.prompt_of(slot, regions, style=style) for slot in slots]
+
+        return assemble_draft(
+            findings,
+            protocol,
+            lambda slots: self.write_slots(prompts_of(slots)),
+            sample=(lambda slots: self.sample_slots(prompts_of(slots))) if rates_consistency else None,
+        )
 
     def prompt_of(self, slot: Slot, regions: Iterable[Region], *, style: str) -> SlotPrompt:
         """Return the prompt of a slot, its values hidden, with the regions of its levels."""
@@ -198,35 +180,5 @@ class Drafter:
         texts = []
         for ids in written:
             text = tokenizer.decode(ids).strip()
-            texts.append(_whole_sentences(text) if len(ids) == max_new_tokens else text)
+            texts.append(whole_sentences(text) if len(ids) == max_new_tokens else text)
         return texts
-
-
-def _sentences(text: str, slot: Slot, findings: Findings) -> tuple[DraftSentence, ...]:
-    """Return the sentences of a slot, values filled in; the composer's where nothing was written."""
-    parts = split_sentences(fill_values(text, slot, findings))
-    if not parts:
-        _logger.warning("nothing usable was written for %s; the composer's words stand", "/".join(slot.levels))
-        return slot.composed
-    return attach_evidence(parts, slot, findings)
-
-
-def _rated(sentences: tuple[DraftSentence, ...], slot: Slot, drafts: Sequence[str]) -> tuple[DraftSentence, ...]:
-    """Return sentences with their agreement with sampled drafts; values do not count, they are filled in."""
-    level = slot.levels[0] if len(slot.levels) == 1 else None
-    return tuple(
-        replace(item, consistency=agreement(item.text, drafts, level))
-        if item.source is SentenceSource.VLM
-        else item
-        for item in sentences
-    )
-
-
-def _whole_sentences(text: str) -> str:
-    """Drop a sentence that was cut off; a closing ``9.`` may be half a number and counts as cut off."""
-    ends = [match.end() for match in _WHOLE.finditer(text)]
-    return text[: ends[-1]] if ends else ""
-
-
-def _place(name: str, order: Sequence[str]) -> int:
-    return order.index(name) if name in order else len(order)

@@ -141,15 +141,26 @@ def collate(prompts: Sequence[SlotPrompt], tokenizer: ReportTokenizer, *, region
         mask[row, start:] = 1
         if tail:
             labels[row, length - len(tail) :] = torch.tensor(tail)
-    regions, kinds, present = _stack_regions([item.regions for item in prompts], region_dim)
+    regions, kinds, present = stack_regions([item.regions for item in prompts], region_dim)
     has_targets = any(item.target is not None for item in prompts)
     return Slots(ids, mask, regions, kinds, present, labels if has_targets else None)
 
 
-def _stack_regions(
+def stack_regions(
     rows: Sequence[tuple[NDArray[np.float32], ...]], region_dim: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return (B, R, D) embeddings, (B, R) kinds and (B, R) presence, R at least 1."""
+    """Put embeddings of several slots side by side.
+
+    Args:
+        rows: Embeddings of each slot, each (T, D).
+        region_dim: D.
+
+    Returns:
+        (B, R, D) embeddings, (B, R) kinds and (B, R) presence, R at least 1.
+
+    Raises:
+        ConfigError: If an embedding has another width than D.
+    """
     width = max([1, *(sum(len(item) for item in row) for row in rows)])
     regions = torch.zeros((len(rows), width, region_dim))
     kinds = torch.zeros((len(rows), width), dtype=torch.long)

@@ -84,7 +84,7 @@ class TestParse:
 class TestAsk:
     @pytest.fixture
     def reading_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr("cli.read.open_reader", lambda device: fake_reader())
+        monkeypatch.setattr("cli.read.open_reader", lambda *_: fake_reader())
         assert main(["read", "scan.png", "--out", str(tmp_path / "out")]) == 0
         return tmp_path / "out" / "reading.json"
 

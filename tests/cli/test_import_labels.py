@@ -70,7 +70,7 @@ def test_a_missing_file_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.read.open_reader", lambda device: fake_reader())
+    monkeypatch.setattr("cli.read.open_reader", lambda *_: fake_reader())
 
 
 @pytest.mark.usefixtures("stages")

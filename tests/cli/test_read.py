@@ -10,6 +10,7 @@ from cli.main import main
 from cli.read import plan_jobs, study_stem, worst_code
 from pipeline import load_reading
 from tests.pipeline.fakes import fake_reader
+from vlm.writers import WriterChoice
 
 Run = Callable[..., int]
 
@@ -17,7 +18,7 @@ Run = Callable[..., int]
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Return ``read(name, ..., *options)``: runs the command on made-up stages, results in ``tmp_path/out``."""
-    monkeypatch.setattr("cli.read.open_reader", lambda device: fake_reader())
+    monkeypatch.setattr("cli.read.open_reader", lambda *_: fake_reader())
 
     def run(*words: str) -> int:
         return main(["read", *words, "--out", str(tmp_path / "out")])
@@ -196,7 +197,7 @@ def test_wrong_protocol_is_a_usage_error(read: Run, capsys: pytest.CaptureFixtur
 def test_out_that_is_a_file_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cli.read.open_reader", lambda device: fake_reader())
+    monkeypatch.setattr("cli.read.open_reader", lambda *_: fake_reader())
     (tmp_path / "out").write_text("a file", encoding="utf-8")
     assert main(["read", "scan.png", "--out", str(tmp_path / "out")]) == 2
     assert "--out: expected a folder that can be written" in capsys.readouterr().err
@@ -251,7 +252,7 @@ def test_a_prior_that_is_no_reading_is_refused(
 def test_stopping_by_hand_is_said_plainly(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(device: str) -> object:
+    def stop(*_: object) -> object:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cli.read.open_reader", stop)
@@ -278,3 +279,34 @@ def test_attention_is_written_when_explain_asks_for_it(read: Run, tmp_path: Path
     assert names(tmp_path / "out") == READING_FILES | {"attention.png", "attention.npz"}
     assert read("a.png") == 0
     assert names(tmp_path / "out") == READING_FILES
+
+
+def test_the_writer_is_opened_by_name_with_its_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def load(**options: object) -> object:
+        seen.append(options["writer"])
+        return fake_reader()
+
+    monkeypatch.setattr("pipeline.Reader.load", load)
+    out = ("--out", str(tmp_path / "out"))
+    assert main(["read", "scan.png", *out]) == 0
+    words = ("--writer", "smolvlm", "--writer-model", "models/smol", "--draft-seconds", "300")
+    assert main(["read", "scan.png", *words, *out]) == 0
+    assert seen == [None, WriterChoice("smolvlm", "models/smol")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--writer", "nobody"), "writer: expected composer, biomedclip, llava-med"),
+        (("--writer-model", "org/name"), "--writer-model: expected --writer beside it"),
+        (("--draft-seconds", "-3"), "draft_seconds: expected a time above 0, got -3.0"),
+    ],
+)
+def test_a_wrong_writer_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    assert main(["read", "scan.png", *words, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "error.json").exists()

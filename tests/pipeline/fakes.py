@@ -41,6 +41,7 @@ from reporting.types import (
 )
 from runtime.errors import NotEligibleError, StudyError
 from segmentation.types import Explanation, LabelMap, Level, Measurement, Region, SegmentedStudy
+from vlm.pictures import KeySlice
 
 LEVELS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 COLUMNS, ROWS = 160, 240
@@ -283,7 +284,11 @@ class FakeDrafter:
     segmentation_checksum: str | None = "segmenter-sum"
     prompt_id = "prompt/1"
     regions_seen = -1
+    pictures_seen = -1
     style_seen = ""
+
+    def disclose(self, findings: Findings) -> str | None:
+        return None
 
     def write_draft(
         self,
@@ -292,8 +297,9 @@ class FakeDrafter:
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
-        self.regions_seen, self.style_seen = len(regions), style
+        self.regions_seen, self.style_seen, self.pictures_seen = len(regions), style, len(pictures)
         return fake_draft(findings, SentenceSource.VLM)
 
 
@@ -305,6 +311,7 @@ class FailingDrafter(FakeDrafter):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
         raise RuntimeError("the decoder fell over")
 
@@ -323,6 +330,7 @@ class StuckDrafter(FakeDrafter):
         protocol: anatomy.Protocol,
         *,
         style: str = "structured",
+        pictures: tuple[KeySlice, ...] = (),
     ) -> Draft:
         self.calls += 1
         self.release.wait(30)

@@ -82,7 +82,7 @@ def taught_weights(
         steps=80, learning_rate=0.02, warmup_steps=10, decay_share=0.5, weight_decay=0.0, clip_norm=1.0,
         checkpoint_every=80, seed=0,
     )  # fmt: skip
-    run_steps(writer, lambda model, step: slots_loss(model, slots), loop, tmp_path_factory.mktemp("taught"))
+    run_steps(writer, lambda model, seed: slots_loss(model, slots), loop, tmp_path_factory.mktemp("taught"))
     return writer.state_dict()
 
 

@@ -179,11 +179,11 @@ def test_more_slots_than_a_batch_come_back_in_order(tiny_drafter: Drafter, lumba
 
 
 def test_a_text_that_is_cut_off_keeps_whole_sentences(tiny_drafter: Drafter) -> None:
-    from vlm.predict import _whole_sentences
+    from vlm.assemble import whole_sentences
 
-    assert _whole_sentences("L4-L5: a disc bulge. Slip 2.5 mm. No Mod") == "L4-L5: a disc bulge. Slip 2.5 mm."
-    assert _whole_sentences("Canal AP diameter 9.") == ""
-    assert _whole_sentences("no sentence") == ""
+    assert whole_sentences("L4-L5: a disc bulge. Slip 2.5 mm. No Mod") == "L4-L5: a disc bulge. Slip 2.5 mm."
+    assert whole_sentences("Canal AP diameter 9.") == ""
+    assert whole_sentences("no sentence") == ""
 
 
 # --- through the disk

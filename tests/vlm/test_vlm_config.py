@@ -67,7 +67,7 @@ def test_wrong_training_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a table of keys, got list"):
         load_training_table(tmp_path / "list.yaml")
     (tmp_path / "stage.yaml").write_text("stage: fly\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="expected pretrain or adapt, got 'fly'"):
+    with pytest.raises(ConfigError, match="expected pretrain, adapt or adapt-hub, got 'fly'"):
         train(tmp_path / "stage.yaml")
     with pytest.raises(ConfigError, match=r"found nothing at absent\.yaml"):
         train(tmp_path / "absent.yaml")

@@ -178,11 +178,11 @@ def train_tiny(
     torch.manual_seed(0)
     decoder = build_decoder(tiny_config, tokenizer)
 
-    def loss(model: torch.nn.Module, step: int) -> torch.Tensor:
-        ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(step))
+    def loss(model: torch.nn.Module, seed: tuple[int, ...]) -> torch.Tensor:
+        ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(seed[0]))
         return next_token_loss(torch.dropout(model(input_ids=ids).logits, 0.1, train=True), ids)
 
-    run_steps(decoder, loss, config, folder, resume=resume, evaluate=lambda step: {"twice": 2.0 * step})
+    run_steps(decoder, loss, config, folder, resume=resume, evaluate=lambda model: {"twice": 2.0})
     return decoder
 
 
@@ -197,10 +197,10 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     torch.manual_seed(0)
     cut = build_decoder(tiny_config, tokenizer)
 
-    def loss_until_power_cut(model: torch.nn.Module, step: int) -> torch.Tensor:
-        if step == 6:
+    def loss_until_power_cut(model: torch.nn.Module, seed: tuple[int, ...]) -> torch.Tensor:
+        if seed[0] == 6:
             raise PowerCutError
-        ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(step))
+        ids = torch.randint(14, 200, (2, 16), generator=torch.Generator().manual_seed(seed[0]))
         return next_token_loss(torch.dropout(model(input_ids=ids).logits, 0.1, train=True), ids)
 
     with pytest.raises(PowerCutError):
@@ -290,7 +290,7 @@ def test_the_tiny_writer_learns_a_batch_by_heart(tiny: LoadedWriter, tmp_path: P
     slots = collate(items, tiny.tokenizer, region_dim=REGION_DIM)
     run_steps(
         writer,
-        lambda model, step: slots_loss(model, slots),
+        lambda model, seed: slots_loss(model, slots),
         replace(LOOP, steps=120, checkpoint_every=120),
         tmp_path,
     )
@@ -318,7 +318,7 @@ def test_a_second_run_goes_on_from_the_first(tiny: LoadedWriter, tiny_config: Vl
 
     first, second = adapted(1), adapted(2)
     run_steps(
-        first, lambda model, step: first.projector.missing.pow(2).sum(), replace(LOOP, steps=4), tmp_path / "first"
+        first, lambda model, seed: first.projector.missing.pow(2).sum(), replace(LOOP, steps=4), tmp_path / "first"
     )
     second.projector.set_statistics(torch.ones(4, REGION_DIM), torch.full((4, REGION_DIM), 2.0))
     start_from(second, tmp_path / "first")

@@ -111,13 +111,13 @@ def adapt(config: AdaptConfig, *, fold: int | None = None, out: Path | None = No
     validation = _batch(replace(source, gradings=held_out), tokenizer, model_config, 64, (config.loop.seed, 0, 1))
     run_steps(
         writer,
-        lambda model, step: slots_loss(
-            model, _batch(source, tokenizer, model_config, config.batch_size, (config.loop.seed, step))
+        lambda model, seed: slots_loss(
+            model, _batch(source, tokenizer, model_config, config.batch_size, (config.loop.seed, *seed))
         ),
         config.loop,
         folder,
         resume=resume,
-        evaluate=lambda step: {"held_out_loss": float(slots_loss(writer, validation))},
+        evaluate=lambda model: {"held_out_loss": float(slots_loss(model, validation))},
     )
     return export_writer(
         folder / EXPORT_NAME,

@@ -1,10 +1,10 @@
-"""The training loop both stages share: schedule, clipping, log, checkpoint, exact resume.
+"""The training loop of every writer: schedule, clipping, log, checkpoint, exact resume.
 
-It runs under accelerate: on a CPU or a GPU, in one process or several, in float32 or in mixed precision
-(``ACCELERATE_MIXED_PRECISION=bf16``). Of several processes each draws batches of its own, and the main one writes.
-
-A step's batch is a function of the step's number, and dropout is re-seeded by it, so a run that is stopped and
-resumed gives the same weights as one that was not.
+Accelerate places, accumulates and synchronises: on a CPU or GPUs, in one process or several, in float32 or in
+mixed precision (``ACCELERATE_MIXED_PRECISION=bf16``). A batch is a function of the step, the pass within it and
+the process, and dropout is re-seeded by them: a run that is stopped and resumed gives the same weights as one that
+was not. ``accelerate launch -m cli.main train vlm ...`` runs it on several GPUs (on CPUs, whose torchvision the
+launcher cannot open, ``python -m torch.distributed.run``).
 """
 
 import csv
@@ -13,13 +13,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
+
+from runtime.torchvision_cpu import allow_torchvision_on_cpu
 
 _logger = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
+_APART = 1_000_000_007
+"""Between the dropout seeds of passes and processes: larger than any step's."""
+_PASSES = 64
+
+LossOf = Callable[[nn.Module, tuple[int, ...]], Tensor]
+"""Model, and seed of a batch (step, pass, process) -> loss."""
 
 
 @dataclass(frozen=True)
@@ -53,71 +61,103 @@ def learning_rate_at(step: int, config: LoopConfig) -> float:
     return config.learning_rate * (0.05 + 0.95 * min(1.0, left))
 
 
+def open_accelerator(device: str = "auto", *, accumulate: int = 1) -> Any:
+    """Return accelerate's accelerator on a device.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        accumulate: Passes of an optimiser step.
+    """
+    allow_torchvision_on_cpu()
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=device == "cpu", gradient_accumulation_steps=accumulate)
+
+
 def run_steps(
     model: nn.Module,
-    loss_of: Callable[[nn.Module, int], Tensor],
+    loss_of: LossOf,
     config: LoopConfig,
     folder: Path,
     *,
+    accelerator: Any = None,
     resume: bool = False,
-    evaluate: Callable[[int], dict[str, float]] | None = None,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
 ) -> None:
     """Train the parameters of a model that ask for gradients.
 
     Args:
         model: Trained in place.
-        loss_of: Model as accelerate prepared it, number of the batch -> loss of that batch.
+        loss_of: Loss of a batch, of the model as accelerate prepared it.
         config: Steps, rates, seed.
-        folder: Gets ``checkpoint.pt`` and ``log.csv``.
+        folder: Gets ``checkpoint.pt`` and ``log.csv``, from the first process.
+        accelerator: From ``open_accelerator``; None opens one.
         resume: Continue from ``checkpoint.pt`` when it is there.
-        evaluate: Called with the step number at each checkpoint; its figures go into the log.
+        evaluate: Called with the model at each checkpoint; its figures go into the log.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    accelerator = accelerator or open_accelerator()
     parameters = {name: item for name, item in model.named_parameters() if item.requires_grad}
-    accelerator = Accelerator()
-    prepared, optimiser = accelerator.prepare(model, _build_optimiser(parameters, config))
-    start = _load_checkpoint(folder, parameters, optimiser) if resume else 0
-    model.train()
+    optimiser = build_optimiser(parameters, config)
+    start = load_checkpoint(folder, parameters, optimiser) if resume else 0
+    prepared, stepper = accelerator.prepare(model, optimiser)
     began = time.monotonic()
     for step in range(start, config.steps):
-        torch.manual_seed(config.seed * 1_000_003 + step)
-        _set_rate(optimiser, learning_rate_at(step, config))
-        loss = loss_of(prepared, step * accelerator.num_processes + accelerator.process_index)
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(parameters.values(), config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        for group in stepper.param_groups:
+            group["lr"] = learning_rate_at(step, config)
+        loss = _step(prepared, stepper, loss_of, step, config, accelerator, parameters)
         is_last = step + 1 == config.steps
         if accelerator.is_main_process and (is_last or (step + 1) % config.checkpoint_every == 0):
-            _save_checkpoint(folder, parameters, optimiser, step + 1)
-            figures = _evaluate(model, evaluate, step + 1)
-            seconds = time.monotonic() - began
-            _log(folder, step + 1, float(loss.detach()), learning_rate_at(step, config), seconds, figures)
+            save_checkpoint(folder, parameters, stepper.optimizer, step + 1)
+            figures = _evaluate(model, evaluate)
+            log_step(folder, step + 1, loss, learning_rate_at(step, config), time.monotonic() - began, figures)
+    accelerator.wait_for_everyone()
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+def _step(
+    model: nn.Module,
+    optimiser: Any,
+    loss_of: LossOf,
+    step: int,
+    config: LoopConfig,
+    accelerator: Any,
+    parameters: dict[str, nn.Parameter],
+) -> float:
+    """Take one optimiser step over all its passes; return their mean loss."""
+    model.train()
+    total = 0.0
+    passes = int(accelerator.gradient_accumulation_steps)
+    for number in range(passes):
+        seed = (step, number, accelerator.process_index)
+        torch.manual_seed(config.seed * 1_000_003 + step + _APART * (number + _PASSES * accelerator.process_index))
+        with accelerator.accumulate(model):
+            loss = loss_of(model, seed)
+            accelerator.backward(loss)
+            if accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(parameters.values(), config.clip_norm)
+            optimiser.step()
+            optimiser.zero_grad()
+        total += float(loss.detach())
+    return total / passes
 
 
-def _build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) -> torch.optim.AdamW:
+def build_optimiser(parameters: dict[str, nn.Parameter], config: LoopConfig) -> torch.optim.AdamW:
+    """Return AdamW with weight decay on matrices only."""
     matrices = [item for item in parameters.values() if item.ndim >= 2]
     vectors = [item for item in parameters.values() if item.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95))
 
 
-def _evaluate(model: nn.Module, evaluate: Callable[[int], dict[str, float]] | None, step: int) -> dict[str, float]:
+def _evaluate(model: nn.Module, evaluate: Callable[[nn.Module], dict[str, float]] | None) -> dict[str, float]:
     if evaluate is None:
         return {}
     model.eval()
     with torch.no_grad():
-        figures = evaluate(step)
-    model.train()
-    return figures
+        return evaluate(model)
 
 
-def _save_checkpoint(
+def save_checkpoint(
     folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer, step: int
 ) -> None:
     """Write beside, then rename: a stop in the middle leaves the last checkpoint whole."""
@@ -127,7 +167,8 @@ def _save_checkpoint(
     part.replace(folder / CHECKPOINT)
 
 
-def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
+def load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> int:
+    """Take over a run's parameters and optimiser; return how many steps it has done, 0 without a checkpoint."""
     file = folder / CHECKPOINT
     if not file.is_file():
         return 0
@@ -141,7 +182,8 @@ def _load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimise
     return step
 
 
-def _log(folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]) -> None:
+def log_step(folder: Path, step: int, loss: float, rate: float, seconds: float, figures: dict[str, float]) -> None:
+    """Add a line to ``log.csv`` of a run."""
     row = {"step": step, "loss": f"{loss:.4f}", "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.0f}"}
     row |= {name: f"{value:.4f}" for name, value in figures.items()}
     _logger.info("%s", row)

@@ -102,11 +102,11 @@ def pretrain(config: PretrainConfig, *, out: Path | None = None, resume: bool = 
     }
     run_steps(
         decoder,
-        lambda model, step: _loss(model, _rows(config, draw(step), tokenizer)),
+        lambda model, seed: _loss(model, _rows(config, draw(seed), tokenizer)),
         config.loop,
         folder,
         resume=resume,
-        evaluate=lambda step: {name: float(_loss(decoder, rows)) for name, rows in validation.items()},
+        evaluate=lambda model: {name: float(_loss(model, rows)) for name, rows in validation.items()},
     )
     save_decoder(decoder, folder / DECODER_NAME)
     summary = {"steps": config.loop.steps, "parameters": sum(item.numel() for item in decoder.parameters())}
@@ -141,15 +141,15 @@ def _document_drawer(
     notes: tuple[str, ...],
     regions: ProtocolMix,
     tokenizer: ReportTokenizer,
-) -> Callable[[int], Callable[[], Document]]:
-    """Return step -> a source of that step's documents."""
+) -> Callable[[tuple[int, ...]], Callable[[], Document]]:
+    """Return seed of a batch -> a source of its documents."""
     layout = load_layout(model_config.prompt)
 
-    def of_step(step: int) -> Callable[[], Document]:
-        rng = np.random.default_rng([config.loop.seed, step])
+    def of_batch(seed: tuple[int, ...]) -> Callable[[], Document]:
+        rng = np.random.default_rng([config.loop.seed, *seed])
         return lambda: _encode(draw_document(rng, config.mix, notes, layout, regions), tokenizer)
 
-    return of_step
+    return of_batch
 
 
 def _rows(config: PretrainConfig, draw: Callable[[], Document], tokenizer: ReportTokenizer) -> PackedRows:

@@ -80,7 +80,7 @@ def cache_regions(
     segmenter = Segmenter.load(weights_root=weights_root, name=name)
     rows: list[tuple[int, str, NDArray[np.float32]]] = []
     refused = 0
-    for patient, picture in _pictures(data_dir)[:limit]:
+    for patient, picture in middle_slices(data_dir)[:limit]:
         try:
             segmented = segmenter.segment_study(load_study(picture, protocol=protocol.name), protocol)
         except SpineScribeError as error:
@@ -117,8 +117,12 @@ def load_region_cache(file: Path) -> RegionCache:
     )
 
 
-def _pictures(data_dir: Path) -> list[tuple[int, Path]]:
-    """Return (patient, picture) of every T1 and T2 middle slice."""
+def middle_slices(data_dir: Path) -> list[tuple[int, Path]]:
+    """Return (patient, picture) of every T1 and T2 middle slice.
+
+    Raises:
+        StudyError: If the table of slices is missing.
+    """
     table = data_dir / "spider" / "midsagittal.csv"
     if not table.is_file():
         raise StudyError(

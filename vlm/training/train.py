@@ -10,13 +10,13 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
     """Train a stage of the report writer.
 
     Args:
-        config_path: YAML with ``stage: pretrain`` or ``stage: adapt``.
-        fold: SPIDER patients of this fold are held out of ``adapt``; None takes the configured fold.
+        config_path: YAML with ``stage: pretrain``, ``stage: adapt`` or ``stage: adapt-hub``.
+        fold: SPIDER patients of this fold are held out of adaptation; None takes the configured fold.
         resume: Continue a stopped run.
         out: Folder of the run; None takes the configured one.
 
     Returns:
-        The folder with what was trained.
+        The folder with what was trained; of ``adapt-hub`` the preset that names it.
 
     Raises:
         ConfigError: If the stage is unknown, or a key or value of the YAML is wrong.
@@ -31,4 +31,8 @@ def train(config_path: Path, *, fold: int | None = None, resume: bool = False, o
         from vlm.training.adapt import adapt, parse_adapt
 
         return adapt(parse_adapt(table, where=config_path.name), fold=fold, out=out, resume=resume)
-    raise ConfigError(f"{config_path.name}: stage: expected pretrain or adapt, got {stage!r}")
+    if stage == "adapt-hub":
+        from vlm.hub.tune import parse_tune, tune
+
+        return tune(parse_tune(table, where=config_path.name), fold=fold, out=out, resume=resume)
+    raise ConfigError(f"{config_path.name}: stage: expected pretrain, adapt or adapt-hub, got {stage!r}")
