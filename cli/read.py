@@ -116,6 +116,17 @@ def _add_writer(parser: argparse.ArgumentParser) -> None:
         help="folder or hub id of the writer's model in place of the preset's (a hub id named here is fetched)",
     )
     parser.add_argument(
+        "--style",
+        default="structured",
+        metavar="STYLE",
+        help="style of the writer's text: structured (the default), telegraphic, narrative or patient",
+    )
+    parser.add_argument(
+        "--consistency",
+        action="store_true",
+        help="also sample drafts and tell how far they agree with each sentence (spine-tiny only)",
+    )
+    parser.add_argument(
         "--draft-seconds",
         type=float,
         metavar="S",
@@ -264,6 +275,8 @@ def _options(arguments: argparse.Namespace) -> ReadOptions:
         study=arguments.study,
         labels=_labels(arguments),
         explain=arguments.explain,
+        style=arguments.style,
+        consistency=arguments.consistency,
         **({} if arguments.draft_seconds is None else {"draft_seconds": arguments.draft_seconds}),
     )
 

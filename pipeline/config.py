@@ -61,6 +61,8 @@ class ReadOptions:
     """Which study of several in a DICOM folder or zip: number from 1, or key, as the refusal lists them."""
     labels: ImportedLabels | None = None
     """Another tool's labels, already in our numbers (``imaging.label_import``), in place of our outlines."""
+    consistency: bool = False
+    """Also sample drafts and tell how far they agree with each sentence; the text stays the same."""
     explain: bool = False
     """Keep where the segmentation network looked; changes nothing in the reading, so it is no part of the hash."""
 
@@ -103,6 +105,7 @@ class ReadOptions:
             **({} if self.prior is None else {"prior_sha256": _digest(self.prior)}),
             "writer": self.writer.value,
             "style": self.style,
+            **({"consistency": True} if self.consistency else {}),
             "override": self.override,
             "study": self.study,
         }

@@ -76,6 +76,7 @@ class DraftWriter:
         style: str,
         seconds: float,
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> DraftOutcome:
         """Return the language model's draft, or the composer's with the reason.
 
@@ -87,15 +88,22 @@ class DraftWriter:
             style: Style of the text.
             seconds: Longest time the language model may take.
             pictures: Key slices, for a language model with eyes.
+            rates_consistency: Whether each sentence gets its agreement with sampled drafts.
         """
         if drafter is None:
             return DraftOutcome(self._compose(findings), NO_MODEL)
         if self._overrun is not None and not self._overrun.done.is_set():
             return DraftOutcome(self._compose(findings), TOO_SLOW)
         attempt = _Attempt()
+
+        def write() -> Draft:
+            return drafter.write_draft(
+                findings, regions, protocol, style=style, pictures=pictures, rates_consistency=rates_consistency
+            )
+
         threading.Thread(
             target=attempt.run,
-            args=(lambda: drafter.write_draft(findings, regions, protocol, style=style, pictures=pictures),),
+            args=(write,),
             name="spinescribe-draft",
             daemon=True,
         ).start()

@@ -19,6 +19,7 @@ from grading.types import Findings
 from imaging.admission import admit, after_segmentation, eligibility_notices, without_unusable
 from imaging.types import Eligibility, Study
 from pipeline.config import ReadOptions, Writer
+from pipeline.consistency import consistency_notice
 from pipeline.drafting import DraftOutcome, DraftWriter
 from pipeline.overlay import render_overlay
 from pipeline.pictures import key_slices
@@ -146,7 +147,16 @@ class Reader:
             report=report,
             overlay_png=overlay_png,
             provenance=self._provenance(models, findings, protocol, options, drafted),
-            notices=_notices(study, eligibility, segmented, findings, drafted, options, comparison),
+            notices=_notices(
+                study,
+                eligibility,
+                segmented,
+                findings,
+                drafted,
+                options,
+                comparison,
+                consistency_notice(report, models.drafter) if options.consistency else None,
+            ),
             comparison=comparison,
             prior_study_key=options.prior_study_key,
             anchor=options.anchor,
@@ -177,6 +187,7 @@ class Reader:
             style=options.style,
             seconds=options.draft_seconds,
             pictures=pictures,
+            rates_consistency=options.consistency,
         )
 
     def _provenance(
@@ -244,10 +255,12 @@ def _notices(
     drafted: DraftOutcome,
     options: ReadOptions,
     comparison: Comparison | None,
+    consistency: str | None,
 ) -> tuple[str, ...]:
     """Return all notices, each once: what is urgent, then in the order of the stages."""
     own = [told for told in (drafted.notice, drafted.disclosure) if told is not None]
     own += () if comparison is None else comparison.notices
+    own += () if consistency is None else (consistency,)
     gate = eligibility_notices(eligibility, options.override)
     urgent = triage_alert(findings.grades)
     first = () if urgent is None else (urgent,)

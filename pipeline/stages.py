@@ -106,6 +106,11 @@ class WritesDraft(Protocol):
     segmentation_checksum: str | None
 
     @property
+    def consistency_floor(self) -> float | None:
+        """Return the agreement of sampled drafts below which a sentence is marked; None where none are sampled."""
+        ...
+
+    @property
     def checksum(self) -> str:
         """Return the checksum of its weights, or where they are when they are out of sight."""
         ...
@@ -127,6 +132,7 @@ class WritesDraft(Protocol):
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         """Return the draft with evidence; key slices are for writers with eyes."""
         ...

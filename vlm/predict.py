@@ -92,6 +92,11 @@ class Drafter:
         """Return how many places for region tokens a level's prompt has."""
         return self.loaded.config.projector.tokens
 
+    @property
+    def consistency_floor(self) -> float:
+        """Return the agreement with sampled drafts below which a sentence is marked."""
+        return self.loaded.config.generation.consistency_floor
+
     def disclose(self, findings: Findings) -> str | None:
         """Return None: nothing leaves this machine."""
         return None

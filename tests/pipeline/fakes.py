@@ -286,6 +286,7 @@ class FakeDrafter:
     regions_seen = -1
     pictures_seen = -1
     style_seen = ""
+    consistency_floor: float | None = None
 
     def disclose(self, findings: Findings) -> str | None:
         return None
@@ -298,6 +299,7 @@ class FakeDrafter:
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         self.regions_seen, self.style_seen, self.pictures_seen = len(regions), style, len(pictures)
         return fake_draft(findings, SentenceSource.VLM)
@@ -312,6 +314,7 @@ class FailingDrafter(FakeDrafter):
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         raise RuntimeError("the decoder fell over")
 
@@ -331,6 +334,7 @@ class StuckDrafter(FakeDrafter):
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         self.calls += 1
         self.release.wait(30)

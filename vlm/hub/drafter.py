@@ -74,6 +74,10 @@ class HubDrafter:
         """Return preset and instructions, for the provenance."""
         return f"{self._name}/{self._instructions.id}"
 
+    @property
+    def consistency_floor(self) -> None:
+        """Return None: this writer samples no drafts."""
+
     def disclose(self, findings: Findings) -> str | None:
         """Return None: nothing leaves this machine."""
         return None
@@ -86,6 +90,7 @@ class HubDrafter:
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         """Write a report's draft, not yet verified.
 
@@ -93,8 +98,9 @@ class HubDrafter:
             findings: The only source of facts.
             regions: Region embeddings of the levels; used where a projector was trained on them.
             protocol: Gives the order of the sections.
-            style: ``structured``, ``telegraphic`` or ``narrative``.
+            style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
             pictures: Key slices; the first few are shown, as the preset says.
+            rates_consistency: Without effect: this writer samples no drafts.
 
         Raises:
             ReportError: If the protocol is not the one of the findings.

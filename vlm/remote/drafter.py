@@ -54,6 +54,10 @@ class RemoteDrafter:
         """Return the id of the instructions, for the provenance."""
         return f"remote/{self._instructions.id}"
 
+    @property
+    def consistency_floor(self) -> None:
+        """Return None: this writer samples no drafts."""
+
     def disclose(self, findings: Findings) -> str | None:
         """Return what was sent where; None for a report without slots, of which nothing is sent."""
         if not slots_of(plan_report(findings)):
@@ -73,6 +77,7 @@ class RemoteDrafter:
         *,
         style: str = "structured",
         pictures: tuple[KeySlice, ...] = (),
+        rates_consistency: bool = False,
     ) -> Draft:
         """Write a report's draft, not yet verified.
 
@@ -80,8 +85,9 @@ class RemoteDrafter:
             findings: The only source of facts.
             regions: Not sent.
             protocol: Gives the order of the sections.
-            style: ``structured``, ``telegraphic`` or ``narrative``.
+            style: ``structured``, ``telegraphic``, ``narrative`` or ``patient``.
             pictures: Key slices; the first few are sent, as the preset says, none by default.
+            rates_consistency: Without effect: this writer samples no drafts.
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
