@@ -11,7 +11,7 @@ import yaml
 
 from anatomy import Condition
 
-_KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
+KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
 _TOKEN = re.compile(r"@\d+|[a-z0-9]+(?:['-][a-z0-9]+)*")
 
 
@@ -93,5 +93,5 @@ def load_lexicon() -> Lexicon:
 
 
 def _read(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((_KNOWLEDGE / f"{name}.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load((KNOWLEDGE / f"{name}.yaml").read_text(encoding="utf-8"))
     return content

@@ -1,0 +1,129 @@
+"""General knowledge with its sources: what a scale, a structure or a word means. Says nothing of the patient.
+
+Entries are in ``vlm/chat/knowledge/*.yaml``. A question that names an entry's term is answered by that entry; for
+others scikit-learn's TF-IDF ranks the entries (docs/decisions/0012-chat-retrieval.md says why that).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from vlm.chat.types import Part, PartKind
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+_FOLDER = Path(__file__).parent / "knowledge"
+_LEAST_SIMILAR = 0.22
+"""Least cosine similarity of a question and an entry; own choice, on the questions of the development half."""
+_DEFINES = re.compile(
+    r"\b(mean|means|meaning|meant|define[ds]?|definition|defining|explain(ed|s)?|explanation|stands? for|classification|"
+    r"classif\w+|scale|scales|grading|scoring|system|criteria|criterion|count as|counts as|difference|differ|differs|"
+    r"distinguish|term|terms|abbreviation|plain words|plain english|look like|looks like|"
+    r"normal value|normal values|normal range|cut-?offs?|thresholds?)\b"
+    r"|^\W*(what|whats|what's) (is|are|was|s)? ?(an?|the|meant by)?\b|^\W*how (is|are|does|do)\b.*\b(defined|graded|grade|classif\w+|scored|diagnosed)\b"
+    r"|^\W*(define|explain|describe)\b|^\W*why (are there )?two grades\b"
+)
+_ASKS_PLAINLY = re.compile(
+    r"\b(defined?|definition|mean|means|meaning|explain|stands? for|classification|criteria)\b"
+)
+_FILLER = frozenset(
+    "a an the is are was what whats s what's does do did mean means meaning meant by define defined definition explain "
+    "explained explanation describe in of to for on me please tell about word words plain simple terms term english "
+    "and or how can you could would there actually exactly again it its stand stands called call medical radiology mri "
+    "spine i as between difference different differ classification scale grading grade graded system score "
+    "this that count counts look looks like which when one speak so work works".split()
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A piece of general knowledge.
+
+    Attributes:
+        id: Unique.
+        title: What it is about.
+        terms: Words that name it, lower case.
+        text: A few sentences.
+        source: Where it is published.
+    """
+
+    id: str
+    title: str
+    terms: tuple[str, ...]
+    text: str
+    source: str
+
+
+def asks_for_knowledge(text: str) -> bool:
+    """Return whether a question asks what something means."""
+    return _DEFINES.search(text.lower()) is not None
+
+
+def named_entries(text: str) -> list[Entry]:
+    """Return the entries whose terms a question names, when they and filler words are (all but) all of it."""
+    words = _words(text)
+    left, found = f" {' '.join(words)} ", []
+    for term, entry in _terms():
+        if f" {term} " in left:
+            left = left.replace(f" {term} ", "  ")
+            found.append(entry)
+    rest = [word for word in left.split() if word not in _FILLER]
+    spare = 1 if _ASKS_PLAINLY.search(text.lower()) else 0
+    return list(dict.fromkeys(found)) if found and len(rest) <= spare else []
+
+
+def find_entries(text: str, count: int = 1) -> list[Entry]:
+    """Return the entries most like a question, best first; none that is hardly like it."""
+    vectorizer, matrix, entries = _index()
+    asked = vectorizer.transform([" ".join(word for word in _words(text) if word not in _FILLER)])
+    similar = (matrix @ asked.T).toarray()[:, 0]
+    order = sorted(range(len(entries)), key=lambda index: (-similar[index], index))
+    return [entries[index] for index in order[:count] if similar[index] >= _LEAST_SIMILAR]
+
+
+def say_entries(entries: Sequence[Entry]) -> list[Part]:
+    """Return entries as parts of an answer."""
+    return [Part(entry.text, (), PartKind.KNOWLEDGE, entry.source) for entry in entries]
+
+
+@cache
+def load_entries() -> tuple[Entry, ...]:
+    """Read all entries."""
+    rows = [row for file in sorted(_FOLDER.glob("*.yaml")) for row in _rows(file)]
+    return tuple(
+        Entry(row["id"], row["title"], tuple(row["terms"]), " ".join(row["text"].split()), row["source"])
+        for row in rows
+    )
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    table: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return list(table["entries"])
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+(?:[-'/][a-z0-9]+)*", text.lower().replace("’", "'"))
+
+
+@cache
+def _terms() -> tuple[tuple[str, Entry], ...]:
+    pairs = [(" ".join(_words(term)), entry) for entry in load_entries() for term in entry.terms]
+    return tuple(sorted(pairs, key=lambda pair: (-len(pair[0].split()), -len(pair[0]), pair[0])))
+
+
+@cache
+def _index() -> tuple[TfidfVectorizer, Any, tuple[Entry, ...]]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    entries = load_entries()
+    texts = [" ".join((entry.title, *entry.terms, *entry.terms, entry.text)) for entry in entries]
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english")
+    return vectorizer, vectorizer.fit_transform(texts), entries
