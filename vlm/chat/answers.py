@@ -75,7 +75,7 @@ def answer_count(question: Question, facts: Facts) -> list[Part]:
         counted, rows = _surely_of_steps(question, facts), _asked_scales(question, facts)
         shown = [*rows_of_steps(question, facts), *_open_to_steps(question, facts)]
     else:
-        counted = [row for row in rows if polarity(row) is Polarity.PRESENT]
+        counted = [row for row in rows if _is_counted(row)]
         shown = rows if question.conditions else [row for row in rows if polarity(row) in _POSITIVE]
     if not rows:
         return never_graded(question, facts)
@@ -137,6 +137,9 @@ def never_graded(question: Question, facts: Facts) -> list[Part]:
     missing = missing_levels(question, facts)
     if missing:
         return answer_missing(missing)
+    rows = facts.select(levels=question.levels, conditions=question.conditions)
+    if rows:
+        return [Part("It is not graded in those words here."), *say_rows(rows, facts)]
     names = [CONDITIONS[Condition(name)].words for name in question.conditions]
     protocol = facts.protocol
     what = join_words(names) or "anything by side"
@@ -203,6 +206,14 @@ def _severities(levels: Sequence[str], facts: Facts) -> dict[str, tuple[float, f
         if weights and max(weights) > (0.0, 0.0):
             found[level] = (max(sure for sure, _ in weights), sum(mean for _, mean in weights))
     return found
+
+
+def _is_counted(row: Row) -> bool:
+    """Return whether a grade is surely what its condition says: a narrow canal (Kang 1) compresses no cord."""
+    scale = SCALES[row["scale"]]
+    first = scale.present_from
+    enough = first is None or all(scale.grades.index(s) >= scale.grades.index(first) for s in steps_of(row))
+    return polarity(row) is Polarity.PRESENT and enough
 
 
 def _positive_rows(levels: Sequence[str], facts: Facts) -> list[Row]:

@@ -87,7 +87,7 @@ def _grade_parts(row: Mapping[str, Any], facts: Facts) -> list[Part]:
         reason = safe_text(str(row["reason"])) if row["reason"] else "no reason is given"
         return [*said, Part(f"It cannot be compared with the earlier study ({reason}).", _ids(row))]
     before = _steps(row, "before")
-    return [*said, Part(f"Since the earlier study: {_WORDS[row['change']]} ({before} before).", _ids(row))]
+    return [*said, Part(f"Since the earlier study: {_WORDS[row['change']]} (before: {before}).", _ids(row))]
 
 
 def _steps(row: Mapping[str, Any], when: str) -> str:
@@ -95,7 +95,7 @@ def _steps(row: Mapping[str, Any], when: str) -> str:
     if state is None or state["status"] != "graded":
         return "not assessed"
     scale = SCALES[row["scale"]]
-    return " or ".join(scale.step(step).words for step in scale.grades if step in state["prediction_set"])
+    return " or ".join(step.replace("_", " or ") for step in scale.grades if step in state["prediction_set"])
 
 
 def _value_part(row: Mapping[str, Any]) -> Part:

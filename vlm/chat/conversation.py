@@ -21,7 +21,8 @@ _WHOLE = frozenset(
 )
 """Intents that make sense of the whole reading; without a word that points back they start a new topic."""
 _BARE = frozenset("why confidence evidence measure meaning side grade presence smallest largest".split())
-_ABOUT = ("measure", "smallest", "largest", "confidence", "evidence", "why")
+_CHANGES = ("changed", "change_new", "change_worse", "change_better", "change_resolved", "change_same")
+_ABOUT = (*_CHANGES, "measure", "smallest", "largest", "confidence", "evidence", "why")
 _SHORT = 4
 _OTHER = re.compile(
     r"\b(the )?(other|opposite|contralateral) (side|one|joint|foramen|recess)\b|\bcontralateral\w*\b"
@@ -85,6 +86,12 @@ def continue_topic(question: Question, topic: Topic, text: str) -> Question:
     if question.levels or question.sides:
         is_bare = not question.intents & (_WHOLE - {"which_levels", "normal"})
         return _with_what(question, topic) if (is_lead or is_short) and is_bare else question
+    if question.asks("coverage") and points_back:
+        return replace(question, levels=topic.levels)
+    if question.asks("worst") and points_back and "level" not in question.words:
+        return replace(question, conditions=topic.conditions)
+    if is_short and question.intents == {"which_levels"}:
+        return _with_all(question, topic)
     names_whole = bool(question.intents & _WHOLE) and not points_back
     if names_whole or not (points_back or question.intents & _BARE):
         return question

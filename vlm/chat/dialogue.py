@@ -24,6 +24,8 @@ _QUANTITIES_OF_CONDITION = {
 }
 _CHANGES = ("changed", "change_new", "change_worse", "change_better", "change_resolved", "change_same")
 _SURE_CHANGES = ("changed", "change_new", "change_resolved", "change_same")
+_SEQUENCES = frozenset({"T1", "T2"})
+"""Names that a weighting of images shares with a vertebra."""
 _NO_PRIOR = "This reading holds no earlier study, so there is no comparison."
 
 
@@ -72,7 +74,10 @@ def _refuse(topic: str, sentence: str) -> Answer:
 
 def _knowledge(text: str, asked: Question) -> list[Part]:
     """Return the entries of general knowledge that a question asks for by name, and nothing else."""
-    if asked.steps or asked.levels or asked.sides or not terms.asks_for_knowledge(text):
+    is_place = bool(asked.levels) and not set(asked.vertebrae) <= _SEQUENCES
+    if asked.steps or (asked.levels and (is_place or not asked.vertebrae)) or asked.sides:
+        return []
+    if not terms.asks_for_knowledge(text):
         return []
     entries = terms.named_entries(text)
     if not entries or (asked.asks("burden") and not asked.asks("meaning")):
@@ -98,7 +103,8 @@ def _answer(question: Question, text: str, facts: Facts) -> Answer:
 
 def _asks_change(question: Question) -> bool:
     """Return whether a question is about change; ``worse`` and ``better`` alone compare places, not times."""
-    return question.asks(*_SURE_CHANGES) or question.asks("change_worse", "change_better")
+    compares_places = len(question.levels) > 1 or len(question.sides) > 1
+    return question.asks(*_SURE_CHANGES) or (question.asks("change_worse", "change_better") and not compares_places)
 
 
 def _complete(question: Question, facts: Facts) -> Question:
@@ -108,6 +114,9 @@ def _complete(question: Question, facts: Facts) -> Question:
     is_grade_of_disc = "disc" in question.words and "grade" in question.words and bool(question.levels)
     if is_grade_of_disc and not (question.conditions or question.quantities):
         return replace(question, conditions=("disc_degeneration",))
+    names_disc = bool({"disc", "discs"} & set(question.words))
+    if question.asks("smallest", "largest") and names_disc and not (question.conditions or question.quantities):
+        return replace(question, quantities=("disc_height",))
     if question.asks("measure", "smallest", "largest") and not question.quantities:
         implied = [name for asked in question.conditions for name in _QUANTITIES_OF_CONDITION.get(asked, ())]
         if implied:
@@ -132,6 +141,8 @@ def _route(question: Question, facts: Facts) -> list[Part]:
         meaning = explain.answer_meaning(question, facts)
         if meaning:
             return meaning
+    if question.asks("state"):
+        return explain.answer_state(facts)
     if question.asks("notices"):
         return explain.answer_notices(facts)
     if question.asks("why"):
@@ -153,7 +164,7 @@ def _route(question: Question, facts: Facts) -> list[Part]:
 
 def _about_findings(question: Question, facts: Facts) -> list[Part]:
     """Answer what is found where."""
-    if question.asks("worst"):
+    if question.asks("worst", "change_worse", "change_better"):
         return answers.answer_worst(_with_joints(question, facts), facts)
     if question.steps:
         return answers.answer_steps(question, facts)
@@ -171,6 +182,8 @@ def _about_findings(question: Question, facts: Facts) -> list[Part]:
         return explain.answer_summary(facts)
     if question.asks("normal"):
         return answers.answer_normal(facts)
+    if question.asks("measure"):
+        return values.answer_all_values(facts)
     if question.asks("abnormal", "presence", "which_levels", "grade"):
         return answers.answer_abnormal(facts)
     return []
@@ -193,4 +206,5 @@ def _quantity(question: Question, facts: Facts) -> list[Part]:
 def _only_step(question: Question) -> bool:
     """Return whether a step of a scale is all that a question names (``what is Modic type 2?``)."""
     others = question.levels or question.conditions or question.quantities
-    return bool(question.steps) and not others and not question.intents - {"grade", "presence"}
+    is_numbered = any(scale in {"pfirrmann", "modic", "kang"} for scale, _ in question.steps)
+    return is_numbered and not others and not question.intents - {"grade", "presence"}

@@ -82,7 +82,8 @@ def _method(question: Question, facts: Facts) -> list[Part]:
 
 def answer_confidence(question: Question, facts: Facts) -> list[Part]:
     """Say calibrated probabilities and prediction sets; without a condition, how sure the level names are."""
-    if not question.conditions and not question.sides:
+    names_grade = bool({"grade", "grades", "finding", "findings"} & set(question.words)) and bool(question.levels)
+    if not (question.conditions or question.sides or names_grade):
         return _naming_confidence(question, facts)
     rows = facts.select(levels=question.levels, conditions=question.conditions, sides=question.sides)
     if not rows:
@@ -185,7 +186,8 @@ def _places(rows: Sequence[Row]) -> list[Part]:
     parts = []
     for series, k in dict.fromkeys((row["evidence"]["series"], row["evidence"]["slice"]) for row in rows):
         here = [row for row in rows if (row["evidence"]["series"], row["evidence"]["slice"]) == (series, k)]
-        where = join_words(list(dict.fromkeys(" ".join(filter(None, (r["level"], r["side"]))) for r in here)))
+        named = dict.fromkeys(" ".join(filter(None, (row["level"], row["side"]))) for row in here)
+        where = join_words([place for place in named if place])
         head = f"{where}: series" if where else "Series"
         parts.append(Part(f"{head} {safe_series(series)}, slice {k + 1} (reading.json: slice {k}).", ids_of(here)))
     return parts
@@ -241,6 +243,13 @@ def answer_sequences(facts: Facts) -> list[Part]:
         rows.append(f"{safe_series(item['id'])}: {item['plane']} {item['sequence']}, {slices}")
     count = f"{len(rows)} series" if len(rows) > 1 else "One series"
     return [Part(f"{count} read as {facts.protocol}: {'; '.join(rows)}.")]
+
+
+def answer_state(facts: Facts) -> list[Part]:
+    """Say where the report stands; only a person moves it on."""
+    stands = facts.reading["report"]["state"]
+    hint = " A radiologist has to read, correct and sign it." if stands == "draft" else ""
+    return [Part(f"State of the report: {stands}.{hint}")]
 
 
 def answer_notices(facts: Facts) -> list[Part]:

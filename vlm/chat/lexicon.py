@@ -14,6 +14,20 @@ from anatomy import Condition
 KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
 _TOKEN = re.compile(r"@\d+|[a-z0-9]+(?:['-][a-z0-9]+)*")
 
+SPELLING = {
+    "pfirrman": "pfirrmann",
+    "pfirmann": "pfirrmann",
+    "phirrmann": "pfirrmann",
+    "disk": "disc",
+    "disks": "discs",
+    "pfirmanns": "pfirrmann",
+    "left-side": "left",
+    "right-side": "right",
+    "si-joint": "si joint",
+    "si-joints": "si joints",
+}
+"""Usual misspellings of words that decide what is asked."""
+
 
 class Kind(StrEnum):
     """What a phrase says about a question."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anatomy import DISC_LEVELS, SCALES, Side, parse_level
-from vlm.chat.lexicon import Kind, Phrase, Sense, load_lexicon, split_words
+from vlm.chat.lexicon import SPELLING, Kind, Phrase, Sense, load_lexicon, split_words
 
 MAX_CHARACTERS = 400
 
@@ -21,22 +21,11 @@ _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V"}
 _NUMBERED = re.compile(
     r"\b(?P<scale>pfirr?mann?|modic|kang)?\s*(?P<word>grade|type|changes?)?\s*\b(?P<step>iv|v|i{1,3}|[0-5])\b"
 )
-_SPELLING = {
-    "pfirrman": "pfirrmann",
-    "pfirmann": "pfirrmann",
-    "phirrmann": "pfirrmann",
-    "disk": "disc",
-    "disks": "discs",
-    "pfirmanns": "pfirrmann",
-    "left-side": "left",
-    "right-side": "right",
-    "si-joint": "si joint",
-    "si-joints": "si joints",
-}
 _SIDES = {"left": (Side.LEFT,), "right": (Side.RIGHT,), "bilateral": (Side.LEFT, Side.RIGHT)}
 _SIDES["bilaterally"] = _SIDES["bilateral"]
 _SIDES |= {"left-sided": _SIDES["left"], "right-sided": _SIDES["right"], "left-hand": _SIDES["left"]}
 _SIDES |= {"right-hand": _SIDES["right"], "leftsided": _SIDES["left"], "rightsided": _SIDES["right"]}
+_ADVERBS = frozenset({"severely", "moderately", "mildly"})
 _WORD_SCALES = ("rsna", "as_status", "as_stage", "presence")
 
 
@@ -82,7 +71,7 @@ def understand(text: str, scales: Iterable[str]) -> Question:
     """
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     plain = _BETWEEN.sub(r"\1-\2", plain)
-    plain = " ".join(_SPELLING.get(word, word) for word in plain.split())
+    plain = " ".join(SPELLING.get(word, word) for word in plain.split())
     levels, plain = _take_levels(plain)
     steps, plain = _take_numbered_steps(plain)
     vertebrae, plain = _take_vertebrae(plain)
@@ -223,14 +212,15 @@ def _sides_and_word_steps(
     steps: list[tuple[str, str]] = []
     known: set[int] = set()
     for index, word in enumerate(words):
+        step_word = word.removesuffix("ly") if word in _ADVERBS else word
         if word in _SIDES:
             sides += _SIDES[word]
             known.add(index)
-        if index in covered:
+        if index in covered and word not in _ADVERBS:
             continue
         for scale in _WORD_SCALES:
             for grade in SCALES[scale].grades if scale in scales and scale != "presence" else ():
-                if word in grade.split("_"):
+                if step_word in grade.split("_"):
                     steps.append((scale, grade))
                     known.add(index)
     return tuple(dict.fromkeys(sides)), steps, known

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from vlm.chat.lexicon import SPELLING
 from vlm.chat.types import Part, PartKind
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _DEFINES = re.compile(
     r"classif\w+|scale|scales|grading|scoring|system|criteria|criterion|count as|counts as|difference|differ|differs|"
     r"distinguish|term|terms|abbreviation|plain words|plain english|look like|looks like|"
     r"normal value|normal values|normal range|cut-?offs?|thresholds?)\b"
-    r"|^\W*(what|whats|what's) (is|are|was|s)? ?(an?|the|meant by)?\b|^\W*how (is|are|does|do)\b.*\b(defined|graded|grade|classif\w+|scored|diagnosed)\b"
+    r"|^\W*(?:(?:what|whats|what's)\s+(?:is|are|was|s)\b|(?:whats|what's)\b)|^\W*how (is|are|does|do)\b.*\b(defined|graded|grade|classif\w+|scored|diagnosed)\b"
     r"|^\W*(define|explain|describe)\b|^\W*why (are there )?two grades\b"
 )
 _ASKS_PLAINLY = re.compile(
@@ -110,7 +111,8 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+(?:[-'/][a-z0-9]+)*", text.lower().replace("’", "'"))
+    words = re.findall(r"[a-z0-9]+(?:[-'/][a-z0-9]+)*", text.lower().replace("’", "'"))
+    return [SPELLING.get(word, word) for word in words]
 
 
 @cache

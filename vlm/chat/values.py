@@ -19,8 +19,7 @@ def answer_quantities(question: Question, facts: Facts) -> list[Part]:
     rows = facts.measured(question.quantities, question.levels)
     rows = [row for row in rows if row["side"] is None or not question.sides or row["side"] in question.sides]
     if not rows:
-        names = join_words([quantity_title({"name": name, "side": None}) for name in question.quantities])
-        return [Part(f"This reading holds no measurement of {names}{_at(question)}.")]
+        return [Part(f"That was not measured in this reading{_at(question)}.")]
     known = [row for row in rows if row["value"] is not None]
     if known and question.asks("smallest", "largest"):
         pick = min if question.asks("smallest") else max
@@ -47,6 +46,11 @@ def _with_grades(said: list[Part], graded: list[Part]) -> list[Part]:
         else:
             parts.append(value)
     return [*parts, *graded]
+
+
+def answer_all_values(facts: Facts) -> list[Part]:
+    """Say every value that was measured."""
+    return say_values([row for row in facts.measurements if row["value"] is not None])
 
 
 def _resting(rows: list[Row], facts: Facts) -> list[Row]:
