@@ -3,12 +3,12 @@
     python -m benchmarks.chat --half development --differences
     python -m benchmarks.chat
 
-Questions and readings are ours (tests/vlm/chat). A question is right when every expected fact is read from the answer
-by the report parser, no other place is called abnormal for the same condition, every expected value and pattern is in
-it, no forbidden one is, and every id is cited; where a refusal is expected, when it is refused for one of the right
-reasons. Every answer is also read by the verifier: a sentence with a fact or a value that the findings do not support
-is an unsupported statement. Prints Markdown and writes ``runs/benchmarks/chat.json``. ``--differences`` shows what is
-wrong on the development half; on the frozen half there are only figures.
+Questions and readings are ours (tests/vlm/chat). A question is right when every expected fact is read from the
+answer by the report parser, no other place is called abnormal for the same condition, every expected value and
+pattern is in it, no forbidden one is, and every id is cited; where a refusal is expected, when it is refused for
+one of the right reasons. Every answer is also read by the verifier: a sentence with a fact or a value that the
+findings do not support is an unsupported statement. Prints Markdown and writes ``runs/benchmarks/chat.json``.
+``--differences`` shows what is wrong on the development half; on the frozen half there are only figures.
 """
 
 import argparse
@@ -167,8 +167,8 @@ def _is_fact(fact: Fact, expected: ExpectedFact) -> bool:
 def check_statements(answer: Answer, findings: Findings) -> tuple[int, list[str]]:
     """Return how many sentences of an answer state findings, and those that the verifier does not support.
 
-    Each sentence is read in the context of those before it. That a condition is no part of the reading is true when
-    no grade of it is there: the verifier knows only grades that are there and could not be given.
+    Each sentence is read in the context of those before it. That a condition is no part of the reading is true
+    when no grade of it is there: the verifier knows only grades that are there and could not be given.
     """
     checker, levels, count, wrong = Checker(findings), (), 0, []
     graded = {(grade.condition) for grade in findings.grades}

@@ -88,7 +88,7 @@ def answer_count(question: Question, facts: Facts) -> list[Part]:
 
 
 def answer_worst(question: Question, facts: Facts) -> list[Part]:
-    """Name the worst level: by a condition's own scale, else by its share of the burden score or its worst grade."""
+    """Name the worst level: by a condition's scale, else by its share of the burden score or its worst grade."""
     if question.conditions:
         return _worst_of_condition(question, facts)
     places = [level for level in question.levels if level in facts.levels] or list(facts.levels)

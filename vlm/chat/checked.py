@@ -1,7 +1,7 @@
 """The last step before an answer is given: every part that states findings passes the report verifier.
 
-A part that does not is replaced by the composer's sentences for the findings it was meant to state; should they not
-hold either, it is left out.
+A part that does not is replaced by the composer's sentences for the findings it was meant to state; should they
+not hold either, it is left out.
 """
 
 from __future__ import annotations

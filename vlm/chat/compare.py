@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anatomy import CONDITIONS, SCALES, Condition
-from vlm.chat.facts import UNITS, Facts, Row, condition_words, join_words, quantity_title
+from vlm.chat.facts import UNITS, Facts, Row, join_words, quantity_title
 from vlm.chat.question import Question
 from vlm.chat.safe import safe_text
-from vlm.chat.say import say_rows
+from vlm.chat.say import plain_words, say_rows
 from vlm.chat.types import Part
 
 _ASKED = {
@@ -81,8 +81,9 @@ def _grade_parts(row: Mapping[str, Any], facts: Facts) -> list[Part]:
     now = [item for item in facts.grades if row["now"] is not None and item["id"] == row["now"]["id"]]
     said = say_rows(now, facts)
     if not said:
+        words, side = plain_words(Condition(row["condition"])), f"{row['side']} " if row["side"] else ""
         place = f" at {row['level']}" if row["level"] else ""
-        said = [Part(f"Not graded in this reading: {condition_words(row)}{place}.")]
+        said = [Part(f"Not graded in this reading: {side}{words}{place}.")]
     if row["change"] == "not_comparable":
         reason = safe_text(str(row["reason"])) if row["reason"] else "no reason is given"
         return [*said, Part(f"It cannot be compared with the earlier study ({reason}).", _ids(row))]

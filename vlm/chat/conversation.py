@@ -14,15 +14,31 @@ from vlm.chat.types import Part, PartKind, Topic
 _LEADS = re.compile(
     r"^(and|or|but|so|then|also|what about|how about|what of|same for|likewise|a|an|the other|as for)\b"
 )
-_POINTS_BACK = frozenset("it its that this there they them those these same such here again one ones".split())
-_WHOLE = frozenset(
-    "worst count summary coverage sequences burden abnormal normal notices which_levels not_assessed changed "
-    "change_new change_worse change_better change_resolved change_same".split()
+_POINTS_BACK = frozenset(
+    ("it", "its", "that", "this", "there", "they", "them", "those", "these", "same", "such", "here", "one", "ones")
 )
-"""Intents that make sense of the whole reading; without a word that points back they start a new topic."""
-_BARE = frozenset("why confidence evidence measure meaning side grade presence smallest largest".split())
 _CHANGES = ("changed", "change_new", "change_worse", "change_better", "change_resolved", "change_same")
+_WHOLE = frozenset(
+    (
+        "worst",
+        "count",
+        "summary",
+        "coverage",
+        "sequences",
+        "burden",
+        "abnormal",
+        "normal",
+        "notices",
+        "which_levels",
+    )
+) | {"not_assessed", *_CHANGES}
+"""Intents that make sense of the whole reading; without a word that points back they start a new topic."""
+_BARE = frozenset(
+    ("why", "confidence", "evidence", "measure", "meaning", "side", "grade", "presence", "smallest", "largest")
+)
+"""Intents that, alone, are about what was said last."""
 _ABOUT = (*_CHANGES, "measure", "smallest", "largest", "confidence", "evidence", "why")
+"""Intents that go on when only the place changes."""
 _SHORT = 4
 _OTHER = re.compile(
     r"\b(the )?(other|opposite|contralateral) (side|one|joint|foramen|recess)\b|\bcontralateral\w*\b"
@@ -119,11 +135,11 @@ def _with_what(question: Question, topic: Topic) -> Question:
 
 
 def _with_all(question: Question, topic: Topic) -> Question:
-    is_level = "level" in question.words and "else" in question.words
-    conditions = () if is_level or "else" in question.words else topic.conditions
-    quantities = () if conditions and question.asks("count", "evidence", "confidence", "why") else topic.quantities
-    if "else" in question.words:
-        quantities = ()
+    """Return the same condition at the same place; ``what else`` leaves the condition behind."""
+    is_else = "else" in question.words
+    conditions = () if is_else else topic.conditions
+    is_about = bool(conditions) and question.asks("count", "evidence", "confidence", "why")
+    quantities = () if is_about or is_else else topic.quantities
     return replace(
         question,
         levels=topic.levels if not question.asks("count") else (),
@@ -140,7 +156,7 @@ def _conditions_of(quantities: Sequence[str]) -> tuple[str, ...]:
 
 
 def topic_after(question: Question, parts: Sequence[Part], facts: Facts) -> Topic:
-    """Return what the conversation is about after an answer: what was asked, at the place that the answer named."""
+    """Return what the conversation is about after an answer: what was asked, where the answer found it."""
     levels = question.levels
     if not levels:
         stated = {name for part in parts if part.kind is PartKind.FINDING for name in part.ids}

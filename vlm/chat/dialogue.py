@@ -57,6 +57,10 @@ def answer_question(reading: Mapping[str, Any], question: str, earlier: Conversa
         return give_answer(known, facts, replace(topic, intents=asked.intents))
     if asked.refusals:
         return _refuse(asked.refusals[0], lexicon.refusals[asked.refusals[0]])
+    if asked.unknown and not asked.levels and terms.asks_for_knowledge(named):
+        found = terms.say_entries(terms.find_entries(named))
+        if found:
+            return give_answer(found, facts, replace(topic, intents=asked.intents))
     if asked.unknown:
         words = ", ".join(f"“{word}”" for word in asked.unknown[:5])
         return _refuse("unknown", lexicon.sentences["unknown"].format(words=f"{words} not understood"))
@@ -104,7 +108,9 @@ def _answer(question: Question, text: str, facts: Facts) -> Answer:
 def _asks_change(question: Question) -> bool:
     """Return whether a question is about change; ``worse`` and ``better`` alone compare places, not times."""
     compares_places = len(question.levels) > 1 or len(question.sides) > 1
-    return question.asks(*_SURE_CHANGES) or (question.asks("change_worse", "change_better") and not compares_places)
+    return question.asks(*_SURE_CHANGES) or (
+        question.asks("change_worse", "change_better") and not compares_places
+    )
 
 
 def _complete(question: Question, facts: Facts) -> Question:

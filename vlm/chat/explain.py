@@ -9,7 +9,7 @@ from reporting import Checker, SentenceContext, compose_impression
 from reporting.burden import burden_details, burden_limits
 from reporting.types import VerdictStatus
 from vlm.chat.answers import answer_abnormal, answer_conditions, say_doubts
-from vlm.chat.facts import Facts, Row, condition_words, ids_of, join_words, quantity_title, step_words
+from vlm.chat.facts import Facts, Row, condition_words, ids_of, join_words, quantity_title
 from vlm.chat.question import Question
 from vlm.chat.safe import safe_rule, safe_series, safe_text
 from vlm.chat.say import say_gaps, say_rows, say_values

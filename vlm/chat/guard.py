@@ -1,8 +1,9 @@
-"""What is refused before a question is understood: orders to the program, personas, dictation, tampering, disguise.
+"""What is refused before a question is understood: orders, personas, dictation, tampering, disguise.
 
-The patterns are data (``vlm/knowledge/guard.yaml``). Before they are tried, the usual disguises are undone: letters
-of other widths, invisible characters, digits in the place of letters, letters with spaces between, text written
-backwards, shifted by thirteen or in base 64. A long word that decodes to nothing is refused all the same.
+The patterns are data (``vlm/knowledge/guard.yaml``). Before they are tried, the usual disguises are undone:
+letters of other widths, invisible characters, digits in the place of letters, letters with spaces between, text
+written backwards, shifted by thirteen or in base 64. What is still no known word is refused later, with all
+words that mean nothing here.
 """
 
 from __future__ import annotations

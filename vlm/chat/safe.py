@@ -1,7 +1,8 @@
 """What an answer may repeat of a reading's free text: the file is data, and may come from anywhere.
 
-A reason, doubt or method is repeated only when every word of it is one of ``vlm/knowledge/reasons.yaml``, a level or
-a number, it is short, and the report parser reads no finding out of it. Everything else is named, not quoted.
+A reason, doubt or method is repeated only when every word of it is one of ``vlm/knowledge/reasons.yaml``, a
+level or a number, it is short, and the report parser reads no finding out of it. Everything else is named, not
+quoted.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def is_plain(text: str) -> bool:
     if any(pattern.fullmatch(text) for pattern in _table()[2]):
         return True
     return (
-        0 < len(words)
+        len(words) > 0
         and len(text) <= _MAX_CHARACTERS
         and (text.isascii() or "–" in text)
         and _SHAPE.fullmatch(text) is not None

@@ -55,7 +55,7 @@ def _gap_parts(rows: Sequence[Row]) -> list[Part]:
         groups.setdefault(tuple(row["side"] for row in same), []).extend(same)
     parts = []
     for sides, same in groups.items():
-        words = _plain_words(Condition(same[0]["condition"]))
+        words = plain_words(Condition(same[0]["condition"]))
         side = f"{sides[0]} " if len(sides) == 1 and sides[0] is not None else ""
         levels = [level for level in dict.fromkeys(row["level"] for row in same) if level is not None]
         where = f" at {join_words([level_words(level) for level in levels])}" if levels else ""
@@ -63,7 +63,7 @@ def _gap_parts(rows: Sequence[Row]) -> list[Part]:
     return parts
 
 
-def _plain_words(condition: Condition) -> str:
+def plain_words(condition: Condition) -> str:
     """Return a condition's usual words, as the report parser knows them."""
     return "Modic change" if condition is Condition.MODIC else CONDITIONS[condition].words
 
@@ -107,9 +107,9 @@ def _absent_parts(statements: Sequence[Statement]) -> list[Part]:
         groups.setdefault(tuple((item.condition, item.side) for item in items), []).append(level)
     parts = []
     for levels in groups.values():
-        items = absent_items(by_level[levels[0]])
+        phrases = absent_items(by_level[levels[0]])
         place = join_words([level_words(level) for level in levels if level is not None])
         ids = tuple(item.grade.id for level in levels for item in by_level[level])
         head = f"{place}: " if place else ""
-        parts.append(Part(f"{head}No {join_items(items, ' or ')}.", ids, PartKind.FINDING))
+        parts.append(Part(f"{head}No {join_items(phrases, ' or ')}.", ids, PartKind.FINDING))
     return parts

@@ -15,33 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from vlm.chat.lexicon import SPELLING
+from vlm.chat.lexicon import KNOWLEDGE, SPELLING
 from vlm.chat.types import Part, PartKind
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 _FOLDER = Path(__file__).parent / "knowledge"
-_LEAST_SIMILAR = 0.22
-"""Least cosine similarity of a question and an entry; own choice, on the questions of the development half."""
-_DEFINES = re.compile(
-    r"\b(mean|means|meaning|meant|define[ds]?|definition|defining|explain(ed|s)?|explanation|stands? for|classification|"
-    r"classif\w+|scale|scales|grading|scoring|system|criteria|criterion|count as|counts as|difference|differ|differs|"
-    r"distinguish|term|terms|abbreviation|plain words|plain english|look like|looks like|"
-    r"normal value|normal values|normal range|cut-?offs?|thresholds?)\b"
-    r"|^\W*(?:(?:what|whats|what's)\s+(?:is|are|was|s)\b|(?:whats|what's)\b)|^\W*how (is|are|does|do)\b.*\b(defined|graded|grade|classif\w+|scored|diagnosed)\b"
-    r"|^\W*(define|explain|describe)\b|^\W*why (are there )?two grades\b"
-)
-_ASKS_PLAINLY = re.compile(
-    r"\b(defined?|definition|mean|means|meaning|explain|stands? for|classification|criteria)\b"
-)
-_FILLER = frozenset(
-    "a an the is are was what whats s what's does do did mean means meaning meant by define defined definition explain "
-    "explained explanation describe in of to for on me please tell about word words plain simple terms term english "
-    "and or how can you could would there actually exactly again it its stand stands called call medical radiology mri "
-    "spine i as between difference different differ classification scale grading grade graded system score "
-    "this that count counts look looks like which when one speak so work works".split()
-)
+_LEAST_SIMILAR = 0.18
+"""Least cosine similarity of a question and an entry; own choice."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +45,18 @@ class Entry:
     source: str
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """The words of ``definitions.yaml``."""
+
+    asks: tuple[re.Pattern[str], ...]
+    plainly: re.Pattern[str]
+    fillers: frozenset[str]
+
+
 def asks_for_knowledge(text: str) -> bool:
     """Return whether a question asks what something means."""
-    return _DEFINES.search(text.lower()) is not None
+    return any(pattern.search(text.lower()) for pattern in _asking().asks)
 
 
 def named_entries(text: str) -> list[Entry]:
@@ -76,15 +67,15 @@ def named_entries(text: str) -> list[Entry]:
         if f" {term} " in left:
             left = left.replace(f" {term} ", "  ")
             found.append(entry)
-    rest = [word for word in left.split() if word not in _FILLER]
-    spare = 1 if _ASKS_PLAINLY.search(text.lower()) else 0
+    rest = [word for word in left.split() if word not in _asking().fillers]
+    spare = 1 if _asking().plainly.search(text.lower()) else 0
     return list(dict.fromkeys(found)) if found and len(rest) <= spare else []
 
 
 def find_entries(text: str, count: int = 1) -> list[Entry]:
     """Return the entries most like a question, best first; none that is hardly like it."""
     vectorizer, matrix, entries = _index()
-    asked = vectorizer.transform([" ".join(word for word in _words(text) if word not in _FILLER)])
+    asked = vectorizer.transform([" ".join(word for word in _words(text) if word not in _asking().fillers)])
     similar = (matrix @ asked.T).toarray()[:, 0]
     order = sorted(range(len(entries)), key=lambda index: (-similar[index], index))
     return [entries[index] for index in order[:count] if similar[index] >= _LEAST_SIMILAR]
@@ -113,6 +104,13 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 def _words(text: str) -> list[str]:
     words = re.findall(r"[a-z0-9]+(?:[-'/][a-z0-9]+)*", text.lower().replace("’", "'"))
     return [SPELLING.get(word, word) for word in words]
+
+
+@cache
+def _asking() -> _Asking:
+    table = yaml.safe_load((KNOWLEDGE / "definitions.yaml").read_text(encoding="utf-8"))
+    patterns = tuple(re.compile(pattern) for pattern in table["asks"])
+    return _Asking(patterns, re.compile(table["plainly"]), frozenset(table["fillers"].split()))
 
 
 @cache

@@ -56,7 +56,7 @@ class ExpectedFact:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with the facts of a right answer; the head of ``questions_development.yaml`` says what each is."""
+    """A question with the facts of a right answer; the head of the YAML files says what each is."""
 
     id: str
     kind: str

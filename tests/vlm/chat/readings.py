@@ -24,7 +24,7 @@ def reading_names() -> tuple[str, ...]:
 
 @cache
 def make_reading(name: str) -> dict[str, Any]:
-    """Return one reading; the comparison with a prior is left out of the check where the schema has no such block."""
+    """Return one reading; its comparison is left unchecked where the schema has no such block."""
     document = _document(_table()[name])
     known = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))["properties"]
     validate_document({key: value for key, value in document.items() if key in known or key != "comparison"})
@@ -32,7 +32,7 @@ def make_reading(name: str) -> dict[str, Any]:
 
 
 def finding_id(document: dict[str, Any], key: str) -> str:
-    """Return the id behind ``L4-L5 left subarticular_stenosis``, ``- sacroiliitis`` or ``L4-L5 canal_ap_diameter``.
+    """Return the id behind ``L4-L5 left modic``, ``- sacroiliitis`` or ``L4-L5 canal_ap_diameter``.
 
     Raises:
         KeyError: If nothing or more than one thing is meant.
@@ -64,7 +64,8 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     document = {
         "schema": "spinescribe.reading/1",
         "study": {
-            "key": "0123456789abcdef", "source": "dicom", "protocol": row["protocol"], "sex": None, "age_years": None,
+            "key": "0123456789abcdef", "source": "dicom", "protocol": row["protocol"],
+            "sex": None, "age_years": None,
             "notices": [], "series": [_series(key, item) for key, item in row["series"].items()],
         },
         "eligibility": {"eligible": True, "reasons": []},
@@ -155,7 +156,8 @@ def _measurements(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "name": name, "level": level, "side": None, "value": None if is_unknown else cell,
                 "unit": row.get("units", {}).get(name, "mm"),
                 "method": row.get("methods", {}).get(name, "mid-sagittal"), "percentile": None,
-                "status": "not_assessable" if is_unknown else "measured", "reason": cell[1:] if is_unknown else None,
+                "status": "not_assessable" if is_unknown else "measured",
+                "reason": cell[1:] if is_unknown else None,
                 "series": series, "slice": slice_index, "line_px": None,
             }  # fmt: skip
 
