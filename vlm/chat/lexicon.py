@@ -20,7 +20,6 @@ SPELLING = {
     "phirrmann": "pfirrmann",
     "disk": "disc",
     "disks": "discs",
-    "pfirmanns": "pfirrmann",
     "left-side": "left",
     "right-side": "right",
     "si-joint": "si joint",

@@ -24,7 +24,7 @@ _NUMBERED = re.compile(
 _SIDES = {"left": (Side.LEFT,), "right": (Side.RIGHT,), "bilateral": (Side.LEFT, Side.RIGHT)}
 _SIDES["bilaterally"] = _SIDES["bilateral"]
 _SIDES |= {"left-sided": _SIDES["left"], "right-sided": _SIDES["right"], "left-hand": _SIDES["left"]}
-_SIDES |= {"right-hand": _SIDES["right"], "leftsided": _SIDES["left"], "rightsided": _SIDES["right"]}
+_SIDES |= {"right-hand": _SIDES["right"]}
 _ADVERBS = frozenset({"severely", "moderately", "mildly"})
 _WORD_SCALES = ("rsna", "as_status", "as_stage", "presence")
 
