@@ -175,9 +175,7 @@ def cut_crop(smooth: NDArray[np.float32], frame: CropFrame, geometry: CropGeomet
     return LevelCrop(
         frame=frame,
         image=image.astype(np.float32),
-        inside=float(is_inside[is_core].mean())
-        if geometry.guided
-        else 1.0,  # no disc is aimed at: none is cut off
+        inside=float(is_inside[is_core].mean()) if geometry.guided else 1.0,  # no disc is aimed at: none is cut off
         box_px=_disc_box(frame, rows, columns),
     )
 
