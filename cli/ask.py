@@ -1,10 +1,15 @@
-"""``spinescribe ask``: a question about one reading, answered from its findings or refused."""
+"""``spinescribe ask``: questions about one reading, answered from its findings or refused."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlm.chat import Answer
 
 
 def add_parser(
@@ -16,24 +21,38 @@ def add_parser(
         parents=[shared],
         help="ask about a reading",
         description="Answer a question from the findings of a reading: what is at a level, the worst level, a "
-        "measurement, what a grade means. Anything else is refused.",
+        "measurement, what a grade means, what changed since an earlier study. Anything else is refused. Without "
+        "a question, the lines of standard input are the questions of one conversation.",
     )
     parser.add_argument("reading", type=Path, metavar="READING.json")
-    parser.add_argument("question")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument("question", nargs="?", help="one question; none: read them from standard input")
+    parser.add_argument("--json", action="store_true", help="print each answer as one line of JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the answer and the ids it rests on."""
+    """Print each answer and the ids it rests on."""
     from pipeline import load_reading
-    from vlm.chat import answer_question
+    from vlm.chat import Conversation, answer_question
 
-    answer = answer_question(load_reading(arguments.reading), arguments.question)
-    if arguments.json:
-        print(json.dumps(answer.to_dict(), ensure_ascii=False))
+    reading = load_reading(arguments.reading)
+    if arguments.question is not None:
+        _print(answer_question(reading, arguments.question), as_json=arguments.json)
         return 0
-    print(answer.text)
-    if answer.finding_ids:
-        print(f"[{', '.join(answer.finding_ids)}]")
+    conversation = Conversation()
+    for line in sys.stdin.buffer:
+        question = line.decode("utf-8", errors="replace").strip()
+        if question:
+            answer = answer_question(reading, question, conversation)
+            conversation = conversation.then(question, answer)
+            _print(answer, as_json=arguments.json)
     return 0
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer.to_dict(), ensure_ascii=False), flush=True)
+        return
+    print(answer.text, flush=True)
+    if answer.finding_ids:
+        print(f"[{', '.join(answer.finding_ids)}]", flush=True)

@@ -91,7 +91,7 @@ class TestAsk:
     def test_answers_with_ids(self, reading_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         capsys.readouterr()
         assert main(["ask", str(reading_file), "Is there a disc bulge at L4-L5?"]) == 0
-        assert capsys.readouterr().out == "L4-L5: disc bulge: present.\n[g14]\n"
+        assert capsys.readouterr().out == "L4-L5: Disc bulge.\n[g14]\n"
 
     def test_json_and_refusal(self, reading_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         capsys.readouterr()
@@ -99,6 +99,18 @@ class TestAsk:
         answer = json.loads(capsys.readouterr().out)
         assert answer["refused"] is True
         assert answer["finding_ids"] == []
+
+    def test_lines_of_standard_input_are_one_conversation(
+        self, reading_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lines = b"Is there a disc bulge at L4-L5?\n\nAnd at L5-S1?\n\xff\n"
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+        capsys.readouterr()
+        assert main(["ask", str(reading_file), "--json"]) == 0
+        first, second, third = map(json.loads, capsys.readouterr().out.splitlines())
+        assert first["finding_ids"] == ["g14"]
+        assert second["text"] == "L5-S1: No disc bulge."
+        assert third["refused"] is True
 
     def test_no_reading(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["ask", str(tmp_path / "reading.json"), "Hello?"]) == 2

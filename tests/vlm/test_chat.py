@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imaging.types import Spacing
@@ -66,7 +66,7 @@ def test_answers(reading: dict[str, Any], question: str, words: str, ids: tuple[
     assert not answer.refused, answer.text
     assert words in answer.text
     if ids:
-        assert answer.finding_ids == ids
+        assert sorted(answer.finding_ids) == sorted(ids)
 
 
 @pytest.mark.parametrize(("question", "words"), REFUSED, ids=[row[0][:40] for row in REFUSED])
@@ -101,10 +101,9 @@ def test_answer_follows_the_findings(reading: dict[str, Any]) -> None:
         for offset in range(len(LEVELS)):
             step = "present" if offset == index else "absent"
             changed["grades"][4 * offset + 1] |= {"grade": step, "prediction_set": [step]}
-        assert answer_question(changed, "Is there a bulge?").text.startswith(f"Disc bulge: at {level}; not at ")
-        assert (
-            answer_question(changed, "How many levels have a bulge?").text == f"1 level has disc bulge ({level})."
-        )
+        assert answer_question(changed, "Is there a bulge?").text.startswith(f"{level}: Disc bulge. ")
+        counted = answer_question(changed, "How many levels have a bulge?").text
+        assert counted.startswith(f"Count: 1 level ({level}). {level}: Disc bulge. ")
 
 
 def test_unknown_spacing_is_said_with_its_reason() -> None:
@@ -112,22 +111,29 @@ def test_unknown_spacing_is_said_with_its_reason() -> None:
     assert isinstance(reading, Reading)
     document = reading_to_dict(reading)
     at_level = answer_question(document, "How wide is the canal at L4-L5?")
-    assert at_level.text == "L4-L5 canal AP diameter: not assessable (pixel spacing unknown)."
+    assert at_level.text == "L4-L5: canal AP diameter not assessable (pixel spacing unknown)."
     assert at_level.finding_ids == ("m8",)
     everywhere = answer_question(document, "What is the disc height?")
     assert everywhere.text == "disc height: not assessable at any level (pixel spacing unknown)."
     stenosis = answer_question(document, "Is there spinal canal stenosis?")
-    assert "not assessable at L1-L2, L2-L3, L3-L4, L4-L5 and L5-S1 (pixel spacing unknown)" in stenosis.text
+    assert "Not assessable: spinal canal stenosis at L1-L2, L2-L3, L3-L4, L4-L5 and L5-S1." in stenosis.text
+    assert "Reason: pixel spacing unknown." in stenosis.text
 
 
 def test_a_normal_spine_has_no_worst_level(reading: dict[str, Any]) -> None:
     normal = copy.deepcopy(reading)
     normal["burden"] = {"score": 0.0, "category": "none", "terms": [], "formula": "burden/1"}
+    best = {"pfirrmann": "I", "presence": "absent", "rsna": "normal_mild"}
+    for grade in normal["grades"]:
+        if grade["status"] == "graded":
+            step = best[grade["scale"]]
+            grade |= {"grade": step, "prediction_set": [step]}
     answer = answer_question(normal, "Which level is worst?")
     assert answer.text == "No level has an abnormal grade."
     assert not answer.refused
 
 
+@settings(deadline=None)  # the first answer loads tables, the first ranking scikit-learn
 @given(st.text(max_size=120))
 def test_any_text_gets_an_answer_or_a_refusal(text: str) -> None:
     answer = answer_question(_READING, text)
@@ -135,6 +141,7 @@ def test_any_text_gets_an_answer_or_a_refusal(text: str) -> None:
     assert answer.text
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted({" ".join(p) for p in load_lexicon().senses} | set(LEVELS))), max_size=8))
 def test_any_known_words_get_an_answer_or_a_refusal(words: list[str]) -> None:
     answer = answer_question(_READING, " ".join(words))
@@ -148,6 +155,7 @@ _UNDERSTOOD = {"bilateral", "bilaterally", "phirrmann"}
 """Words read apart from the lexicon: both sides, and a usual misspelling of Pfirrmann."""
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=string.ascii_lowercase, min_size=9, max_size=14))
 def test_a_word_that_means_nothing_here_is_always_refused(word: str) -> None:
     if (word,) in load_lexicon().senses or word in _UNDERSTOOD:

@@ -7,8 +7,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from anatomy import CONDITIONS, DISC_LEVELS, SCALES, Condition, Side
+from anatomy import CONDITIONS, DISC_LEVELS, SCALES, Condition, Side, protocol_names
+from grading.types import Findings
+from vlm.chat.findings import read_findings
 from vlm.chat.lexicon import load_lexicon
+from vlm.chat.safe import safe_text
+
+UNITS = {"mm": "mm", "cm": "cm", "mm2": "mm²", "deg": "degrees", "%": "%"}
+"""Unit of reading.json -> how an answer writes it; any other is left out."""
 
 _NUMBERED = frozenset({"pfirrmann", "modic", "kang"})
 
@@ -39,11 +45,22 @@ class Facts:
         self.measurements: Sequence[Row] = reading["measurements"]
 
     @cached_property
+    def findings(self) -> Findings:
+        """Return the findings graph without the free text of the reading."""
+        return read_findings(self.reading)
+
+    @cached_property
     def levels(self) -> tuple[str, ...]:
         """Return the levels that were found or graded, cranial to caudal."""
         names = {level["name"] for level in self.reading["levels"]}
         names |= {grade["level"] for grade in self.grades if grade["level"] is not None}
         return tuple(sorted(names, key=_level_order))
+
+    @property
+    def protocol(self) -> str:
+        """Return the name of the protocol, one of ours."""
+        name = str(self.reading["study"]["protocol"])
+        return name if name in protocol_names() else "unknown"
 
     @property
     def scales(self) -> tuple[str, ...]:
@@ -75,11 +92,6 @@ class Facts:
         rows = [item for item in self.measurements if item["name"] in wanted]
         return [item for item in rows if not places or item["level"] in places]
 
-    def values_of(self, grade: Row) -> list[Row]:
-        """Return the measurements with a value that a grade rests on."""
-        ids = set(grade["measurements"])
-        return [item for item in self.measurements if item["id"] in ids and item["value"] is not None]
-
     def points(self) -> dict[str, float]:
         """Return level -> points of the burden score, levels with points only."""
         level_of = {grade["id"]: grade["level"] for grade in self.grades}
@@ -102,9 +114,14 @@ def polarity(grade: Row) -> Polarity:
     return Polarity.POSSIBLE if any(abnormal) else Polarity.ABSENT
 
 
-def weight(grade: Row) -> float:
-    """Return the severity of a grade, 0 to 1; 0 when not assessable."""
-    return 0.0 if grade["grade"] is None else SCALES[grade["scale"]].step(grade["grade"]).weight
+def weight(grade: Row) -> tuple[float, float]:
+    """Return the severity of a grade, 0 to 1 (0 unless it is surely abnormal), then the mean of its open steps."""
+    kind = polarity(grade)
+    if kind in {Polarity.NOT_ASSESSABLE, Polarity.ABSENT}:
+        return (0.0, 0.0)
+    scale, steps = SCALES[grade["scale"]], steps_of(grade)
+    sure = scale.step(grade["grade"]).weight if kind is Polarity.PRESENT else 0.0
+    return sure, sum(scale.step(step).weight for step in steps) / len(steps)
 
 
 def condition_words(grade: Row) -> str:
@@ -114,38 +131,27 @@ def condition_words(grade: Row) -> str:
 
 
 def step_words(grade: Row) -> str:
-    """Return the grade in the scale's words, with the steps that cannot be excluded beside it."""
+    """Return ``Pfirrmann grade IV or V``: the scale's words for every step that cannot be excluded."""
     scale = SCALES[grade["scale"]]
-    others = [step for step in steps_of(grade) if step != grade["grade"]]
-    # A numbered step is short enough to stand alone once the scale was named: "Pfirrmann grade V, IV not ..."
+    first, *others = steps_of(grade)
     words = [step if scale.name in _NUMBERED else scale.step(step).words for step in others]
-    best = scale.step(grade["grade"]).words
-    return f"{best}, {join_words(words)} not excluded" if words else best
-
-
-def say_grade(grade: Row, facts: Facts) -> str:
-    """Return ``spinal canal stenosis: severe (canal AP diameter 9.0 mm)``."""
-    name = condition_words(grade)
-    if grade["status"] != "graded":
-        return f"{name}: not assessable ({grade['reason']})"
-    values = [f"{quantity_title(item)} {say_value(item)}" for item in facts.values_of(grade)]
-    basis = f" ({', '.join(values)})" if values else ""
-    return f"{name}: {step_words(grade)}{basis}"
+    return " or ".join([scale.step(first).words, *words])
 
 
 def say_value(item: Row) -> str:
     """Return ``9.0 mm``, ``0.31``, or why there is none."""
     if item["value"] is None:
-        return f"not assessable ({item['reason']})"
+        return f"not assessable ({safe_text(str(item['reason']))})"
     if item["unit"] == "1":
         return f"{item['value']:.2f}"
-    return f"{item['value']:.1f} {item['unit']}"
+    number = abs(item["value"]) if item["name"] == "listhesis" else item["value"]
+    return f"{number:.1f} {UNITS.get(item['unit'], '')}".rstrip()
 
 
 def quantity_title(item: Row) -> str:
     """Return how an answer names a measurement, with its side."""
     name = str(item["name"])
-    title = load_lexicon().quantity_titles.get(name, name.replace("_", " "))
+    title = load_lexicon().quantity_titles.get(name, "another quantity")
     return title if item["side"] is None else f"{item['side']} {title}"
 
 

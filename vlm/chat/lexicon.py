@@ -11,8 +11,21 @@ import yaml
 
 from anatomy import Condition
 
-_KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
+KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
 _TOKEN = re.compile(r"@\d+|[a-z0-9]+(?:['-][a-z0-9]+)*")
+
+SPELLING = {
+    "pfirrman": "pfirrmann",
+    "pfirmann": "pfirrmann",
+    "phirrmann": "pfirrmann",
+    "disk": "disc",
+    "disks": "discs",
+    "left-side": "left",
+    "right-side": "right",
+    "si-joint": "si joint",
+    "si-joints": "si joints",
+}
+"""Usual misspellings of words that decide what is asked."""
 
 
 class Kind(StrEnum):
@@ -93,5 +106,5 @@ def load_lexicon() -> Lexicon:
 
 
 def _read(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((_KNOWLEDGE / f"{name}.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load((KNOWLEDGE / f"{name}.yaml").read_text(encoding="utf-8"))
     return content

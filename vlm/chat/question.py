@@ -9,26 +9,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anatomy import DISC_LEVELS, SCALES, Side, parse_level
-from vlm.chat.lexicon import Kind, Phrase, Sense, load_lexicon, split_words
+from vlm.chat.lexicon import SPELLING, Kind, Phrase, Sense, load_lexicon, split_words
 
 MAX_CHARACTERS = 400
 
 _LEVEL = re.compile(r"\b[ctdls]\s?\d{1,2}\s*(?:[-/–—]|\bto\b|\bover\b|\bon\b|\s)\s*[ctdls]?\s?\d{1,2}\b")
 _BETWEEN = re.compile(r"\bbetween\s+([ctdls]\d{1,2})\s+and\s+([ctdls]\d{1,2})\b")
 _VERTEBRA = re.compile(r"\b([ctls])\s?(\d{1,2})\b")
+_OR_WORSE = re.compile(r"\b(or|and) (worse|higher|more|above|greater|beyond|up)\b|\bat least\b|\bor more severe\b")
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V"}
 _NUMBERED = re.compile(
     r"\b(?P<scale>pfirr?mann?|modic|kang)?\s*(?P<word>grade|type|changes?)?\s*\b(?P<step>iv|v|i{1,3}|[0-5])\b"
 )
-_SPELLING = {
-    "pfirrman": "pfirrmann",
-    "pfirmann": "pfirrmann",
-    "phirrmann": "pfirrmann",
-    "disk": "disc",
-    "disks": "discs",
-}
 _SIDES = {"left": (Side.LEFT,), "right": (Side.RIGHT,), "bilateral": (Side.LEFT, Side.RIGHT)}
 _SIDES["bilaterally"] = _SIDES["bilateral"]
+_SIDES |= {"left-sided": _SIDES["left"], "right-sided": _SIDES["right"], "left-hand": _SIDES["left"]}
+_SIDES |= {"right-hand": _SIDES["right"]}
+_ADVERBS = frozenset({"severely", "moderately", "mildly"})
 _WORD_SCALES = ("rsna", "as_status", "as_stage", "presence")
 
 
@@ -46,6 +43,7 @@ class Question:
         quantities: Measurement names.
         refusals: Refused topics touched.
         unknown: Words that mean nothing here.
+        words: All words, lower case, levels as ``@0``, ``@1`` ...
     """
 
     intents: frozenset[str]
@@ -57,6 +55,7 @@ class Question:
     quantities: tuple[str, ...]
     refusals: tuple[str, ...]
     unknown: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
     def asks(self, *intents: str) -> bool:
         """Return whether any of some intents is there."""
@@ -72,7 +71,7 @@ def understand(text: str, scales: Iterable[str]) -> Question:
     """
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     plain = _BETWEEN.sub(r"\1-\2", plain)
-    plain = " ".join(_SPELLING.get(word, word) for word in plain.split())
+    plain = " ".join(SPELLING.get(word, word) for word in plain.split())
     levels, plain = _take_levels(plain)
     steps, plain = _take_numbered_steps(plain)
     vertebrae, plain = _take_vertebrae(plain)
@@ -92,11 +91,12 @@ def understand(text: str, scales: Iterable[str]) -> Question:
         levels=tuple(dict.fromkeys([*_expand_ranges(words, levels), *beside])),
         vertebrae=vertebrae,
         sides=sides,
-        steps=tuple(dict.fromkeys([*steps, *more_steps])),
+        steps=tuple(dict.fromkeys(_with_worse([*steps, *more_steps], plain))),
         conditions=_values(senses, Kind.CONDITION),
         quantities=_values(senses, Kind.QUANTITY),
         refusals=_values(senses, Kind.REFUSAL),
         unknown=tuple(dict.fromkeys(unknown)),
+        words=tuple(words),
     )
 
 
@@ -163,6 +163,17 @@ def _take_numbered_steps(text: str) -> tuple[list[tuple[str, str]], str]:
     return steps, _NUMBERED.sub(place, text)
 
 
+def _with_worse(steps: list[tuple[str, str]], text: str) -> list[tuple[str, str]]:
+    """Return the steps named, and all worse ones of their scales after ``or worse`` or ``at least``."""
+    if not _OR_WORSE.search(text):
+        return steps
+    found = list(steps)
+    for scale, step in steps:
+        grades = SCALES[scale].grades
+        found += [(scale, grade) for grade in grades[grades.index(step) :] if SCALES[scale].is_ordinal]
+    return found
+
+
 def _step_of(scale: str, step: str) -> str | None:
     """Return the scale's own identifier of a step written as an Arabic or Roman number; None when it has none."""
     upper = step.upper()
@@ -201,14 +212,15 @@ def _sides_and_word_steps(
     steps: list[tuple[str, str]] = []
     known: set[int] = set()
     for index, word in enumerate(words):
+        step_word = word.removesuffix("ly") if word in _ADVERBS else word
         if word in _SIDES:
             sides += _SIDES[word]
             known.add(index)
-        if index in covered:
+        if index in covered and word not in _ADVERBS:
             continue
         for scale in _WORD_SCALES:
             for grade in SCALES[scale].grades if scale in scales and scale != "presence" else ():
-                if word in grade.split("_"):
+                if step_word in grade.split("_"):
                     steps.append((scale, grade))
                     known.add(index)
     return tuple(dict.fromkeys(sides)), steps, known
