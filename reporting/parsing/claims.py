@@ -127,7 +127,7 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> None:
             ahead = part.levels or ahead
             continue
         behind = _behind(parts, index)
-        if ahead and behind and behind != ahead and part.join != "hard":
+        if ahead and behind and behind != ahead and part.join not in {"hard", "open"}:
             part.levels = tuple(dict.fromkeys((*ahead, *behind)))
         else:
             part.levels = ahead or behind or carried
@@ -159,7 +159,7 @@ def _is_one(part: Part) -> bool:
 
 
 def _denies_all(part: Part) -> bool:
-    return (part.is_denied or part.is_denied_behind) and not part.sides and not part.grade
+    return (part.is_denied or part.is_denied_behind) and not (part.sides or part.grade or part.is_active)
 
 
 def _conditions(part: Part) -> Iterator[Condition]:
@@ -177,7 +177,9 @@ def _conditions(part: Part) -> Iterator[Condition]:
             yield from _of_object(part, name)
         else:
             _require(bool(part.numbers) or (is_weak(name) and bool(part.heads)))
-    _require(used == set(part.actions))
+    if "modic" in part.heads:
+        used.add("irregular")  # "Modic type 2 change"
+    _require(set(part.actions) <= used)
 
 
 def _of_object(part: Part, name: str) -> tuple[Condition, ...]:
@@ -219,6 +221,9 @@ def _claim(part: Part, condition: Condition) -> Claim:
 def _levels(part: Part, condition: Condition) -> tuple[str, ...]:
     if condition is not Condition.SACROILIITIS:
         return tuple(level for level in part.levels if level != SIJ)
+    if part.is_active:
+        _require(not part.sides and not part.grade)
+        return ()
     is_joint = part.sides or part.grade or "joint" in part.objects
     return (SIJ,) if is_joint else ()
 

@@ -147,7 +147,7 @@ def _share_denials(parts: list[Part]) -> bool:
         before, part = parts[index - 1], parts[index]
         if part.join not in _SOFT or not part.is_named:
             continue
-        if before.is_denied and _is_bare(part) and part.heads + part.objects != before.heads + before.objects:
+        if before.is_denied and _is_bare(part):
             if part.join == "or" or (part.join == "comma" and _ends_with_or(parts, index)):
                 part.is_denied, part.denial = True, before.denial
             else:
@@ -192,6 +192,10 @@ def _name_all(parts: list[Part]) -> list[Part]:
     source: int | None = None
     for index, part in enumerate(parts):
         if part.is_named:
+            if source is not None and part.join == "topic" and _waits(parts[source]):
+                dropped.add(source)  # "Alignment: no spondylolisthesis", "Left SI joint: moderate sacroiliitis"
+                part.sides = part.sides or parts[source].sides
+                part.levels = part.levels or parts[source].levels
             _take_predicate(part, parts[source] if source is not None else None)
             source = index
             continue
@@ -204,6 +208,7 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if source not in dropped and _is_topic(first, part):
             dropped.add(source)
             part.sides = part.sides or (first.sides if part.join == "topic" else ())
+            part.levels = part.levels or first.levels
         elif source in dropped and first.join_sides:
             part.sides = part.sides or first.sides
         _take(part, first, is_ahead=False)

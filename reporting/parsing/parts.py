@@ -7,7 +7,7 @@ from anatomy import Side
 from reporting.parsing.lexemes import Lexeme
 
 _NAMES = frozenset({"head", "object", "scale", "height"})
-_TOPICS = frozenset({"topic", "dash"})
+_SPECIAL = {"extrusion": "disc_herniation", "active_sacroiliitis": "sacroiliitis"}
 
 
 @dataclass
@@ -41,6 +41,7 @@ class Part:
         has_diameter: It names a diameter.
         is_clashing: Two grades, sides or levels stand in it.
         is_headed: A heading stands before it.
+        is_active: It speaks of active sacroiliitis, which is the patient's, not a joint's.
         is_taken: What it speaks of was taken from another part.
         unspecific: It names a scale, so that steps are needed.
         join_sides: Its sides hold for what follows its colon.
@@ -71,6 +72,7 @@ class Part:
     has_diameter: bool = False
     is_clashing: bool = False
     is_headed: bool = False
+    is_active: bool = False
     is_taken: bool = False
     unspecific: bool = False
     join_sides: bool = False
@@ -154,7 +156,10 @@ def _add(part: Part, lexeme: Lexeme) -> None:
     if kind in {"levels", "side", "grade", "steps"}:
         _add_once(part, lexeme)
     elif kind == "head" or kind == "scale":
-        part.heads += [value] if value not in part.heads else []
+        name = _SPECIAL.get(value, value)
+        part.heads += [name] if name not in part.heads else []
+        part.is_qualified |= value == "extrusion"
+        part.is_active |= value == "active_sacroiliitis"
         part.unspecific |= kind == "scale" and value != "modic"
     elif kind in {"object", "height"}:
         part.objects.append(value or kind)
@@ -192,7 +197,7 @@ def _add_once(part: Part, lexeme: Lexeme) -> None:
 
 
 def _add_polarity(part: Part, kind: str, value: str) -> None:
-    is_behind = part.is_named or bool(part.actions)
+    is_behind = (part.is_named or bool(part.actions)) and value not in {"no", "nor"}
     if kind == "fine":
         part.is_clashing |= part.is_fine
         part.is_fine = True
