@@ -97,12 +97,15 @@ class Checker:
             for value in reading.values:
                 level = value.levels[0] if len(value.levels) == 1 else None
                 self._check_value(value.name, level, value.value, value.unit, value.decimals, context, notes)
-        return _verdict(notes, levels)
+        return _verdict(notes, levels) if notes.ids or notes.contradicted or notes.unsupported else None
 
     def _check_claim(
         self, claim: Claim, named: tuple[str, ...], text: str, context: SentenceContext, notes: _Notes
     ) -> None:
-        for fact in facts_of_claim(claim, named, self.findings, text):
+        facts = list(facts_of_claim(claim, named, self.findings, text))
+        if not facts:
+            notes.unsupported.append("nothing was graded there")
+        for fact in facts:
             if claim.unassessed:
                 self._check_not_assessed(fact, notes)
             else:

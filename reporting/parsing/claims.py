@@ -123,6 +123,7 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> None:
     """Give each part its levels: its own, else the last named before it, else the next; both when both may be."""
     ahead: tuple[str, ...] = ()
     for index, part in enumerate(parts):
+        ahead = part.header or ahead
         if part.levels or part.scope:
             ahead = part.levels or ahead
             continue
@@ -201,6 +202,7 @@ def _claim(part: Part, condition: Condition) -> Claim:
     _require(negated or not part.is_qualified)
     _require(not (part.unspecific and not part.steps))
     _require(not part.morphology or part.morphology == {str(step) for step in part.steps})
+    _require(not (part.is_unassessed and (denied or part.is_hedged)))
     _require(not (negated and part.is_hedged))
     grade = _grade(part, condition)
     _require(not (is_fine and grade is not None))
@@ -260,7 +262,8 @@ def _values(part: Part) -> Iterator[ValueClaim]:
         return
     names = {_MEASURES[name] for name in (*part.objects, *part.heads) if name in _MEASURES}
     names |= {"listhesis"} if _SLIPS.keys() & set(part.heads) else set()
-    _require(len(names) == 1 and len(part.numbers) == 1 and not part.is_denied and not part.is_hedged)
+    is_plain = not (part.is_denied or part.is_denied_behind or part.is_hedged)
+    _require(len(names) == 1 and len(part.numbers) == 1 and is_plain)
     number, _, unit = part.numbers[0].partition(" ")
     yield ValueClaim(
         names.pop(), part.levels, float(number), len(number.partition(".")[2]), "cm" if unit == "cm" else "mm"

@@ -56,22 +56,17 @@ def _only(part: Part, name: str) -> bool:
 
 
 def _without_headers(parts: list[Part]) -> list[Part]:
-    """Give the levels of a heading (``L4-L5:``, ``At L4-L5, ...``) to what follows it, up to the next level."""
+    """Give the levels of a heading (``L4-L5:``, ``At L4-L5, ...``) to what follows it."""
     kept: list[Part] = []
-    levels: tuple[str, ...] = ()
     for index, part in enumerate(parts):
         following = parts[index + 1] if index + 1 < len(parts) else None
-        if _only(part, "levels") and following is not None and (part.join == "start" or following.join == "topic"):
-            levels = part.levels
-            following.join = "start" if part.join == "start" else "hard"
-            following.is_headed = True
-            following.levels = following.levels or levels
+        is_heading = following is not None and (part.join == "start" or following.join == "topic")
+        if following is None or not is_heading or not _only(part, "levels"):
+            kept.append(part)
             continue
-        if part.levels and not part.is_headed:
-            levels = ()
-        elif not part.levels and levels:
-            part.levels = levels
-        kept.append(part)
+        following.join = "start" if part.join == "start" else "hard"
+        following.is_headed = True
+        following.header = part.levels
     return kept
 
 
@@ -148,7 +143,8 @@ def _share_denials(parts: list[Part]) -> bool:
         if part.join not in _SOFT or not part.is_named:
             continue
         if before.is_denied and _is_bare(part):
-            if part.join == "or" or (part.join == "comma" and _ends_with_or(parts, index)):
+                is_list = part.join == "comma" and before.join != "or" and _ends_with_or(parts, index)
+            if part.join == "or" or is_list:
                 part.is_denied, part.denial = True, before.denial
             else:
                 return False
@@ -196,6 +192,7 @@ def _name_all(parts: list[Part]) -> list[Part]:
                 dropped.add(source)  # "Alignment: no spondylolisthesis", "Left SI joint: moderate sacroiliitis"
                 part.sides = part.sides or parts[source].sides
                 part.levels = part.levels or parts[source].levels
+                part.header = part.header or parts[source].header
             _take_predicate(part, parts[source] if source is not None else None)
             source = index
             continue
@@ -205,16 +202,33 @@ def _name_all(parts: list[Part]) -> list[Part]:
             _take(part, next((item for item in parts[index:] if item.is_named), None), is_ahead=True)
             continue
         first = parts[source]
+        if _may_be_either(part, first, parts[index + 1 :]) or _says_only_no(part):
+            part.is_clashing = True
         if source not in dropped and _is_topic(first, part):
             dropped.add(source)
             part.sides = part.sides or (first.sides if part.join == "topic" else ())
             part.levels = part.levels or first.levels
+            part.header = part.header or first.header
         elif source in dropped and first.join_sides:
             part.sides = part.sides or first.sides
         _take(part, first, is_ahead=False)
         if part.join == "topic" and first.sides:
             first.join_sides = True
     return [part for index, part in enumerate(parts) if index not in dropped]
+
+
+def _may_be_either(part: Part, before: Part, rest: Sequence[Part]) -> bool:
+    """Tell whether a side may belong to the noun before or behind: ``right stenosis and left and right narrowing``."""
+    following = next((item for item in rest if item.is_named), None)
+    if following is None or part.levels or not part.sides or part.join not in {"and", "or", "comma"}:
+        return False
+    is_joined = all(item.join in _SOFT for item in rest[: rest.index(following) + 1])
+    return is_joined and bool(following.sides) and bool(before.sides) and bool(PAIRED & set(following.objects))
+
+
+def _says_only_no(part: Part) -> bool:
+    said = part.levels or part.sides or part.scope or part.exception or part.has_predicate or part.is_hedged
+    return not said
 
 
 def _is_topic(first: Part, part: Part) -> bool:

@@ -56,7 +56,10 @@ def read_lexemes(sentence: str) -> list[Lexeme] | None:
             return None
         first = starts[place]
         last = first + match[0].count(" ") + 1
-        lexemes += _lexemes(match, tokens[first:last])
+        found = _lexemes(match, tokens[first:last])
+        if any(item.kind == "levels" and not item.levels for item in found):
+            return None
+        lexemes += found
         place = match.end() + 1
     return lexemes
 
@@ -79,11 +82,18 @@ def _lexemes(match: re.Match[str], tokens: Sequence[Token]) -> list[Lexeme]:
 
 
 def _levels(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Return the levels of a list, ranges filled in either direction; none when a range has no such ends."""
     levels: list[str] = []
     is_range = False
     for token in tokens:
         if token.levels:
-            levels += expand(levels[-1], token.levels[-1]) if is_range and levels else token.levels
+            if is_range and levels:
+                between = expand(levels[-1], token.levels[-1]) or expand(token.levels[-1], levels[-1])
+                if not between:
+                    return ()
+                levels += between
+            else:
+                levels += token.levels
             is_range = False
         else:
             is_range = is_range or token.text in _RANGE_WORDS

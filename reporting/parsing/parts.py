@@ -41,6 +41,7 @@ class Part:
         has_diameter: It names a diameter.
         is_clashing: Two grades, sides or levels stand in it.
         is_headed: A heading stands before it.
+        header: Levels of that heading.
         is_active: It speaks of active sacroiliitis, which is the patient's, not a joint's.
         is_taken: What it speaks of was taken from another part.
         unspecific: It names a scale, so that steps are needed.
@@ -72,6 +73,7 @@ class Part:
     has_diameter: bool = False
     is_clashing: bool = False
     is_headed: bool = False
+    header: tuple[str, ...] = ()
     is_active: bool = False
     is_taken: bool = False
     unspecific: bool = False
