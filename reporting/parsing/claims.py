@@ -132,6 +132,7 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> None:
             part.levels = tuple(dict.fromkeys((*ahead, *behind)))
         else:
             part.levels = ahead or behind or carried
+            part.is_carried = not ahead and not behind
 
 
 def _behind(parts: Sequence[Part], index: int) -> tuple[str, ...]:
@@ -223,6 +224,7 @@ def _claim(part: Part, condition: Condition) -> Claim:
 def _levels(part: Part, condition: Condition) -> tuple[str, ...]:
     if condition is not Condition.SACROILIITIS:
         return tuple(level for level in part.levels if level != SIJ)
+    _require(set(part.levels) <= {SIJ} or part.is_carried)
     if part.is_active:
         _require(not part.sides and not part.grade)
         return ()

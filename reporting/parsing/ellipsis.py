@@ -76,7 +76,8 @@ def _merge_attributes(parts: list[Part]) -> list[Part]:
     for part in parts:
         names = [name for name in ("grade", "sides", "levels", "numbers") if _only(part, name)]
         before = kept[-1] if kept else None
-        if before is None or not names or part.join not in _MERGED or not before.is_named:
+        is_lone = before is not None and part.join == "comma" and _only(before, "sides") and names == ["grade"]
+        if before is None or not names or part.join not in _MERGED or not (before.is_named or is_lone):
             kept.append(part)
         elif getattr(before, names[0]) or (names[0] == "levels" and part.join != "comma"):
             kept.append(part)
@@ -143,7 +144,7 @@ def _share_denials(parts: list[Part]) -> bool:
         if part.join not in _SOFT or not part.is_named:
             continue
         if before.is_denied and _is_bare(part):
-                is_list = part.join == "comma" and before.join != "or" and _ends_with_or(parts, index)
+            is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
             if part.join == "or" or is_list:
                 part.is_denied, part.denial = True, before.denial
             else:
@@ -171,6 +172,11 @@ def _is_bare(part: Part) -> bool:
     """Tell whether nothing in a part shows that it stands on its own."""
     own = part.is_fine or part.is_denied or part.is_denied_behind or part.is_unassessed or part.is_hedged
     return part.is_named and not (own or part.numbers or part.steps or part.exception)
+
+
+def _closes_list(parts: Sequence[Part], index: int) -> bool:
+    """Tell whether a part is the last of a list: ``or`` stands before it or before the part that shares with it."""
+    return parts[index].join == "or"
 
 
 def _ends_with_or(parts: Sequence[Part], index: int) -> bool:
@@ -248,6 +254,8 @@ def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
         return  # "disc bulge at L4-L5, L5-S1 normal": all of that level is
     part.heads, part.objects = list(source.heads), list(source.objects)
     part.is_taken = True
+    if not (is_ahead or part.sides or part.is_fine or part.is_denied or part.is_denied_behind):
+        part.sides = source.sides  # "left stenosis at L4-L5 (severe) and L5-S1 (moderate)"
     if not part.actions and not part.is_fine and not part.numbers:
         part.actions = list(source.actions)
     if is_ahead and source.is_denied and not part.is_denied:

@@ -43,6 +43,7 @@ class Part:
         is_headed: A heading stands before it.
         header: Levels of that heading.
         is_active: It speaks of active sacroiliitis, which is the patient's, not a joint's.
+        is_carried: Its levels come from the sentence before.
         is_taken: What it speaks of was taken from another part.
         unspecific: It names a scale, so that steps are needed.
         join_sides: Its sides hold for what follows its colon.
@@ -75,6 +76,7 @@ class Part:
     is_headed: bool = False
     header: tuple[str, ...] = ()
     is_active: bool = False
+    is_carried: bool = False
     is_taken: bool = False
     unspecific: bool = False
     join_sides: bool = False
