@@ -72,16 +72,14 @@ class Checker:
         """Compare a sentence with the findings."""
         if text in self._known:
             return Verdict(VerdictStatus.SUPPORTED, (), (), self._known[text], context.levels)
-        verdict = self._check_words(text, text, context)
         claimed = self._check_claims(text, context)
-        if claimed is not None and VerdictStatus.CONTRADICTED is claimed.status is not verdict.status:
+        if claimed is not None:
             return claimed
-        if verdict.status is VerdictStatus.SUPPORTED:
-            return verdict
-        if claimed is not None and claimed.status is VerdictStatus.SUPPORTED:
-            return claimed
+        verdict = self._check_words(text, text, context)
         plain = plain_wording(text)
-        return verdict if plain == text else self._check_words(plain, text, context)
+        if verdict.status is VerdictStatus.SUPPORTED or plain == text:
+            return verdict
+        return self._check_words(plain, text, context)
 
     def _check_claims(self, text: str, context: SentenceContext) -> Verdict | None:
         """Compare what the clause grammar reads with the findings; None when it does not read all of the text."""

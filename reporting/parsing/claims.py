@@ -13,6 +13,7 @@ from reporting.parsing.ellipsis import complete, is_weak
 from reporting.parsing.lexemes import read_lexemes
 from reporting.parsing.parts import Part, read_parts
 from reporting.parsing.steps import grade_text
+from reporting.types import Fact
 
 _NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
 _ENDPLATES = (Condition.UPPER_ENDPLATE_CHANGE, Condition.LOWER_ENDPLATE_CHANGE)
@@ -51,6 +52,7 @@ class Claim:
         unassessed: It is said not to be assessable.
         scope: ``all`` or ``others`` when it speaks of all levels, or of all but those named elsewhere; else empty.
         exception: ``only`` or ``worst``; else empty.
+        implied: It is not written but follows: no sacroiliitis at all, so none of a joint.
         direction: 1 for a slip forward, -1 backward, 0 when not said.
     """
 
@@ -64,6 +66,7 @@ class Claim:
     scope: str = ""
     exception: str = ""
     direction: int = 0
+    implied: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,17 @@ class ClaimReading:
     values: tuple[ValueClaim, ...]
     named: tuple[str, ...]
     carried: tuple[str, ...]
+
+
+def facts_of(claim: Claim, sentence: str) -> list[Fact]:
+    """Return the facts of a claim as LANGUAGE.md counts them: one per level and side; none without a condition."""
+    if claim.condition is None or claim.implied:
+        return []
+    return [
+        Fact(level, side, claim.condition, claim.grade, claim.negated, claim.uncertain, sentence)
+        for level in claim.levels or (None,)
+        for side in claim.sides or (None,)
+    ]
 
 
 class _Unreadable(Exception):
@@ -145,6 +159,8 @@ def _behind(parts: Sequence[Part], index: int) -> tuple[str, ...]:
 
 
 def _claims(part: Part) -> Iterator[Claim]:
+    if _is_only_value(part):
+        return
     conditions = list(_conditions(part))
     _require(not (len(conditions) > 1 and (part.grade or part.steps or part.morphology) and not _is_one(part)))
     if not conditions:
@@ -152,7 +168,13 @@ def _claims(part: Part) -> Iterator[Claim]:
     for condition in conditions:
         yield _claim(part, condition)
         if condition is Condition.SACROILIITIS and _denies_all(part):
-            yield Claim(condition, (SIJ,), negated=True)
+            yield Claim(condition, (SIJ,), negated=True, implied=True)
+
+
+def _is_only_value(part: Part) -> bool:
+    """Tell whether a bracket only gives the value of what stands before it: ``(slip 5.4 mm)``."""
+    said = part.grade or part.actions or part.steps or part.sides or part.is_fine
+    return part.join == "open" and bool(part.numbers) and not said
 
 
 def _is_one(part: Part) -> bool:
@@ -197,6 +219,7 @@ def _claim(part: Part, condition: Condition) -> Claim:
     denied = part.is_denied or part.is_denied_behind or part.exception == "spared"
     is_object = condition.value not in part.heads
     is_fine = part.is_fine and (is_object or part.is_taken)
+    _require(not (denied and part.exception in {"only", "worst"}))
     _require(is_fine or not part.is_fine or bool(part.objects))
     _require(not (is_fine and denied) or part.denial == "not")
     negated = denied != is_fine
@@ -228,7 +251,7 @@ def _levels(part: Part, condition: Condition) -> tuple[str, ...]:
     if part.is_active:
         _require(not part.sides and not part.grade)
         return ()
-    is_joint = part.sides or part.grade or "joint" in part.objects
+    is_joint = part.levels == (SIJ,) or "joint" in part.objects
     return (SIJ,) if is_joint else ()
 
 

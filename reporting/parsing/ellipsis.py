@@ -7,6 +7,7 @@ things and is not read.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from reporting.parsing.parts import Part
 
@@ -28,6 +29,7 @@ def complete(parts: list[Part]) -> list[Part] | None:
     if any(part.is_clashing for part in parts):
         return None
     _name_measures(parts)
+    _doubt_brackets(parts)
     kept = _without_headers(parts)
     kept = _merge_attributes(kept)
     if not (_share_lists(kept) and _share_denials(kept)):
@@ -40,6 +42,13 @@ def _name_measures(parts: Sequence[Part]) -> None:
     for part in parts:
         if part.has_diameter and "spinal_canal_stenosis" not in part.objects:
             part.objects.append("spinal_canal_stenosis")
+
+
+def _doubt_brackets(parts: Sequence[Part]) -> None:
+    """Let a doubt reach the step in the bracket behind it: ``possible cord compression (Kang grade 1)``."""
+    for before, part in pairwise(parts):
+        if part.join == "open" and part.steps and before.is_hedged:
+            part.is_hedged = True
 
 
 def _only(part: Part, name: str) -> bool:
@@ -208,6 +217,10 @@ def _name_all(parts: list[Part]) -> list[Part]:
             _take(part, next((item for item in parts[index:] if item.is_named), None), is_ahead=True)
             continue
         first = parts[source]
+        ahead = next((item for item in parts[index:] if item.is_named), None)
+        if part.sides and not _has_sides(first) and ahead is not None and _has_sides(ahead):
+            _take(part, ahead, is_ahead=True)
+            continue
         if _may_be_either(part, first, parts[index + 1 :]) or _says_only_no(part):
             part.is_clashing = True
         if source not in dropped and _is_topic(first, part):
@@ -221,6 +234,11 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if part.join == "topic" and first.sides:
             first.join_sides = True
     return [part for index, part in enumerate(parts) if index not in dropped]
+
+
+def _has_sides(part: Part) -> bool:
+    """Tell whether what a part speaks of comes in pairs."""
+    return bool(PAIRED & set(part.objects)) or "sacroiliitis" in part.heads or "joint" in part.objects
 
 
 def _may_be_either(part: Part, before: Part, rest: Sequence[Part]) -> bool:
