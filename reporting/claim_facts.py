@@ -5,7 +5,7 @@ Each function returns what has to hold in Findings for the claim to hold.
 
 from collections.abc import Iterator
 
-from anatomy import CONDITIONS, SCALES, Condition
+from anatomy import CONDITIONS, SCALES, SIJ, Condition
 from grading.types import Findings, Grade, GradeStatus
 from reporting.parsing.claims import Claim
 from reporting.statements import abnormal_steps, steps_of
@@ -64,7 +64,8 @@ def _stands_out(claim: Claim, findings: Findings) -> bool:
         for grade in findings.reported
         if grade.condition is claim.condition and grade.level is not None and _is_meant(grade, claim)
     ]
-    meant = [grade for grade in alike if grade.level in claim.levels and grade.side in (claim.sides or (grade.side,))]
+    levels = claim.levels or (SIJ,)
+    meant = [grade for grade in alike if grade.level in levels and grade.side in (claim.sides or (grade.side,))]
     others = [grade for grade in alike if grade not in meant]
     known = all(grade.status is GradeStatus.GRADED for grade in alike)
     if claim.negated or claim.uncertain or not known or not meant:
@@ -87,10 +88,7 @@ def _ranks(grade: Grade) -> list[int]:
 
 def _slips(claim: Claim, findings: Findings) -> bool:
     for level in claim.levels:
-        values = [
-            item.value for item in findings.measurements if item.name == "listhesis" and item.level == level
-        ]
+        values = [item.value for item in findings.measurements if item.name == "listhesis" and item.level == level]
         if not any(value is not None and value * claim.direction > 0 for value in values):
             return False
     return bool(claim.levels)
-

@@ -35,7 +35,11 @@ _OF_OBJECT = {
 }
 _NORMAL_DISC = (Condition.DISC_DEGENERATION, Condition.DISC_BULGING, Condition.DISC_HERNIATION)
 _SLIPS = {"anterolisthesis": 1, "retrolisthesis": -1}
-_MEASURES = {"spinal_canal_stenosis": "canal_ap_diameter", "height": "disc_height", "spondylolisthesis": "listhesis"}
+_MEASURES = {
+    "spinal_canal_stenosis": "canal_ap_diameter",
+    "height": "disc_height",
+    "spondylolisthesis": "listhesis",
+}
 
 
 @dataclass(frozen=True)
@@ -193,14 +197,14 @@ def _conditions(part: Part) -> Iterator[Condition]:
     for name in dict.fromkeys(part.objects):
         fitting = [action for action in part.actions if action in _ACTIONS.get(name, ())]
         used.update(fitting)
-        if part.heads and is_weak(name):
+        if any(is_weak(name, head) for head in part.heads):
             continue
         if name in _NARROWED and part.grade and not part.heads and not part.actions:
             fitting = ["narrow"]
         if fitting or part.is_fine or part.is_unassessed:
             yield from _of_object(part, name)
         else:
-            _require(bool(part.numbers) or (is_weak(name) and bool(part.heads)))
+            _require(bool(part.numbers))
     if "modic" in part.heads:
         used.add("irregular")  # "Modic type 2 change"
     _require(set(part.actions) <= used)
@@ -288,6 +292,7 @@ def _values(part: Part) -> Iterator[ValueClaim]:
     names = {_MEASURES[name] for name in (*part.objects, *part.heads) if name in _MEASURES}
     names |= {"listhesis"} if _SLIPS.keys() & set(part.heads) else set()
     is_plain = not (part.is_denied or part.is_denied_behind or part.is_hedged)
+    is_plain = is_plain and not (part.sides and set(part.objects) == {"spinal_canal_stenosis"})
     _require(len(names) == 1 and len(part.numbers) == 1 and is_plain)
     number, _, unit = part.numbers[0].partition(" ")
     yield ValueClaim(

@@ -13,7 +13,11 @@ from reporting.parsing.parts import Part
 
 PAIRED = frozenset({"neural_foraminal_narrowing", "subarticular_stenosis"})
 _SOFT = frozenset({"comma", "and", "or"})
-_WEAK = frozenset({"disc", "endplate", "joint"})
+_WEAK = {
+    "disc": frozenset({"disc_bulging", "disc_herniation", "disc_degeneration", "modic"}),
+    "endplate": frozenset({"modic"}),
+    "joint": frozenset({"sacroiliitis"}),
+}
 _MERGED = frozenset({"comma", "and", "topic", "close"})
 
 
@@ -86,9 +90,14 @@ def _merge_attributes(parts: list[Part]) -> list[Part]:
         names = [name for name in ("grade", "sides", "levels", "numbers") if _only(part, name)]
         before = kept[-1] if kept else None
         is_lone = before is not None and part.join == "comma" and _only(before, "sides") and names == ["grade"]
-        if before is None or not names or part.join not in _MERGED or not (before.is_named or is_lone):
-            kept.append(part)
-        elif getattr(before, names[0]) or (names[0] == "levels" and part.join != "comma"):
+        if (
+            before is None
+            or not names
+            or part.join not in _MERGED
+            or not (before.is_named or is_lone)
+            or getattr(before, names[0])
+            or (names[0] == "levels" and part.join != "comma")
+        ):
             kept.append(part)
         else:
             setattr(before, names[0], getattr(part, names[0]))
@@ -168,7 +177,7 @@ def _share_back(parts: list[Part]) -> bool:
     for index in range(len(parts) - 1, 0, -1):
         part, before = parts[index], parts[index - 1]
         is_list = part.join in _SOFT and before.is_named and part.is_named and _is_bare(before)
-        if not is_list or before.has_verb or before.levels != part.levels and before.levels:
+        if not is_list or before.has_verb or (before.levels != part.levels and before.levels):
             continue
         if part.is_hedged_behind or (part.is_unassessed and not before.is_unassessed):
             return False
@@ -262,7 +271,7 @@ def _is_topic(first: Part, part: Part) -> bool:
     if part.join == "topic":
         return True
     lacks_side = bool(PAIRED & set(first.objects)) and not first.sides and bool(part.sides)
-    return part.join in {"comma", "and"} and (lacks_side or bool(part.steps) and not first.levels)
+    return part.join in {"comma", "and"} and (lacks_side or (bool(part.steps) and not first.levels))
 
 
 def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
@@ -294,6 +303,6 @@ def _is_whole(part: Part) -> bool:
     return not part.is_clashing
 
 
-def is_weak(name: str) -> bool:
+def is_weak(name: str, head: str) -> bool:
     """Tell whether a structure's name says nothing beside a condition (``disc bulge``, ``Modic 1 endplates``)."""
-    return name in _WEAK
+    return head in _WEAK.get(name, ())

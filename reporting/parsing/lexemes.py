@@ -1,4 +1,4 @@
-"""A sentence as lexemes of the clause grammar (``clauses.yaml``): every word has a role, or there is no reading."""
+"""A sentence as lexemes of the clause grammar (``clauses.yaml``): every word has a role, or none is read."""
 
 import re
 from collections.abc import Sequence
@@ -57,11 +57,16 @@ def read_lexemes(sentence: str) -> list[Lexeme] | None:
         first = starts[place]
         last = first + match[0].count(" ") + 1
         found = _lexemes(match, tokens[first:last])
-        if any(item.kind == "levels" and not item.levels for item in found):
+        if any(item.kind == "levels" and not item.levels for item in found) or _is_negative(lexemes, found):
             return None
         lexemes += found
         place = match.end() + 1
     return lexemes
+
+
+def _is_negative(before: Sequence[Lexeme], found: Sequence[Lexeme]) -> bool:
+    """Tell whether a dash makes a value negative: no length is."""
+    return found[0].kind == "number" and bool(before) and before[-1].value == "dash"
 
 
 def _lexemes(match: re.Match[str], tokens: Sequence[Token]) -> list[Lexeme]:

@@ -89,9 +89,7 @@ class Part:
     @property
     def has_predicate(self) -> bool:
         """Return whether it says something of a structure."""
-        return bool(
-            self.actions or self.is_fine or self.is_unassessed or self.grade or self.numbers or self.steps
-        )
+        return bool(self.actions or self.is_fine or self.is_unassessed or self.grade or self.numbers or self.steps)
 
     @property
     def is_empty(self) -> bool:

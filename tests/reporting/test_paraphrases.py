@@ -37,7 +37,7 @@ def test_the_set_is_well_formed(half: str) -> None:
     sentences = load_sentences(half)
     kinds = {item.kind for item in sentences}
     assert kinds <= {"correct", *FLIPS, *LABELS}
-    assert kinds >= {"correct", *FLIPS, "unsupported"}
+    assert kinds >= {"correct", *FLIPS} | (set() if half == "third" else {"unsupported"})
     assert len({item.key for item in sentences}) == len(sentences)
     assert len({item.text for item in sentences}) == len(sentences)
     assert {item.state for item in sentences} <= set(load_states())
@@ -62,6 +62,8 @@ def mechanical_flips(text: str) -> Iterator[str]:
     for match in re.finditer(r"\d+\.\d", text):
         yield f"{text[: match.start()]}{float(match[0]) + 2:.1f}{text[match.end() :]}"
     for match in re.finditer(r"\b(no|not) ", text, re.IGNORECASE):
+        if re.search(r"\bno [^,;.]*, $", text[: match.start()]):
+            continue  # the second "no" of a list: without it the first still denies what follows
         yield text[: match.start()] + text[match.end() :]
     for match in re.finditer(r"\b(?:is|are) (?!not|absent)", text):
         yield f"{text[: match.end()]}not {text[match.end() :]}"
