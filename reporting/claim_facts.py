@@ -1,4 +1,4 @@
-"""Claims of the clause grammar as facts about one study: ``throughout``, ``elsewhere``, ``only``, ``worst`` filled in.
+"""Claims of the clause grammar as facts about one study: ``throughout``, ``elsewhere`` and ``only`` filled in.
 
 Each function returns what has to hold in Findings for the claim to hold.
 """

@@ -105,7 +105,7 @@ def facts_of(claim: Claim, sentence: str) -> list[Fact]:
     ]
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """The sentence can be read in two ways, or a word in it fits nothing."""
 
 
@@ -131,7 +131,7 @@ def read_claims(sentence: str, carried: tuple[str, ...] = ()) -> ClaimReading | 
     try:
         claims = tuple(claim for part in parts for claim in _claims(part))
         values = tuple(value for part in parts for value in _values(part))
-    except _Unreadable:
+    except _UnreadableError:
         return None
     last = [lexeme.levels for lexeme in lexemes if lexeme.levels]
     return ClaimReading(claims, values, named, last[-1] if last else carried) if claims or values else None
@@ -265,7 +265,7 @@ def _grade(part: Part, condition: Condition) -> str | None:
         try:
             return grade_text(part.steps, condition)
         except (IndexError, ValueError) as error:
-            raise _Unreadable from error
+            raise _UnreadableError from error
     if condition in {Condition.SPINAL_CANAL_STENOSIS, *_paired()} and part.grade.startswith("normal|"):
         rest = part.grade.removeprefix("normal|")
         return rest if rest.startswith("normal_mild") else f"normal_mild|{rest}"
@@ -302,4 +302,4 @@ def _values(part: Part) -> Iterator[ValueClaim]:
 
 def _require(condition: bool) -> None:
     if not condition:
-        raise _Unreadable
+        raise _UnreadableError

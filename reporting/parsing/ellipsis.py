@@ -193,7 +193,7 @@ def _is_bare(part: Part) -> bool:
 
 
 def _closes_list(parts: Sequence[Part], index: int) -> bool:
-    """Tell whether a part is the last of a list: ``or`` stands before it or before the part that shares with it."""
+    """Tell whether a part is the last of a list: ``or`` stands before it."""
     return parts[index].join == "or"
 
 
@@ -251,7 +251,7 @@ def _has_sides(part: Part) -> bool:
 
 
 def _may_be_either(part: Part, before: Part, rest: Sequence[Part]) -> bool:
-    """Tell whether a side may belong to the noun before or behind: ``right stenosis and left and right narrowing``."""
+    """Tell whether a side may belong to the noun before or behind: ``right stenosis, left and right narrowing``."""
     following = next((item for item in rest if item.is_named), None)
     if following is None or part.levels or not part.sides or part.join not in {"and", "or", "comma"}:
         return False
