@@ -224,6 +224,7 @@ def _claim(part: Part, condition: Condition) -> Claim:
     is_object = condition.value not in part.heads
     is_fine = part.is_fine and (is_object or part.is_taken)
     _require(not (denied and part.exception in {"only", "worst"}))
+    _require(part.count in {0, len(part.levels)})
     _require(is_fine or not part.is_fine or bool(part.objects))
     _require(not (is_fine and denied) or part.denial == "not")
     negated = denied != is_fine

@@ -96,7 +96,7 @@ def _merge_attributes(parts: list[Part]) -> list[Part]:
             or part.join not in _MERGED
             or not (before.is_named or is_lone)
             or getattr(before, names[0])
-            or (names[0] == "levels" and part.join != "comma")
+            or (names[0] == "levels" and part.join not in {"comma", "topic"})
         ):
             kept.append(part)
         else:
@@ -251,7 +251,7 @@ def _has_sides(part: Part) -> bool:
 
 
 def _may_be_either(part: Part, before: Part, rest: Sequence[Part]) -> bool:
-    """Tell whether a side may belong to the noun before or behind: ``right stenosis, left and right narrowing``."""
+    """Tell whether a side may belong to the noun before or behind: ``stenosis, left and right narrowing``."""
     following = next((item for item in rest if item.is_named), None)
     if following is None or part.levels or not part.sides or part.join not in {"and", "or", "comma"}:
         return False

@@ -26,6 +26,7 @@ class Part:
         is_graded_behind: The grade stands behind the noun.
         steps: Numbers of steps; empty when none is written.
         morphology: Steps of Modic whose morphology is written.
+        count: How many levels it speaks of; 0 when not said.
         numbers: Values with units.
         scope: ``all`` or ``others`` when the part speaks of these levels.
         exception: ``only``, ``worst``, ``spared``; empty for none.
@@ -59,6 +60,7 @@ class Part:
     is_graded_behind: bool = False
     steps: tuple[int | str, ...] = ()
     morphology: set[str] = field(default_factory=set)
+    count: int = 0
     numbers: list[str] = field(default_factory=list)
     scope: str = ""
     exception: str = ""
@@ -169,6 +171,8 @@ def _add(part: Part, lexeme: Lexeme) -> None:
         part.actions.append(value)
     elif kind == "morphology":
         part.morphology.add(value)
+    elif kind == "count":
+        part.count = int(value)
     elif kind == "number":
         part.numbers.append(value)
     elif kind == "everywhere":
