@@ -15,9 +15,11 @@ from functools import cache
 
 from anatomy import SIJ, Condition
 from grading.types import Findings, Grade, GradeStatus
+from reporting.claim_facts import facts_of_claim, faults_of_claim
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
 from reporting.composer import compose_impression, compose_technique, nothing_graded
 from reporting.parsing import SentenceReading, read_sentence, split_sentences
+from reporting.parsing.claims import Claim, read_claims
 from reporting.parsing.lexicon import word_values, words
 from reporting.parsing.measures import MEASURE
 from reporting.parsing.spelling import canonical
@@ -70,11 +72,43 @@ class Checker:
         """Compare a sentence with the findings."""
         if text in self._known:
             return Verdict(VerdictStatus.SUPPORTED, (), (), self._known[text], context.levels)
+        claimed = self._check_claims(text, context)
+        if claimed is not None:
+            return claimed
         verdict = self._check_words(text, text, context)
         plain = plain_wording(text)
         if verdict.status is VerdictStatus.SUPPORTED or plain == text:
             return verdict
         return self._check_words(plain, text, context)
+
+    def _check_claims(self, text: str, context: SentenceContext) -> Verdict | None:
+        """Compare what the clause grammar reads with the findings; None when it does not read all of the text."""
+        notes = _Notes()
+        levels = context.levels
+        for part in split_sentences(text):
+            reading = read_claims(part, levels)
+            if reading is None:
+                return None
+            levels = reading.carried
+            for claim in reading.claims:
+                self._check_claim(claim, reading.named, part, context, notes)
+            for value in reading.values:
+                level = value.levels[0] if len(value.levels) == 1 else None
+                self._check_value(value.name, level, value.value, value.unit, value.decimals, context, notes)
+        return _verdict(notes, levels) if notes.ids or notes.contradicted or notes.unsupported else None
+
+    def _check_claim(
+        self, claim: Claim, named: tuple[str, ...], text: str, context: SentenceContext, notes: _Notes
+    ) -> None:
+        facts = list(facts_of_claim(claim, named, self.findings, text))
+        if not facts:
+            notes.unsupported.append("nothing was graded there")
+        for fact in facts:
+            if claim.unassessed:
+                self._check_not_assessed(fact, notes)
+            else:
+                self._check_fact(fact, context, notes)
+        notes.unsupported += faults_of_claim(claim, self.findings)
 
     def _check_words(self, words_: str, text: str, context: SentenceContext) -> Verdict:
         """Compare words with the findings, clause by clause; facts that do not agree keep the text as written."""

@@ -1,7 +1,9 @@
 """Reading report text to facts by LANGUAGE.md: sentences, tokens, mentions, levels, scopes. Linear in the text."""
 
 import re
+from dataclasses import replace
 
+from reporting.parsing.claims import facts_of, read_claims
 from reporting.parsing.reading import SentenceReading, merge_facts, read_sentence
 from reporting.parsing.tokens import split_sentences
 from reporting.types import Fact, MeasuredFact
@@ -39,6 +41,20 @@ def parse_measurements(text: str) -> list[MeasuredFact]:
     return [item for reading in read_sentences(text) for item in reading.measured]
 
 
+def _claimed(sentence: str, carried: tuple[str, ...]) -> SentenceReading:
+    """Read a sentence by the clause grammar where it reads all of it, else by the wider reading."""
+    reading = read_sentence(sentence, carried)
+    claimed = read_claims(sentence, carried)
+    if claimed is None or any(claim.scope == "others" or claim.condition is None for claim in claimed.claims):
+        return reading
+    facts = [(claim.unassessed, fact) for claim in claimed.claims for fact in facts_of(claim, sentence)]
+    return replace(
+        reading,
+        facts=tuple(merge_facts([fact for is_open, fact in facts if not is_open])),
+        not_assessed=tuple(merge_facts([fact for is_open, fact in facts if is_open])),
+    )
+
+
 def read_sentences(text: str) -> list[SentenceReading]:
     """Read all sentences of a text, carrying levels from one to the next."""
     readings: list[SentenceReading] = []
@@ -46,7 +62,7 @@ def read_sentences(text: str) -> list[SentenceReading]:
     for sentence in split_sentences(text):
         if _HEADING.match(sentence):
             carried = ()
-        reading = read_sentence(sentence, carried)
+        reading = _claimed(sentence, carried)
         carried = reading.levels
         readings.append(reading)
     return readings

@@ -26,9 +26,9 @@ OTHER_GRADE = {
     "moderate": "severe", "severe": "moderate", "moderately": "severely", "severely": "moderately",
     "early": "advanced", "advanced": "early",
 }  # fmt: skip
-CAUGHT = {"development": 1.0, "practice": 1.0, "frozen": 1.0}
+CAUGHT = {"development": 1.0, "practice": 1.0, "second": 1.0, "third": 1.0, "frozen": 1.0}
 """Shares of wrong sentences caught, as reached; the target is 0.95."""
-FALSE_ALARMS = {"development": 0.0, "practice": 8 / 166, "frozen": 15 / 54}
+FALSE_ALARMS = {"development": 0.0, "practice": 2 / 167, "second": 3 / 165, "third": 7 / 60, "frozen": 5 / 54}
 """Shares of correct sentences refused, as reached; the target is 0.02."""
 
 
@@ -37,7 +37,7 @@ def test_the_set_is_well_formed(half: str) -> None:
     sentences = load_sentences(half)
     kinds = {item.kind for item in sentences}
     assert kinds <= {"correct", *FLIPS, *LABELS}
-    assert kinds >= {"correct", *FLIPS, "unsupported"}
+    assert kinds >= {"correct", *FLIPS} | (set() if half == "third" else {"unsupported"})
     assert len({item.key for item in sentences}) == len(sentences)
     assert len({item.text for item in sentences}) == len(sentences)
     assert {item.state for item in sentences} <= set(load_states())
@@ -62,6 +62,8 @@ def mechanical_flips(text: str) -> Iterator[str]:
     for match in re.finditer(r"\d+\.\d", text):
         yield f"{text[: match.start()]}{float(match[0]) + 2:.1f}{text[match.end() :]}"
     for match in re.finditer(r"\b(no|not) ", text, re.IGNORECASE):
+        if re.search(r"\bno [^,;.]*, $", text[: match.start()]):
+            continue  # the second "no" of a list: without it the first still denies what follows
         yield text[: match.start()] + text[match.end() :]
     for match in re.finditer(r"\b(?:is|are) (?!not|absent)", text):
         yield f"{text[: match.end()]}not {text[match.end() :]}"
