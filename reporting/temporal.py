@@ -93,9 +93,11 @@ class TemporalChecker(Checker):
         if self.comparison is None:
             why = f"a comparison without an earlier study: {', '.join(temporal.found)}"
             return _refuse(super().check(text, context), why)
-        return self._check_claim(temporal, context, self.comparison)
+        return self._check_comparison(temporal, context, self.comparison)
 
-    def _check_claim(self, temporal: TemporalWords, context: SentenceContext, comparison: Comparison) -> Verdict:
+    def _check_comparison(
+        self, temporal: TemporalWords, context: SentenceContext, comparison: Comparison
+    ) -> Verdict:
         is_past = temporal.claims == {"resolved"}
         if is_past:
             verdict = self._before.check(temporal.rest, SentenceContext(context.levels))

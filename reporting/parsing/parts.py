@@ -131,7 +131,7 @@ def _join(lexemes: Sequence[Lexeme], index: int) -> str:
     if value == "open":
         return "open" if _bracket_is_named(lexemes, index) else ""
     if value == "close":
-        opening = max(place for place in range(index) if lexemes[place].value == "open" or place == 0)
+        opening = max((place for place in range(index) if lexemes[place].value == "open"), default=0)
         return "close" if lexemes[opening].value == "open" and _bracket_is_named(lexemes, opening) else ""
     if value == "dash":
         return "topic" if index <= _FIRST else "comma"
