@@ -9,11 +9,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from grading.types import Findings
+from anatomy import Condition
+from grading.types import Findings, Grade
 from reporting import compose_report, serialise_level
 from reporting.types import DraftSentence
 
 FINDINGS, IMPRESSION = "findings", "impression"
+PHRASED = {
+    "lumbar": frozenset(
+        {
+            Condition.DISC_DEGENERATION,
+            Condition.DISC_NARROWING,
+            Condition.DISC_BULGING,
+            Condition.DISC_HERNIATION,
+            Condition.SPINAL_CANAL_STENOSIS,
+            Condition.SPONDYLOLISTHESIS,
+            Condition.MODIC,
+            Condition.UPPER_ENDPLATE_CHANGE,
+            Condition.LOWER_ENDPLATE_CHANGE,
+        }
+    )
+}
+"""Protocol -> conditions that the language model phrases; the others stand in the composer's words, and so does a
+protocol that is not here. A writer trained on every condition of all three protocols was not as faithful
+(docs/lab-log.md, 2026-11-22): it mixed up sides and their steps."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,7 @@ class PlannedSection:
 
 def plan_report(findings: Findings) -> tuple[PlannedSection, ...]:
     """Return the sections of a report, in the composer's order."""
-    planners = {FINDINGS: _plan_findings, IMPRESSION: _plan_impression}
+    planners = {FINDINGS: _plan_all_findings, IMPRESSION: _plan_impression}
     return tuple(
         PlannedSection(section.name, tuple(planners.get(section.name, _keep)(section.sentences, findings)))
         for section in compose_report(findings).sections
@@ -67,6 +86,51 @@ def slots_of(plan: Iterable[PlannedSection]) -> list[Slot]:
 
 def _keep(sentences: tuple[DraftSentence, ...], findings: Findings) -> Iterator[Slot | DraftSentence]:
     yield from sentences
+
+
+def _plan_all_findings(sentences: tuple[DraftSentence, ...], findings: Findings) -> Iterator[Slot | DraftSentence]:
+    """Slots of what the model phrases, each followed by the composer's sentences on the rest of its levels."""
+    phrased, rest = _only(findings, phrased=True), _only(findings, phrased=False)
+    if not _is_graded(phrased):
+        return _keep(sentences, findings)
+    if not _is_graded(rest):
+        return _plan_findings(_findings_of(phrased), phrased)
+    return _side_by_side([*_plan_findings(_findings_of(phrased), phrased)], _findings_of(rest), findings)
+
+
+def _side_by_side(
+    parts: list[Slot | DraftSentence], further: tuple[DraftSentence, ...], findings: Findings
+) -> Iterator[Slot | DraftSentence]:
+    """Put further sentences behind the last part that begins at the same level or above."""
+    order = [level.name for level in findings.levels]
+
+    def place(levels: tuple[str, ...]) -> int:
+        return order.index(levels[0]) if levels and levels[0] in order else -1
+
+    waiting = sorted(further, key=lambda item: place(_levels_of(item, findings)))
+    places = [place(part.levels if isinstance(part, Slot) else _levels_of(part, findings)) for part in parts]
+    for index, part in enumerate(parts):
+        yield part
+        following = places[index + 1 :]
+        while waiting and (not following or place(_levels_of(waiting[0], findings)) < min(following)):
+            yield waiting.pop(0)
+
+
+def _only(findings: Findings, *, phrased: bool) -> Findings:
+    kept = tuple(item for item in findings.grades if _is_phrased(item, findings) is phrased)
+    return replace(findings, grades=kept)
+
+
+def _is_phrased(grade: Grade, findings: Findings) -> bool:
+    return grade.condition in PHRASED.get(findings.protocol, frozenset())
+
+
+def _is_graded(findings: Findings) -> bool:
+    return any(item.grade is not None for item in findings.reported)
+
+
+def _findings_of(findings: Findings) -> tuple[DraftSentence, ...]:
+    return next(item.sentences for item in compose_report(findings).sections if item.name == FINDINGS)
 
 
 def _plan_findings(sentences: tuple[DraftSentence, ...], findings: Findings) -> Iterator[Slot | DraftSentence]:
@@ -83,11 +147,12 @@ def _plan_findings(sentences: tuple[DraftSentence, ...], findings: Findings) -> 
 
 
 def _plan_impression(sentences: tuple[DraftSentence, ...], findings: Findings) -> Iterator[Slot | DraftSentence]:
-    """A line that opens with its one level makes a slot; other lines stand."""
+    """A line that opens with its one level makes a slot if the model phrases all of it; other lines stand."""
     for sentence in sentences:
         levels = _levels_of(sentence, findings)
         named = tuple(grade for key in sentence.finding_ids if (grade := findings.grade(key)) is not None)
-        if len(levels) == 1 and sentence.text.startswith(levels[0]):
+        is_phrased = all(_is_phrased(grade, findings) for grade in named)
+        if len(levels) == 1 and sentence.text.startswith(levels[0]) and is_phrased:
             facts = serialise_level(replace(findings, grades=named), levels[0])
             yield Slot(IMPRESSION, levels, facts, (sentence,))
         else:

@@ -13,6 +13,7 @@ from anatomy import Protocol
 from grading.types import Findings
 from reporting.types import Draft
 from runtime.device import pick_device
+from runtime.errors import WriterError
 from runtime.settings import load_settings
 from runtime.weights import open_weights
 from segmentation.types import Region
@@ -21,7 +22,7 @@ from vlm.build import LoadedWriter, load_writer
 from vlm.model import Sampling
 from vlm.pictures import KeySlice
 from vlm.plan import FINDINGS, Slot
-from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout
+from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout, style_token
 from vlm.values import hide_values
 
 _SEED = 0
@@ -97,6 +98,14 @@ class Drafter:
         """Return the agreement with sampled drafts below which a sentence is marked."""
         return self.loaded.config.generation.consistency_floor
 
+    def knows_style(self, style: str) -> bool:
+        """Return whether the weights were trained on a style.
+
+        Raises:
+            ConfigError: If there is no such style.
+        """
+        return self.loaded.tokenizer.knows(style_token(style))
+
     def disclose(self, findings: Findings) -> str | None:
         """Return None: nothing leaves this machine."""
         return None
@@ -123,7 +132,10 @@ class Drafter:
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
+            WriterError: If the weights were not trained on the style.
         """
+        if not self.knows_style(style):
+            raise WriterError(f"the writer's weights were not trained on the style {style!r}", code="style")
 
         def prompts_of(slots: Sequence[Slot]) -> list[SlotPrompt]:
             return [self.prompt_of(slot, regions, style=style) for slot in slots]

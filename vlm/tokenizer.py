@@ -34,6 +34,10 @@ class ReportTokenizer:
     def __len__(self) -> int:
         return int(self.backend.get_vocab_size())
 
+    def knows(self, token: str) -> bool:
+        """Return whether a special token is among the entries."""
+        return self.backend.token_to_id(token) is not None
+
     def special(self, token: str) -> int:
         """Return the id of a special token.
 

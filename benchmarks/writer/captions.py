@@ -120,6 +120,7 @@ def candidates_of(cases: Sequence[Case], training: Sequence[Case], drafter: Draf
             section_text(drafter.write_draft(case.findings, case.regions, protocol, style=style)) for case in cases
         ]
         for style in STYLES
+        if drafter.knows_style(style)
     }
     composed = [section_text(compose_report(case.findings)) for case in training]
     commonest = Counter(composed).most_common(1)[0][0]
