@@ -119,7 +119,8 @@ def _add_writer(parser: argparse.ArgumentParser) -> None:
         "--style",
         default="structured",
         metavar="STYLE",
-        help="style of the writer's text: structured (the default), telegraphic, narrative or patient",
+        help="style of the writer's text: structured (the default), telegraphic, narrative or patient; spine-tiny as "
+        "shipped obeys structured alone, and the composer writes in its place",
     )
     parser.add_argument(
         "--consistency",

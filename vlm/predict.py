@@ -22,7 +22,7 @@ from vlm.build import LoadedWriter, load_writer
 from vlm.model import Sampling
 from vlm.pictures import KeySlice
 from vlm.plan import FINDINGS, Slot
-from vlm.prompt import SlotPrompt, collate, impression_prompt, level_prompt, load_layout, style_token
+from vlm.prompt import STYLES, SlotPrompt, collate, impression_prompt, level_prompt, load_layout, style_token
 from vlm.values import hide_values
 
 _SEED = 0
@@ -38,6 +38,7 @@ class Drafter:
         device: Where the network computes.
         segmentation_checksum: Checksum of the segmentation weights whose region embeddings the projector was
             trained on; None when it never saw any.
+        styles: Styles that it obeys.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Drafter:
         checksum: str,
         device: torch.device,
         segmentation_checksum: str | None = None,
+        styles: Sequence[str] = STYLES,
     ) -> None:
         self.checksum = checksum
         self.segmentation_checksum = segmentation_checksum
+        self._styles = tuple(styles)
         self.loaded = loaded
         self._layout = load_layout(loaded.config.prompt)
         self._device = device
@@ -81,6 +84,7 @@ class Drafter:
             checksum=folder.checksum,
             device=target,
             segmentation_checksum=folder.config.get("segmentation_checksum"),
+            styles=folder.config.get("styles", STYLES),
         )
 
     @property
@@ -99,12 +103,12 @@ class Drafter:
         return self.loaded.config.generation.consistency_floor
 
     def knows_style(self, style: str) -> bool:
-        """Return whether the weights were trained on a style.
+        """Return whether the weights obey a style (``styles`` of their ``config.json``).
 
         Raises:
             ConfigError: If there is no such style.
         """
-        return self.loaded.tokenizer.knows(style_token(style))
+        return style in self._styles and self.loaded.tokenizer.knows(style_token(style))
 
     def disclose(self, findings: Findings) -> str | None:
         """Return None: nothing leaves this machine."""
@@ -132,10 +136,10 @@ class Drafter:
 
         Raises:
             ReportError: If the protocol is not the one of the findings.
-            WriterError: If the weights were not trained on the style.
+            WriterError: If the weights do not obey the style.
         """
         if not self.knows_style(style):
-            raise WriterError(f"the writer's weights were not trained on the style {style!r}", code="style")
+            raise WriterError(f"the writer's weights do not obey the style {style!r}", code="style")
 
         def prompts_of(slots: Sequence[Slot]) -> list[SlotPrompt]:
             return [self.prompt_of(slot, regions, style=style) for slot in slots]

@@ -21,6 +21,8 @@ from vlm.tokenizer import EOS, REGION, STYLE_TOKENS, ReportTokenizer
 
 _FOLDER = Path(__file__).parent / "prompts"
 _STYLES = {token.strip("<>"): token for token in STYLE_TOKENS}
+STYLES = tuple(_STYLES)
+"""Names of the styles."""
 
 
 @dataclass(frozen=True)

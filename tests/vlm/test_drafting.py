@@ -321,5 +321,8 @@ def test_a_style_that_the_weights_do_not_know_is_refused(tiny: LoadedWriter, lum
     loaded = replace(tiny, tokenizer=ReportTokenizer(backend))
     drafter = Drafter(loaded, checksum="tiny", device=torch.device("cpu"))
     assert drafter.knows_style("narrative")
-    with pytest.raises(WriterError, match="not trained on the style 'patient'"):
+    with pytest.raises(WriterError, match="do not obey the style 'patient'"):
         drafter.write_draft(findings_of(1, lumbar), (), lumbar, style="patient")
+    structured = Drafter(tiny, checksum="tiny", device=torch.device("cpu"), styles=("structured",))
+    assert structured.knows_style("structured")
+    assert not structured.knows_style("narrative")
