@@ -16,6 +16,8 @@ _EMPTY = {
     "override": None,
     "anchor": None,
     "explain": False,
+    "style": "structured",
+    "consistency": False,
 }
 
 

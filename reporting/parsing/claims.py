@@ -39,6 +39,7 @@ _MEASURES = {
     "spinal_canal_stenosis": "canal_ap_diameter",
     "height": "disc_height",
     "spondylolisthesis": "listhesis",
+    "slip_value": "listhesis",
 }
 
 
@@ -192,6 +193,8 @@ def _denies_all(part: Part) -> bool:
 
 def _conditions(part: Part) -> Iterator[Condition]:
     for head in dict.fromkeys(part.heads):
+        if head == "slip_value":  # "L4-L5: slip 4.2 mm" is a value; whether it is a finding, the grade says
+            continue
         yield Condition.SPONDYLOLISTHESIS if head in _SLIPS else Condition(head)
     used: set[str] = set()
     for name in dict.fromkeys(part.objects):

@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from vlm.hub.soft import build_soft_tokens
 from vlm.hub.source import find_model
 from vlm.hub.towers import load_tower
 from vlm.model import next_token_loss
-from vlm.plan import plan_report, slots_of
+from vlm.plan import PHRASED, plan_report, slots_of
 from vlm.prompt import stack_regions
 from vlm.training.synthetic_findings import draw_findings
 from vlm.writers import WriterChoice, open_writer, preset_file, writer_names
@@ -121,10 +122,11 @@ def test_examples_of_the_instructions_are_true_to_their_facts(lumbar: Protocol) 
     from vlm.training.synthetic_findings import widen_sets
     from vlm.values import hide_values
 
+    told = replace(lumbar, conditions=tuple(item for item in lumbar.conditions if item in PHRASED[lumbar.name]))
     for seed in range(200):
-        for is_widened in (False, True):
+        for protocol, is_widened in product((lumbar, told), (False, True)):
             rng = np.random.default_rng(seed)
-            drawn = draw_findings(rng, lumbar)
+            drawn = draw_findings(rng, protocol)
             drawn = widen_sets(drawn, rng) if is_widened else drawn
             for slot in slots_of(plan_report(drawn)):
                 key = (slot.section, hide_values(slot.facts))
