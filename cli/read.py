@@ -119,8 +119,8 @@ def _add_writer(parser: argparse.ArgumentParser) -> None:
         "--style",
         default="structured",
         metavar="STYLE",
-        help="style of the writer's text: structured (the default), telegraphic, narrative or patient; spine-tiny as "
-        "shipped obeys structured alone, and the composer writes in its place",
+        help="style of the writer's text: structured (the default), telegraphic, narrative or patient; for others "
+        "than structured, which spine-tiny as shipped does not obey, the composer writes in its place",
     )
     parser.add_argument(
         "--consistency",
