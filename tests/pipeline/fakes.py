@@ -302,20 +302,14 @@ class FakeDrafter:
         rates_consistency: bool = False,
     ) -> Draft:
         self.regions_seen, self.style_seen, self.pictures_seen = len(regions), style, len(pictures)
+        return self.draft(findings)
+
+    def draft(self, findings: Findings) -> Draft:
         return fake_draft(findings, SentenceSource.VLM)
 
 
 class FailingDrafter(FakeDrafter):
-    def write_draft(
-        self,
-        findings: Findings,
-        regions: tuple[Region, ...],
-        protocol: anatomy.Protocol,
-        *,
-        style: str = "structured",
-        pictures: tuple[KeySlice, ...] = (),
-        rates_consistency: bool = False,
-    ) -> Draft:
+    def draft(self, findings: Findings) -> Draft:
         raise RuntimeError("the decoder fell over")
 
 
@@ -326,16 +320,7 @@ class StuckDrafter(FakeDrafter):
         self.release = threading.Event()
         self.calls = 0
 
-    def write_draft(
-        self,
-        findings: Findings,
-        regions: tuple[Region, ...],
-        protocol: anatomy.Protocol,
-        *,
-        style: str = "structured",
-        pictures: tuple[KeySlice, ...] = (),
-        rates_consistency: bool = False,
-    ) -> Draft:
+    def draft(self, findings: Findings) -> Draft:
         self.calls += 1
         self.release.wait(30)
         return fake_draft(findings, SentenceSource.VLM)
