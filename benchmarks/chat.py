@@ -25,11 +25,11 @@ from scipy.stats import beta
 from grading.types import Findings
 from reporting import Checker, SentenceContext, parse_report, split_sentences
 from reporting.parsing import read_sentence
+from reporting.stored import read_findings
 from reporting.types import Fact, VerdictStatus
 from tests.vlm.chat.questions import HALVES, ExpectedFact, Question, load_questions
 from tests.vlm.chat.readings import finding_id, make_reading
 from vlm.chat import Answer, Conversation, converse
-from vlm.chat.findings import read_findings
 
 REFUSALS = {
     "treatment": ("treatment",),

@@ -73,7 +73,7 @@ class GenerationConfig:
     temperature: float
     """Of those drafts."""
     consistency_floor: float
-    """Agreement below which a sentence is marked (``benchmarks.consistency`` calibrates it), 0 to 1."""
+    """Agreement below which a sentence is marked (ours; ``benchmarks.writer.consistency`` looks at it), 0 to 1."""
 
 
 @dataclass(frozen=True)

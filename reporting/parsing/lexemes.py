@@ -8,7 +8,7 @@ from functools import cache
 from anatomy import Side
 from reporting.parsing.steps import step_numbers
 from reporting.parsing.tables import read_table
-from reporting.parsing.tokens import Token, expand, tokenise
+from reporting.parsing.tokens import Token, expand, starts_of, tokenise
 
 _RANGE_WORDS = frozenset({"to", "through", "thru", "-", "–", "down"})
 _GRADES = {
@@ -47,7 +47,7 @@ def read_lexemes(sentence: str) -> list[Lexeme] | None:
     if len(tokens) > _LONGEST:
         return None
     text = " ".join(token.text for token in tokens)
-    starts = _starts(tokens)
+    starts = starts_of(tokens)
     lexemes: list[Lexeme] = []
     place = 0
     while place < len(text):
@@ -118,15 +118,6 @@ def _slip(text: str) -> list[Lexeme]:
     name = f"{words[0]}{words[1]}-{words[-2]}{words[-1]}"
     levels = tuple(level for token in tokenise(name) for level in token.levels)
     return [Lexeme("head", "spondylolisthesis"), Lexeme("levels", levels=levels)]
-
-
-def _starts(tokens: Sequence[Token]) -> dict[int, int]:
-    starts: dict[int, int] = {}
-    place = 0
-    for index, token in enumerate(tokens):
-        starts[place] = index
-        place += len(token.text) + 1
-    return starts
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 from anatomy import Condition
 from reporting.parsing.steps import STEP_PATTERN
 from reporting.parsing.tables import read_table
-from reporting.parsing.tokens import Token
+from reporting.parsing.tokens import Token, starts_of
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,7 @@ def _condition(name: str) -> Condition | None:
 
 def _joined(tokens: list[Token]) -> tuple[dict[int, int], str]:
     """Return the words with one space between them, and the token at each starting place."""
-    starts: dict[int, int] = {}
-    place = 0
-    for index, token in enumerate(tokens):
-        starts[place] = index
-        place += len(token.text) + 1
-    return starts, " ".join(token.text for token in tokens)
+    return starts_of(tokens), " ".join(token.text for token in tokens)
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from reporting.parsing.tables import read_table
-from reporting.parsing.tokens import Token
+from reporting.parsing.tokens import Token, starts_of
 
 MEASURE = "<measure>"
 
@@ -35,7 +35,7 @@ class Measure:
 def hide_measures(tokens: list[Token]) -> tuple[list[Token], list[Measure]]:
     """Replace each named value by one ``<measure>`` token and return the values."""
     text = " ".join(token.text for token in tokens)
-    starts = _starts(tokens)
+    starts = starts_of(tokens)
     kept: list[Token] = []
     measures: list[Measure] = []
     place = 0
@@ -53,15 +53,6 @@ def _measure(match: re.Match[str], index: int) -> Measure:
     name = next(key for key, value in match.groupdict().items() if value and key not in {"number", "unit"})
     unit = match["unit"] or "1"
     return Measure(name, float(number), len(number.partition(".")[2]), _DEGREES.get(unit, unit), index)
-
-
-def _starts(tokens: list[Token]) -> dict[int, int]:
-    starts: dict[int, int] = {}
-    place = 0
-    for index, token in enumerate(tokens):
-        starts[place] = index
-        place += len(token.text) + 1
-    return starts
 
 
 @cache

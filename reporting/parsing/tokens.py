@@ -5,6 +5,7 @@ A disc level is one token, whatever its spelling (``L4/5``, ``D12/L1``, ``L5 ove
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -194,3 +195,13 @@ def _compound_at(tokens: list[Token], place: int) -> int:
         if tuple(token.text for token in tokens[place : place + width]) in _compounds():
             return width
     return 0
+
+
+def starts_of(tokens: Sequence[Token]) -> dict[int, int]:
+    """Return where each token begins in the tokens' texts joined by single spaces: place -> index."""
+    starts: dict[int, int] = {}
+    place = 0
+    for index, token in enumerate(tokens):
+        starts[place] = index
+        place += len(token.text) + 1
+    return starts

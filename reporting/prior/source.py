@@ -1,18 +1,13 @@
-"""An earlier reading.json as Findings: ids, steps and values only.
+"""An earlier reading.json as Findings: is it one of this body region, with steps and places that we know?"""
 
-The file comes from outside. Its free text (reasons, methods, notices, doubts) is left behind, so that nothing
-written into it can reach the new report.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from anatomy import CONDITIONS, SCALES, Condition, Side, protocol_names
-from grading.types import Burden, Findings, Grade, GradeStatus
+from anatomy import CONDITIONS, SCALES, Condition, protocol_names
+from grading.types import Findings
+from reporting.stored import read_findings
 from runtime.errors import StudyError
-from segmentation.types import Level, Measurement
-
-DOUBT = "the numbering was in doubt"
 
 
 def prior_findings(document: Mapping[str, Any], *, protocol: str, name: str) -> Findings:
@@ -34,71 +29,28 @@ def prior_findings(document: Mapping[str, Any], *, protocol: str, name: str) -> 
             f"{shown} protocol",
             code="prior_other_region",
         )
-    grades = tuple(_grade(row, name) for row in document["grades"])
-    _check_once([(item.level, item.side, item.condition, item.scale) for item in grades], name, "grade")
-    values = tuple(_measurement(row) for row in document["measurements"])
-    _check_once([(item.level, item.side, item.name, item.unit) for item in values], name, "measurement")
-    levels = tuple(_level(row) for row in document["levels"])
-    return Findings("prior", protocol, (), levels, values, grades, Burden(None, None, (), "none"))
+    for row in document["grades"]:
+        _check_steps(row, name)
+    findings = replace(read_findings(document), study_key="prior")
+    _check_once([(item.level, item.side, item.condition, item.scale) for item in findings.grades], name, "grade")
+    values = [(item.level, item.side, item.name, item.unit) for item in findings.measurements]
+    _check_once(values, name, "measurement")
+    return findings
 
 
-def _grade(row: Mapping[str, Any], name: str) -> Grade:
+def _check_steps(row: Mapping[str, Any], name: str) -> None:
     condition, scale = Condition(row["condition"]), str(row["scale"])
     known = {*CONDITIONS[condition].scales, *CONDITIONS[condition].checks}
-    steps = tuple(row["prediction_set"])
-    named = {*steps, row["grade"]} - {None}
+    named = {*row["prediction_set"], row["grade"]} - {None}
     if scale not in known or not named <= set(SCALES[scale].grades):
         raise StudyError(
             f"{name}: expected steps of {', '.join(sorted(known)) or 'no scale'} for {condition.value}, found "
             f"{row['id']} on {scale} with others",
             code="prior_unknown_steps",
         )
-    return Grade(
-        id=row["id"],
-        level=row["level"],
-        side=None if row["side"] is None else Side(row["side"]),
-        condition=condition,
-        scale=scale,
-        grade=row["grade"],
-        probabilities={},
-        prediction_set=steps,
-        status=GradeStatus(row["status"]),
-        reason=None,
-        evidence=None,
-    )
 
 
-def _measurement(row: Mapping[str, Any]) -> Measurement:
-    return Measurement(
-        id=row["id"],
-        name=row["name"],
-        level=row["level"],
-        side=None if row["side"] is None else Side(row["side"]),
-        value=row["value"],
-        unit=row["unit"],
-        method="",
-        reason=None,
-        series_id=row["series"],
-        slice_index=row["slice"],
-    )
-
-
-def _level(row: Mapping[str, Any]) -> Level:
-    return Level(
-        name=row["name"],
-        series_id=row["series"],
-        slice_index=row["slice"],
-        centre_px=(row["centre_px"][0], row["centre_px"][1]),
-        posterior_px=(row["posterior_px"][0], row["posterior_px"][1]),
-        centre_ras_mm=None,
-        angle_deg=0.0,
-        length_px=0.0,
-        confidence=row["confidence"],
-        doubt=None if row["doubt"] is None else DOUBT,
-    )
-
-
-def _check_once(places: list[tuple[object, ...]], name: str, what: str) -> None:
+def _check_once(places: Sequence[tuple[object, ...]], name: str, what: str) -> None:
     if len(set(places)) < len(places):
         raise StudyError(
             f"{name}: expected one {what} per place, found several of one place", code="prior_repeats"

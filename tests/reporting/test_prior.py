@@ -267,7 +267,7 @@ def test_the_same_readings_give_the_same_table_and_text() -> None:
 def document_of(findings: Findings) -> dict[str, Any]:
     """Return the parts of a reading.json that a prior is read from."""
     return {
-        "study": {"protocol": findings.protocol},
+        "study": {"key": findings.study_key, "protocol": findings.protocol},
         "levels": [level.to_dict() for level in findings.levels],
         "grades": [grade.to_dict() for grade in findings.grades],
         "measurements": [item.to_dict() for item in findings.measurements],

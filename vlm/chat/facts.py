@@ -9,7 +9,7 @@ from typing import Any
 
 from anatomy import CONDITIONS, DISC_LEVELS, SCALES, Condition, Side, protocol_names
 from grading.types import Findings
-from vlm.chat.findings import read_findings
+from reporting.stored import read_findings
 from vlm.chat.lexicon import load_lexicon
 from vlm.chat.safe import safe_text
 

@@ -16,9 +16,7 @@ import yaml
 from torch import Tensor, nn
 
 from anatomy import load_protocol
-from runtime.errors import ConfigError
 from runtime.settings import load_settings
-from vlm.config import read_table
 from vlm.hub.config import HubConfig, load_hub_config
 from vlm.hub.drafter import open_tower, to_model
 from vlm.hub.examples import HubMix, HubSource, TalkBatch, draw_batch, slices_by_patient
@@ -30,7 +28,7 @@ from vlm.hub.talk import Talker
 from vlm.hub.towers import ImageTower
 from vlm.model import next_token_loss
 from vlm.training.adapt import split_patients
-from vlm.training.loop import LoopConfig, open_accelerator, run_steps
+from vlm.training.loop import LoopConfig, open_accelerator, read_run, run_steps
 from vlm.training.real_findings import load_gradings
 from vlm.training.regions import RegionCache, load_region_cache
 from vlm.writers import preset_file
@@ -104,13 +102,7 @@ def parse_tune(table: dict[str, Any], *, where: str) -> TuneConfig:
     Raises:
         ConfigError: If a key or value is wrong, or a share is not between 0 and 1.
     """
-    filled = dict(table)
-    filled["mix"] = read_table(HubMix, table.get("mix", {}), where=f"{where}, mix")
-    filled["loop"] = read_table(LoopConfig, table.get("loop", {}), where=f"{where}, loop")
-    for name, share in asdict(filled["mix"]).items():
-        if not 0.0 <= share <= 1.0:
-            raise ConfigError(f"{where}, mix, {name}: expected a share from 0 to 1, got {share!r}")
-    return read_table(TuneConfig, filled, where=where)
+    return read_run(TuneConfig, HubMix, table, where=where)
 
 
 def tune(config: TuneConfig, *, fold: int | None = None, out: Path | None = None, resume: bool = False) -> Path:

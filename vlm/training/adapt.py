@@ -18,13 +18,13 @@ from runtime.folds import spider_folds
 from runtime.settings import load_settings
 from vlm.adapter import attach_adapter
 from vlm.build import TOKENIZER_FILE, build_decoder, build_projector, load_decoder_weights
-from vlm.config import VlmConfig, load_preset, read_table
+from vlm.config import VlmConfig, load_preset
 from vlm.model import ReportWriter, Slots, slots_loss
 from vlm.prompt import collate, load_layout
 from vlm.tokenizer import REGION, ReportTokenizer, load_tokenizer
 from vlm.training.examples import ExampleMix, ExampleSource, draw_examples
 from vlm.training.export import export_writer
-from vlm.training.loop import CHECKPOINT, LoopConfig, run_steps
+from vlm.training.loop import CHECKPOINT, LoopConfig, read_run, run_steps
 from vlm.training.pretrain import DECODER_NAME
 from vlm.training.protocols import load_protocol_mix
 from vlm.training.real_findings import Gradings, load_gradings
@@ -72,13 +72,7 @@ def parse_adapt(table: dict[str, Any], *, where: str) -> AdaptConfig:
     Raises:
         ConfigError: If a key or value is wrong, or a share is not between 0 and 1.
     """
-    filled = dict(table)
-    filled["mix"] = read_table(ExampleMix, table.get("mix", {}), where=f"{where}, mix")
-    filled["loop"] = read_table(LoopConfig, table.get("loop", {}), where=f"{where}, loop")
-    for name, share in asdict(filled["mix"]).items():
-        if not 0.0 <= share <= 1.0:
-            raise ConfigError(f"{where}, mix, {name}: expected a share from 0 to 1, got {share!r}")
-    return read_table(AdaptConfig, filled, where=where)
+    return read_run(AdaptConfig, ExampleMix, table, where=where)
 
 
 def adapt(config: AdaptConfig, *, fold: int | None = None, out: Path | None = None, resume: bool = False) -> Path:

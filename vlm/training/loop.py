@@ -10,15 +10,17 @@ launcher cannot open, ``python -m torch.distributed.run``).
 import csv
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from runtime.errors import ConfigError
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
+from vlm.config import read_table
 
 _logger = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
@@ -50,6 +52,24 @@ class LoopConfig:
     """Steps between checkpoints."""
     seed: int
     """Seed of batches and dropout."""
+
+
+Run = TypeVar("Run")
+
+
+def read_run(kind: type[Run], mix: type[Any], table: Mapping[str, Any], *, where: str) -> Run:
+    """Build a stage's configuration from its YAML: flat keys, shares under ``mix``, ``LoopConfig`` under ``loop``.
+
+    Raises:
+        ConfigError: If a key or value is wrong, or a share of the mix is not between 0 and 1.
+    """
+    filled = dict(table)
+    filled["mix"] = read_table(mix, table.get("mix", {}), where=f"{where}, mix")
+    filled["loop"] = read_table(LoopConfig, table.get("loop", {}), where=f"{where}, loop")
+    for name, share in asdict(filled["mix"]).items():
+        if not 0.0 <= share <= 1.0:
+            raise ConfigError(f"{where}, mix, {name}: expected a share from 0 to 1, got {share!r}")
+    return read_table(kind, filled, where=where)
 
 
 def learning_rate_at(step: int, config: LoopConfig) -> float:

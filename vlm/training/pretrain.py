@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from runtime.errors import ConfigError
 from runtime.settings import load_settings
 from vlm.build import TOKENIZER_FILE, build_decoder, save_decoder
-from vlm.config import VlmConfig, load_preset, read_table
+from vlm.config import VlmConfig, load_preset
 from vlm.model import next_token_loss
 from vlm.prompt import load_layout
 from vlm.tokenizer import ReportTokenizer, load_tokenizer, train_tokenizer
 from vlm.training.corpus import CorpusMix, draw_document, load_notes, tokenizer_corpus
-from vlm.training.loop import LoopConfig, run_steps
+from vlm.training.loop import LoopConfig, read_run, run_steps
 from vlm.training.packing import Document, PackedRows, pack_rows
 from vlm.training.protocols import ProtocolMix, load_protocol_mix
 
@@ -63,10 +63,7 @@ def parse_pretrain(table: dict[str, Any], *, where: str) -> PretrainConfig:
     Raises:
         ConfigError: If a key or value is wrong, or the shares of the mix do not sum to 1.
     """
-    filled = dict(table)
-    filled["mix"] = read_table(CorpusMix, table.get("mix", {}), where=f"{where}, mix")
-    filled["loop"] = read_table(LoopConfig, table.get("loop", {}), where=f"{where}, loop")
-    config = read_table(PretrainConfig, filled, where=where)
+    config = read_run(PretrainConfig, CorpusMix, table, where=where)
     total = config.mix.notes + config.mix.text + config.mix.pairs
     if abs(total - 1.0) > 1e-6:
         raise ConfigError(f"{where}, mix: expected shares that sum to 1, got {total!r}")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from benchmarks.chat import check_statements, score_half, score_question, share_of, summarise
+from reporting.stored import read_findings
 from tests.vlm.chat.questions import Question, load_questions
 from tests.vlm.chat.readings import make_reading
 from vlm.chat import Answer, Conversation, converse
-from vlm.chat.findings import read_findings
 
 FROZEN_RIGHT = 129
 

@@ -1,7 +1,7 @@
-"""A reading.json as Findings, for the verifier and the composer. Its free text is left behind.
+"""A stored reading.json as Findings, for comparison and for chat. Its free text is left behind.
 
 Reasons, doubts, methods and notices come from a file that anyone may have written: none of them is needed to
-check a statement, so none is carried (``safe_text`` says what an answer may repeat of them).
+check or compare a statement, so none is carried (``vlm.chat.safe`` says what an answer may repeat of them).
 """
 
 from __future__ import annotations
