@@ -1,23 +1,24 @@
 """Draft to Report: every sentence is checked, what does not hold is written anew, what was left out is added.
 
 Sentences are checked in order, each in the context of the text that the reader will see before it (repairs
-included). A sentence that is contradicted or unsupported is replaced by the composer's words for the findings it
-was meant to state; with no such finding it is replaced by a plain remark, and in both cases its text is kept.
+included). A sentence that is contradicted or unsupported, or that leaves out a finding it was meant to state, is
+replaced by the composer's words for these findings; with no such finding it is replaced by a plain remark, and in
+both cases its text is kept.
 Positive findings that the draft never mentions are added. The result is checked again; should it not hold, the
 whole report is the composer's.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from anatomy import CONDITIONS
 from grading.types import Findings, Grade
 from reporting.checker import Checker, SentenceContext
-from reporting.composer import compose_report
-from reporting.grammar import compose_statements
+from reporting.composer import compose_findings, compose_report
 from reporting.phrases import read_template
 from reporting.prior import Comparison, compose_comparison
 from reporting.serialise import graded_levels
-from reporting.statements import Polarity, is_abnormal, state, states
+from reporting.statements import Polarity, is_abnormal, states
 from reporting.temporal import TemporalChecker
 from reporting.types import (
     Draft,
@@ -29,6 +30,7 @@ from reporting.types import (
     ReportState,
     SentenceSource,
     SentenceStatus,
+    Verdict,
     VerdictStatus,
 )
 from runtime.errors import ReportError
@@ -82,7 +84,7 @@ def failures(report: Report, findings: Findings, comparison: Comparison | None =
     for section in report.sections:
         levels: tuple[str, ...] = ()
         for sentence in section.sentences:
-            verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
+            verdict = _check(sentence, levels, checker)
             levels = verdict.levels
             if verdict.status is not VerdictStatus.SUPPORTED:
                 wrong.append(f"{sentence.text!r}: {'; '.join(verdict.reasons)}")
@@ -104,7 +106,7 @@ def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
     done: list[_Checked] = []
     for sentence in section.sentences:
         levels = done[-1].levels if done else ()
-        verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
+        verdict = _check(sentence, levels, checker)
         if verdict.status is VerdictStatus.SUPPORTED:
             ids = tuple(dict.fromkeys((*sentence.finding_ids, *verdict.finding_ids)))
             kept = ReportSentence(
@@ -114,6 +116,21 @@ def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
         else:
             done += _repair(sentence, checker, [item.sentence.text for item in done], levels)
     return ReportSection(section.name, tuple(item.sentence for item in done))
+
+
+def _check(sentence: DraftSentence | ReportSentence, levels: tuple[str, ...], checker: Checker) -> Verdict:
+    """Check a sentence; one that says nothing of a grade it was meant to state is not supported."""
+    verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
+    unsaid = [
+        grade
+        for key in sentence.finding_ids
+        if key not in verdict.finding_ids and (grade := checker.findings.grade(key)) is not None
+    ]
+    if verdict.status is not VerdictStatus.SUPPORTED or not unsaid:
+        return verdict
+    places = (f"{CONDITIONS[grade.condition].words} at {grade.level or 'no level'}" for grade in unsaid)
+    reason = f"nothing is said of {', '.join(dict.fromkeys(places))}"
+    return replace(verdict, status=VerdictStatus.UNSUPPORTED, reasons=(reason,))
 
 
 def _repair(
@@ -135,14 +152,10 @@ def _repair(
 
 
 def _compose(grades: Iterable[Grade], findings: Findings) -> list[DraftSentence]:
-    """Return the composer's sentences for some grades, in the order of Findings, each naming its level."""
+    """Return the composer's sentences for some grades, in the order of Findings, each naming its levels."""
     wanted = {grade.id for grade in grades}
-    written: list[DraftSentence] = []
-    for level in graded_levels(findings):
-        stated = [state(grade, findings) for grade in findings.grades_at(level) if grade.id in wanted]
-        said = [item for item in stated if item.polarity is not Polarity.NOT_ASSESSABLE]
-        written += compose_statements(said, level)
-    return written
+    kept = replace(findings, grades=tuple(grade for grade in findings.grades if grade.id in wanted))
+    return compose_findings(kept) if any(grade.grade is not None for grade in kept.reported) else []
 
 
 def _with_all_sections(sections: list[ReportSection], findings: Findings) -> list[ReportSection]:

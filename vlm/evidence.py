@@ -13,8 +13,8 @@ def attach_evidence(texts: Sequence[str], slot: Slot, findings: Findings) -> tup
     """Return the sentences written for a slot with the ids of the findings they state.
 
     A sentence states the grades of the slot's levels whose condition (and side, where it names one) it mentions,
-    and their measurements that the slot states. A sentence that mentions none of them gets what the others leave:
-    that is what it was meant to say, and what the verifier puts in its place when it says something else.
+    and their measurements that the slot states. What no sentence mentions goes to those that mention nothing of
+    the slot, else to the last one: it was meant to be said somewhere, and the verifier puts it there when it was not.
 
     Args:
         texts: Sentences in order; the first names the level, the others follow on.
@@ -24,6 +24,8 @@ def attach_evidence(texts: Sequence[str], slot: Slot, findings: Findings) -> tup
     claimed = [_claimed_ids(text, slot, findings) for text in texts]
     taken = {key for ids in claimed for key in ids}
     left = tuple(key for key in slot.finding_ids if key not in taken)
+    if all(claimed):
+        claimed[-1] = (*claimed[-1], *left)
     return tuple(
         DraftSentence(text, ids or left, SentenceSource.VLM) for text, ids in zip(texts, claimed, strict=True)
     )
