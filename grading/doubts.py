@@ -1,6 +1,6 @@
 """Two ways of grading one condition, and what a report must say of grades that rest on little. No torch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from anatomy import CONDITIONS, SCALES, Condition
@@ -24,16 +24,17 @@ def both_ways(learned: Sequence[Grade], measured: Sequence[Grade]) -> list[Grade
 
 
 def disagreements(grades: Sequence[Grade]) -> list[str]:
-    """Return a sentence for each place where a grade and its check differ, on steps that can be compared."""
-    notices = []
+    """Return a sentence for each condition whose grades and checks differ, on steps that can be compared."""
+    places: dict[Condition, dict[str, list[str]]] = {}
     for check in grades:
         if not check.is_check or check.grade is None:
             continue
         for grade in grades:
             same = (grade.level, grade.side, grade.condition) == (check.level, check.side, check.condition)
             if same and not grade.is_check and _differ(grade, check):
-                notices.append(_disagreement(grade, check))
-    return notices
+                said = places.setdefault(check.condition, {}).setdefault(_both_words(grade, check), [])
+                said.append(" ".join(part for part in (check.level, check.side) if part))
+    return [_disagreement(condition, said) for condition, said in places.items()]
 
 
 def _differ(grade: Grade, check: Grade) -> bool:
@@ -48,12 +49,21 @@ def _differ(grade: Grade, check: Grade) -> bool:
     return (steps.index(grade.grade) >= steps.index(first)) != (check.grade == "present")
 
 
-def _disagreement(grade: Grade, check: Grade) -> str:
+def _both_words(grade: Grade, check: Grade) -> str:
     named, other = (SCALES[item.scale].step(str(item.grade)).words for item in (grade, check))
-    words = f"The two ways of grading {CONDITIONS[grade.condition].words} at {grade.level} disagree"
     if check.reason is None:  # both were learned
-        return f"{words}: {named} by one, {other} by the other."
-    return f"{words}: {named} by its looks, {other} by measurement ({check.reason})."
+        return f"{named} by one, {other} by the other"
+    return f"{named} by its looks, {other} by measurement"
+
+
+def _disagreement(condition: Condition, said: Mapping[str, Sequence[str]]) -> str:
+    """Return one sentence: pairs of steps with their places; rules and values stand in the table of grades."""
+    parts = [f"{words} at {_listed(places)}" if all(places) else words for words, places in said.items()]
+    return f"The two ways of grading {CONDITIONS[condition].words} disagree: {'; '.join(parts)}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def phantom_notices(grades: Sequence[Grade], synthetic: Collection[Condition]) -> list[str]:
@@ -67,5 +77,4 @@ def phantom_notices(grades: Sequence[Grade], synthetic: Collection[Condition]) -
     words = [CONDITIONS[condition].words for condition in given if condition in synthetic]
     if not words:
         return []
-    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return [f"Grading of {listed} was learned from synthetic images only and needs a radiologist's eye."]
+    return [f"Grading of {_listed(words)} was learned from synthetic images only and needs a radiologist's eye."]

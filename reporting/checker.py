@@ -226,7 +226,7 @@ def check_sentence(text: str, findings: Findings, context: SentenceContext | Non
 def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
     """Return the composer's sentences on technique, limits, doubts and the score, with their ids."""
     table = read_template("composer.yaml")
-    frames = ("critical", "lesser", "nothing_abnormal", "doubt", "burden", "no_burden")
+    frames = ("critical", "interrupted", "unsettled", "lesser", "nothing_abnormal", "doubt", "burden", "no_burden")
     openings = tuple(_PLACEHOLDER.split(table[name])[0] for name in frames)
     known = {item.text: item.finding_ids for item in compose_technique(findings)}
     known |= {

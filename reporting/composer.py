@@ -17,6 +17,7 @@ from reporting.ranking import critical_items, headline, ranked_levels, report_le
 from reporting.serialise import graded_levels
 from reporting.statements import Polarity, Statement, is_abnormal, said_measurements, states
 from reporting.types import Draft, DraftSection, DraftSentence, SentenceSource
+from reporting.unsettled import interrupted_canal, unsettled_lines
 
 _IMPRESSION_LEVELS = 4
 """Levels with a line of their own in the impression; the rest are named together."""
@@ -97,15 +98,18 @@ def _measured_levels(findings: Findings) -> list[DraftSentence]:
 
 
 def compose_impression(findings: Findings) -> list[DraftSentence]:
-    """Return the ranked summary: what is critical, worst levels, lesser ones, numbering doubts, the score."""
+    """Return the ranked summary: what is critical, worst levels, lesser and unsettled ones, doubts, the score."""
     table = read_template("composer.yaml")
     critical = critical_items(findings)
     ranked = ranked_levels(findings)
     lines = [_sentence(table["critical"].format(item=item.text), item.finding_ids) for item in critical]
+    interrupted = interrupted_canal(findings)
+    lines += [] if interrupted is None else [_sentence(*interrupted)]
     lines += [_impression_line(findings, level) for level in ranked[:_IMPRESSION_LEVELS]]
     rest = [level for level in report_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
     if rest:
         lines.append(_sentence(table["lesser"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
+    lines += [_sentence(*line) for line in unsettled_lines(findings)]
     if not lines and _graded(findings.reported):
         graded = [grade for level in report_levels(findings) for grade in _graded(findings.grades_at(level))]
         lines.append(_sentence(table["nothing_abnormal"], tuple(grade.id for grade in graded)))

@@ -13,8 +13,8 @@ def attach_evidence(texts: Sequence[str], slot: Slot, findings: Findings) -> tup
     """Return the sentences written for a slot with the ids of the findings they state.
 
     A sentence states the grades of the slot's levels whose condition (and side, where it names one) it mentions,
-    and their measurements that the slot states. What no sentence mentions goes to those that mention nothing of
-    the slot, else to the last one: it was meant to be said somewhere, and the verifier puts it there when it was not.
+    and their measurements that the slot states. What none mentions goes to those that mention nothing of the
+    slot, else to the last one: it was meant to be said somewhere, and the verifier puts it there when it is not.
 
     Args:
         texts: Sentences in order; the first names the level, the others follow on.

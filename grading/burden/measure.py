@@ -21,14 +21,16 @@ def measure_burden(grades: Sequence[Grade], protocol: Protocol) -> Burden:
     no score.
 
     Args:
-        grades: All grades of the study, graded or not; several of one place count once, as the worst.
+        grades: All grades of the study, graded or not; several of one place count once, as the worst. A check of a
+            place that has a grade of its own does not count: it can only raise the upper end of the interval.
         protocol: Says which places are asked for.
 
     Raises:
         ValueError: If a grade's probabilities do not sum to 1 or name an unknown step.
     """
     formula = load_formula(protocol.name)
-    graded = [grade for grade in grades if grade.grade is not None]
+    both_ways = [grade for grade in grades if grade.grade is not None]
+    graded = _without_checks(both_ways)
     places = [place_of(grade) for grade in graded]
     asked = asked_places(protocol)
     missing = [place for place in asked if place not in set(places)]
@@ -39,12 +41,13 @@ def measure_burden(grades: Sequence[Grade], protocol: Protocol) -> Burden:
     total = _total(places, points)
     score = formula.score(total)
     law = _law(graded, formula)
+    widest = law if len(graded) == len(both_ways) else _law(both_ways, formula)
     return Burden(
         score=score,
         category=formula.category(score),
         terms=_terms(graded, places, points, formula),
         formula=formula.id,
-        interval=None if law is None else _interval(law, total, formula),
+        interval=None if law is None or widest is None else _interval(law, widest, total, formula),
         expected=None if law is None else _expected(law, formula),
         upper_bound=_upper_bound(places, points, missing, formula),
         completeness=completeness,
@@ -94,13 +97,19 @@ def _blocks(graded: Sequence[Grade]) -> list[list[Grade]]:
     return [[grade for grade in graded if grade.level == level] for level in levels]
 
 
-def _interval(law: TotalLaw, total: float, formula: BurdenFormula) -> tuple[float, float]:
-    """Return the interval of the score, widened to hold the score itself.
+def _without_checks(grades: Sequence[Grade]) -> list[Grade]:
+    """Return the grades that count: a check stands in only where nothing else grades its place."""
+    reported = {place_of(grade) for grade in grades if not grade.is_check}
+    return [grade for grade in grades if not grade.is_check or place_of(grade) not in reported]
+
+
+def _interval(law: TotalLaw, widest: TotalLaw, total: float, formula: BurdenFormula) -> tuple[float, float]:
+    """Return the interval of the score, widened to hold the score itself, and upward to what checks would have it.
 
     Named grades are each the likeliest; when many places are a little uncertain, the sum of the likeliest can lie
     below almost every total that is likely as a whole.
     """
-    low, high = (law.quantile(share) for share in INTERVAL)
+    low, high = law.quantile(INTERVAL[0]), widest.quantile(INTERVAL[1])
     return formula.score(min(low, total)), formula.score(max(high, total))
 
 

@@ -151,7 +151,7 @@ def test_by_hand() -> None:
     burden = measure_burden(grades, LUMBAR)
     assert burden.score == pytest.approx(100 * 3.6 / (3.6 + 8))
     assert [term.points for term in burden.terms] == pytest.approx([100 * 0.6 / 11.6, 100 * 3.0 / 11.6])
-    assert (burden.category, burden.formula) == ("moderate", "csds/2")
+    assert (burden.category, burden.formula) == ("moderate", "csds/3")
     assert burden.interval is None  # grades of rules alone tell no uncertainty
     assert burden.expected is None
     assert burden.completeness == pytest.approx(2 / len(asked_places(LUMBAR)))
@@ -211,15 +211,26 @@ def test_a_place_graded_twice_counts_once_as_the_worst() -> None:
     assert [term.grade_id for term in measure_burden(twice, cervical).terms] == [twice[1].id]
 
 
-def test_a_measured_and_a_learned_canal_stenosis_count_once_and_the_measured_one_is_a_floor() -> None:
+def test_a_check_of_a_reported_grade_only_raises_the_upper_end() -> None:
     doubt = {"normal_mild": 0.5, "moderate": 0.3, "severe": 0.2}
     learned = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "normal_mild", probabilities=doubt)
+    sure = replace(learned, probabilities={"normal_mild": 1.0, "moderate": 0.0, "severe": 0.0})
     measured = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "moderate", scale="canal_ap")
-    burden, score = measure_burden([learned, measured], LUMBAR), load_formula("lumbar").score
+    score = load_formula("lumbar").score
+    burden = measure_burden([learned, measured], LUMBAR)
+    assert (burden.score, burden.terms) == (0.0, ())
+    assert burden.interval == pytest.approx((0.0, score(3.0)))
+    assert burden.expected == pytest.approx(0.3 * score(1.8) + 0.2 * score(3.0))
+    assert measure_burden([sure, measured], LUMBAR).interval == pytest.approx((0.0, score(1.8)))
+    assert measure_burden([sure], LUMBAR).interval == (0.0, 0.0)
+
+
+def test_a_check_stands_in_where_nothing_else_grades_its_place() -> None:
+    measured = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "moderate", scale="canal_ap")
+    elsewhere = _grade("L3-L4", Condition.SPINAL_CANAL_STENOSIS, "normal_mild")
+    burden = measure_burden([elsewhere, measured], LUMBAR)
     assert [term.grade_id for term in burden.terms] == [measured.id]
-    assert burden.score == pytest.approx(score(1.8))
-    assert burden.interval == pytest.approx((score(1.8), score(3.0)))
-    assert burden.expected == pytest.approx(0.8 * score(1.8) + 0.2 * score(3.0))
+    assert burden.score == pytest.approx(load_formula("lumbar").score(1.8))
 
 
 def test_both_sides_count_but_a_herniation_has_one_disc() -> None:

@@ -41,8 +41,8 @@ def test_compression_and_kangs_grade_disagree_where_only_one_sees_a_deformed_cor
     assert disagreements(agree) == []
     said = disagreements(_cord("C4-C5", "1", "present") + _cord("C6-C7", "3", "absent"))
     assert said == [
-        "The two ways of grading cord compression at C4-C5 disagree: Kang grade 1 by one, present by the other.",
-        "The two ways of grading cord compression at C6-C7 disagree: Kang grade 3 by one, absent by the other.",
+        "The two ways of grading cord compression disagree: Kang grade 1 by one, present by the other at C4-C5; "
+        "Kang grade 3 by one, absent by the other at C6-C7."
     ]
 
 
@@ -56,8 +56,8 @@ def test_a_disagreement_is_said_and_agreement_is_not() -> None:
     apart = both_ways([_grade("moderate")], [replace(_grade("severe"), reason="rule r/1: AP 9.0 mm, below 10 mm")])
     (notice,) = disagreements(apart)
     assert notice == (
-        "The two ways of grading spinal canal stenosis at L4-L5 disagree: moderate by its looks, severe by "
-        "measurement (rule r/1: AP 9.0 mm, below 10 mm)."
+        "The two ways of grading spinal canal stenosis disagree: "
+        "moderate by its looks, severe by measurement at L4-L5."
     )
     assert disagreements(both_ways([_grade("severe")], [_grade("severe")])) == []
     unknown = not_assessable("L4-L5", CANAL, "rsna", "was not measured")

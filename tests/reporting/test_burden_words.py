@@ -12,7 +12,7 @@ from reporting.checker import check_sentence
 from reporting.types import SentenceStatus, VerdictStatus
 from tests.reporting.factories import make_findings, make_grade
 
-BURDEN = Burden(42.4, "moderate", (), "csds/2", (34.6, 50.2), 43.0, 88.3, 0.615)
+BURDEN = Burden(42.4, "moderate", (), "csds/3", (34.6, 50.2), 43.0, 88.3, 0.615)
 
 
 @pytest.fixture

@@ -266,3 +266,43 @@ def test_active_sacroiliitis_is_the_patients_and_a_stage_is_a_joints() -> None:
         ("Sacroiliac joints: Moderate right sacroiliitis.", VerdictStatus.CONTRADICTED),
     ):
         assert check_sentence(text, findings).status is verdict, text
+
+
+def _findings_of(report: Report) -> tuple[ReportSentence, ...]:
+    return next(section.sentences for section in report.sections if section.name == "findings")
+
+
+def _alike() -> Findings:
+    levels = ("L1-L2", "L2-L3", "L3-L4")
+    conditions = (Condition.DISC_BULGING, Condition.DISC_HERNIATION)
+    return make_findings(
+        *(make_grade(item, ("absent",), level=level) for level, item in product(levels, conditions))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "unsaid"),
+    [
+        ("L1-L2 and L3-L4: No disc bulge or disc herniation.", "a level"),
+        ("L1-L2 to L3-L4: No disc bulge.", "a condition"),
+    ],
+)
+def test_a_true_sentence_that_leaves_out_what_it_was_meant_to_state_is_repaired(text: str, unsaid: str) -> None:
+    findings = _alike()
+    every = tuple(grade.id for grade in findings.grades)
+    drafted = DraftSentence(text, every, SentenceSource.VLM)
+    report = verify_draft(Draft((DraftSection("findings", (drafted,)),)), findings)
+    (sentence,) = _findings_of(report)
+    assert sentence.text == "L1-L2 to L3-L4: No disc bulge or disc herniation.", unsaid
+    assert (sentence.status, sentence.replaced_text) == (SentenceStatus.REPAIRED, text)
+    assert set(sentence.finding_ids) == set(every)
+
+
+def test_a_true_sentence_that_states_all_it_was_meant_to_stays() -> None:
+    findings = _alike()
+    every = tuple(grade.id for grade in findings.grades)
+    drafted = DraftSentence(
+        "At L1-L2, L2-L3 and L3-L4 no disc bulge or herniation is seen.", every, SentenceSource.VLM
+    )
+    report = verify_draft(Draft((DraftSection("findings", (drafted,)),)), findings)
+    assert [item.status for item in _findings_of(report)] == [SentenceStatus.SUPPORTED]
