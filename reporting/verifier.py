@@ -84,7 +84,7 @@ def failures(report: Report, findings: Findings, comparison: Comparison | None =
     for section in report.sections:
         levels: tuple[str, ...] = ()
         for sentence in section.sentences:
-            verdict = _check(sentence, levels, checker)
+            verdict = check_drafted(sentence, levels, checker)
             levels = verdict.levels
             if verdict.status is not VerdictStatus.SUPPORTED:
                 wrong.append(f"{sentence.text!r}: {'; '.join(verdict.reasons)}")
@@ -106,7 +106,7 @@ def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
     done: list[_Checked] = []
     for sentence in section.sentences:
         levels = done[-1].levels if done else ()
-        verdict = _check(sentence, levels, checker)
+        verdict = check_drafted(sentence, levels, checker)
         if verdict.status is VerdictStatus.SUPPORTED:
             ids = tuple(dict.fromkeys((*sentence.finding_ids, *verdict.finding_ids)))
             kept = ReportSentence(
@@ -118,8 +118,8 @@ def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
     return ReportSection(section.name, tuple(item.sentence for item in done))
 
 
-def _check(sentence: DraftSentence | ReportSentence, levels: tuple[str, ...], checker: Checker) -> Verdict:
-    """Check a sentence; one that says nothing of a grade it was meant to state is not supported."""
+def check_drafted(sentence: DraftSentence | ReportSentence, levels: tuple[str, ...], checker: Checker) -> Verdict:
+    """Check a sentence with the levels named before it; one that leaves out a grade of its evidence is unsupported."""
     verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
     unsaid = [
         grade

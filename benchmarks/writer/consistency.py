@@ -23,8 +23,9 @@ from benchmarks.writer.cases import Case, drawn_cases, spider_cases
 from benchmarks.writer.channels import region_cache
 from evaluation.bootstrap import bootstrap_by_patient
 from evaluation.grading import area_under_curve
-from reporting.checker import SentenceContext, check_sentence
+from reporting import Checker
 from reporting.types import VerdictStatus
+from reporting.verifier import check_drafted
 from vlm import Drafter
 
 OUT = Path("runs/benchmarks/writer_consistency.json")
@@ -50,11 +51,14 @@ def rate(cases: Sequence[Case], region: str, drafter: Drafter) -> list[Rated]:
     """Draft each study with its agreement and look at every sentence of the model."""
     protocol, rated = load_protocol(region), []
     for case in cases:
-        draft = drafter.write_draft(case.findings, case.regions, protocol, rates_consistency=True)
+        draft, checker = (
+            drafter.write_draft(case.findings, case.regions, protocol, rates_consistency=True),
+            Checker(case.findings),
+        )
         for section in draft.sections:
             levels: tuple[str, ...] = ()
             for item in section.sentences:
-                verdict = check_sentence(item.text, case.findings, SentenceContext(levels, item.finding_ids))
+                verdict = check_drafted(item, levels, checker)
                 levels = verdict.levels
                 if item.consistency is not None:
                     is_wrong = verdict.status is not VerdictStatus.SUPPORTED
