@@ -6,7 +6,7 @@ cannot be outlined between levels where it was may be obliterated, or leave the 
 
 from dataclasses import replace
 
-from anatomy import Condition
+from anatomy import SCALES, Condition
 from grading.types import Findings, Grade
 from reporting.grammar import positive_items
 from reporting.levels_text import levels_text
@@ -15,13 +15,17 @@ from reporting.places import level_place
 from reporting.statements import abnormal_steps, is_abnormal, state, steps_of
 
 _CANAL = "canal_ap_diameter"
+_PRESENCE = 2
 
 Line = tuple[str, tuple[str, ...]]
 """A sentence and the grades and measurements it rests on."""
 
 
 def unsettled_lines(findings: Findings) -> list[Line]:
-    """Return a line for each finding that a check makes and its grade rules out; levels with the same share it."""
+    """Return a line for each finding that a check makes and its grade rules out; levels with the same share it.
+
+    Neighbouring steps (normal by its looks, moderate by measurement) are left to the technique section.
+    """
     frames = read_template("composer.yaml")
     together: dict[str, list[tuple[Grade, Grade]]] = {}
     for check in sorted(findings.grades, key=lambda grade: level_place(grade.level)):
@@ -65,5 +69,13 @@ def _reported_beside(check: Grade, findings: Findings) -> Grade | None:
     place = (check.level, check.side, check.condition)
     for grade in findings.reported:
         if (grade.level, grade.side, grade.condition) == place and grade.grade is not None:
-            return None if is_abnormal(state(grade, findings)) else grade
+            return None if is_abnormal(state(grade, findings)) or _are_neighbours(check, grade) else grade
     return None
+
+
+def _are_neighbours(check: Grade, grade: Grade) -> bool:
+    """Tell whether two grades are one step apart on scales of the same, more than two steps."""
+    steps, others = SCALES[check.scale].grades, SCALES[grade.scale].grades
+    if steps != others or len(steps) <= _PRESENCE:
+        return False
+    return abs(steps.index(str(check.grade)) - steps.index(str(grade.grade))) == 1

@@ -119,7 +119,7 @@ def _verify_section(section: DraftSection, checker: Checker) -> ReportSection:
 
 
 def check_drafted(sentence: DraftSentence | ReportSentence, levels: tuple[str, ...], checker: Checker) -> Verdict:
-    """Check a sentence with the levels named before it; one that leaves out a grade of its evidence is unsupported."""
+    """Check a sentence with the levels named before it; one that leaves out its evidence is not supported."""
     verdict = checker.check(sentence.text, SentenceContext(levels, sentence.finding_ids))
     unsaid = [
         grade

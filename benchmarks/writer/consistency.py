@@ -51,10 +51,8 @@ def rate(cases: Sequence[Case], region: str, drafter: Drafter) -> list[Rated]:
     """Draft each study with its agreement and look at every sentence of the model."""
     protocol, rated = load_protocol(region), []
     for case in cases:
-        draft, checker = (
-            drafter.write_draft(case.findings, case.regions, protocol, rates_consistency=True),
-            Checker(case.findings),
-        )
+        checker = Checker(case.findings)
+        draft = drafter.write_draft(case.findings, case.regions, protocol, rates_consistency=True)
         for section in draft.sections:
             levels: tuple[str, ...] = ()
             for item in section.sentences:

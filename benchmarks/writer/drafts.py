@@ -1,6 +1,6 @@
 """Drafts to be read by hand against Findings, and what their reader found beside the verifier.
 
-    python -m benchmarks.writer.drafts --out runs/drafts            # forty drafts before any repair, verdicts apart
+    python -m benchmarks.writer.drafts --out runs/drafts   # forty drafts before any repair, verdicts apart
     python -m benchmarks.writer.drafts --out runs/drafts --marks docs/drafts_read.csv
 
 Held-out SPIDER patients (their gradings as findings) and drawn studies of all three body regions that training
@@ -27,6 +27,9 @@ from reporting.types import Draft, DraftSentence, SentenceSource, VerdictStatus
 from reporting.verifier import check_drafted
 from vlm import Drafter
 
+Spoken = Sequence[tuple[str, DraftSentence]]
+"""Sentences with their sections."""
+
 COUNTS = {"lumbar": 6, "cervical": 8, "sacroiliac": 4}
 """Drawn studies beside the real ones."""
 REAL = 22
@@ -39,7 +42,7 @@ def hand_cases(regions: Path, fold: int) -> list[tuple[str, Case]]:
     return cases + [(name, case) for name, count in COUNTS.items() for case in drawn_cases(name, count)]
 
 
-def page(number: int, region: str, findings: Findings, sentences: Sequence[tuple[str, DraftSentence]]) -> str:
+def page(number: int, region: str, findings: Findings, sentences: Spoken) -> str:
     """Return the page of one draft: findings as a table, then numbered sentences."""
     lines = [
         f"# Draft {number}: {region}",
@@ -62,7 +65,7 @@ def page(number: int, region: str, findings: Findings, sentences: Sequence[tuple
     return "\n".join(lines) + "\n"
 
 
-def spoken(draft: Draft) -> list[tuple[str, DraftSentence]]:
+def spoken(draft: Draft) -> Spoken:
     """Return the sentences of findings and impression with their sections."""
     return [
         (section.name, item)
@@ -72,9 +75,7 @@ def spoken(draft: Draft) -> list[tuple[str, DraftSentence]]:
     ]
 
 
-def verdicts(
-    number: int, findings: Findings, sentences: Sequence[tuple[str, DraftSentence]]
-) -> list[dict[str, str]]:
+def verdicts(number: int, findings: Findings, sentences: Spoken) -> list[dict[str, str]]:
     """Return the verifier's verdict of each sentence."""
     checker, rows = Checker(findings), []
     levels: tuple[str, ...] = ()
