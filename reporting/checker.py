@@ -25,6 +25,7 @@ from reporting.parsing.measures import MEASURE
 from reporting.parsing.spelling import canonical
 from reporting.parsing.tokens import tokenise
 from reporting.phrases import read_template
+from reporting.statements import named_steps
 from reporting.types import Fact, Verdict, VerdictStatus
 from reporting.wording import glue_words, neutral_words, plain_wording
 
@@ -33,6 +34,8 @@ _TWICE_DENIED = re.compile(
     r"\b(?:not|never|no longer|neither|nor)(?: (?!seen|noted|present)[a-z]+){0,2} "
     r"(?:no|not|without|absent|adequate|patent|preserved|capacious|normal|free|clear|intact|unremarkable|maintained|regular)\b"
 )
+_COMPRESSED = frozenset({"compression", "compressed", "compresses", "compressing", "deformed", "pressure"})
+_SPACE = frozenset({"effacement", "loss"})
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
@@ -138,7 +141,7 @@ class Checker:
         extra = unaccounted_words(reading)
         if extra:
             notes.unsupported.append(f"words that no finding accounts for: {', '.join(extra)}")
-        notes.unsupported += uncarried_words(reading)
+        notes.unsupported += uncarried_words(reading) + misnamed_steps(reading)
         compared = [word for word in reading.words if word in words("comparison")]
         if compared and not context.has_prior:
             notes.unsupported.append(f"a comparison without an earlier study: {', '.join(compared)}")
@@ -260,6 +263,19 @@ def uncarried_words(reading: SentenceReading) -> list[str]:
     if not doubted and any(word in words("hedges") for word in reading.words):
         reasons.append("a doubt that no finding carries")
     return reasons
+
+
+def misnamed_steps(reading: SentenceReading) -> list[str]:
+    """Return a reason where the words call a step below Kang's ``present_from`` a compression of the cord."""
+    named = named_steps("kang")
+    steps = {
+        step
+        for fact in reading.facts
+        if fact.condition is Condition.CORD_COMPRESSION and not fact.negated
+        for step in (fact.grade or "").split("|")
+    }
+    is_named = bool(_COMPRESSED & set(reading.words)) and not _SPACE & set(reading.words)
+    return ["a step that is no compression of the cord"] if is_named and steps - named - {""} else []
 
 
 def _is_normal_step(fact: Fact) -> bool:

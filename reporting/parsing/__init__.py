@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from reporting.parsing.claims import facts_of, read_claims
-from reporting.parsing.reading import SentenceReading, merge_facts, read_sentence
+from reporting.parsing.reading import SentenceReading, merge_facts, merge_report, read_sentence
 from reporting.parsing.tokens import split_sentences
 from reporting.types import Fact, MeasuredFact
 
@@ -24,7 +24,7 @@ _HEADING = re.compile(
 
 
 def parse_report(text: str) -> list[Fact]:
-    """Return the facts of a report: one per level, side and condition.
+    """Return the facts of a report: one per level, side and condition; two where its sentences deny each other.
 
     Several steps of one scale are one grade with ``|`` between them, best first: ``III|IV``, ``moderate|severe``.
     Levels are carried from sentence to sentence until a new one is named, a heading comes, or a sentence speaks of
@@ -33,7 +33,7 @@ def parse_report(text: str) -> list[Fact]:
     Args:
         text: Any text; one without facts gives an empty list.
     """
-    return merge_facts([fact for reading in read_sentences(text) for fact in reading.facts])
+    return merge_report([fact for reading in read_sentences(text) for fact in reading.facts])
 
 
 def parse_measurements(text: str) -> list[MeasuredFact]:
