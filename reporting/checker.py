@@ -19,7 +19,7 @@ from reporting.claim_facts import facts_of_claim, faults_of_claim
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
 from reporting.composer import compose_impression, compose_technique, nothing_graded
 from reporting.parsing import SentenceReading, read_sentence, split_sentences
-from reporting.parsing.claims import Claim, read_claims
+from reporting.parsing.claims import Claim, ClaimReading, read_claims
 from reporting.parsing.lexicon import word_values, words
 from reporting.parsing.measures import MEASURE
 from reporting.parsing.spelling import canonical
@@ -94,16 +94,18 @@ class Checker:
                 return None
             levels = reading.carried
             for claim in reading.claims:
-                self._check_claim(claim, reading.named, part, context, notes)
+                self._check_claim(claim, reading, part, context, notes)
             for value in reading.values:
                 level = value.levels[0] if len(value.levels) == 1 else None
                 self._check_value(value.name, level, value.value, value.unit, value.decimals, context, notes)
         return _verdict(notes, levels) if notes.ids or notes.contradicted or notes.unsupported else None
 
     def _check_claim(
-        self, claim: Claim, named: tuple[str, ...], text: str, context: SentenceContext, notes: _Notes
+        self, claim: Claim, reading: ClaimReading, text: str, context: SentenceContext, notes: _Notes
     ) -> None:
-        facts = list(facts_of_claim(claim, named, self.findings, text))
+        if claim.implied and claim.condition not in {grade.condition for grade in self.findings.reported}:
+            return
+        facts = list(facts_of_claim(claim, reading, self.findings, text))
         if not facts:
             notes.unsupported.append("nothing was graded there")
         for fact in facts:
@@ -155,7 +157,7 @@ class Checker:
             notes.facts.append(fact)
             return
         if fact.side is None and not fact.negated and len(grades) > 1:
-            self._check_without_side(fact, grades, notes)
+            self._check_without_side(fact, grades, context, notes)
             return
         for grade in grades:
             self._check_grade(fact, grade, context, notes)
@@ -174,9 +176,15 @@ class Checker:
             return
         notes.facts.append(fact)
 
-    def _check_without_side(self, fact: Fact, grades: list[Grade], notes: _Notes) -> None:
-        """Positive words on a paired place need the side: none is contradicted only when neither side has it."""
+    def _check_without_side(
+        self, fact: Fact, grades: list[Grade], context: SentenceContext, notes: _Notes
+    ) -> None:
+        """Positive words on a paired place need the side, unless both sides have it; none contradicts them."""
         agreements = [compare_fact(fact, grade) for grade in grades]
+        if all(agreement is Agreement.AGREES for agreement in agreements):
+            for grade in grades:
+                self._check_grade(fact, grade, context, notes)
+            return
         notes.facts.append(fact)
         if all(agreement is Agreement.CONTRADICTS for agreement in agreements):
             notes.contradicted.append(f"{_label(fact)}: found on neither side")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from reporting.parsing.claims import facts_of, read_claims
+from reporting.parsing.claims import Claim, facts_of, read_claims
 from reporting.parsing.reading import SentenceReading, merge_facts, merge_report, read_sentence
 from reporting.parsing.tokens import split_sentences
 from reporting.types import Fact, MeasuredFact
@@ -45,7 +45,7 @@ def _claimed(sentence: str, carried: tuple[str, ...]) -> SentenceReading:
     """Read a sentence by the clause grammar where it reads all of it, else by the wider reading."""
     reading = read_sentence(sentence, carried)
     claimed = read_claims(sentence, carried)
-    if claimed is None or any(claim.scope == "others" or claim.condition is None for claim in claimed.claims):
+    if claimed is None or any(_is_of_study(claim) for claim in claimed.claims):
         return reading
     facts = [(claim.unassessed, fact) for claim in claimed.claims for fact in facts_of(claim, sentence)]
     return replace(
@@ -53,6 +53,11 @@ def _claimed(sentence: str, carried: tuple[str, ...]) -> SentenceReading:
         facts=tuple(merge_facts([fact for is_open, fact in facts if not is_open])),
         not_assessed=tuple(merge_facts([fact for is_open, fact in facts if is_open])),
     )
+
+
+def _is_of_study(claim: Claim) -> bool:
+    """Tell whether only a study's findings say which levels or conditions are meant."""
+    return claim.scope not in {"", "all"} or claim.condition is None
 
 
 def read_sentences(text: str) -> list[SentenceReading]:

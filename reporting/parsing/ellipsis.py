@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from reporting.parsing.parts import Part
+from reporting.parsing.structures import causes
 
 PAIRED = frozenset({"neural_foraminal_narrowing", "subarticular_stenosis"})
 _SOFT = frozenset({"comma", "and", "or"})
-_WEAK = {
-    "disc": frozenset({"disc_bulging", "disc_herniation", "disc_degeneration", "modic"}),
-    "endplate": frozenset({"modic"}),
-    "joint": frozenset({"sacroiliitis"}),
-}
 _MERGED = frozenset({"comma", "and", "topic", "close"})
+_NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
 
 
 def complete(parts: list[Part]) -> list[Part] | None:
@@ -30,8 +27,9 @@ def complete(parts: list[Part]) -> list[Part] | None:
     Returns:
         The parts that state something, or None when they can be read in two ways or not at all.
     """
-    if any(part.is_clashing for part in parts):
+    if any(part.is_clashing for part in parts) or not _causes_fit(parts):
         return None
+    _spare_structures(parts)
     _name_measures(parts)
     _doubt_brackets(parts)
     kept = _without_headers(parts)
@@ -40,6 +38,29 @@ def complete(parts: list[Part]) -> list[Part] | None:
         return None
     kept = _name_all(kept)
     return kept if all(_is_whole(part) for part in kept) else None
+
+
+def _causes_fit(parts: Sequence[Part]) -> bool:
+    """Read ``bulge causing stenosis`` as both; false where nothing may cause that, at that level, or one is denied."""
+    for before, part in pairwise(parts):
+        if part.join not in {"cause", "due"}:
+            continue
+        cause, effect = (before, part) if part.join == "cause" else (part, before)
+        fits = causes()["by"] & {*cause.heads, *cause.objects} and causes()["of"] & set(effect.objects)
+        denied = cause.is_denied or cause.is_denied_behind or effect.is_denied or effect.is_denied_behind
+        if not fits or effect.heads or denied or (part.levels and part.levels != before.levels and before.levels):
+            return False
+        if cause.is_fine or effect.is_fine or cause.is_unassessed or effect.is_unassessed:
+            return False
+        part.join = "and"
+    return True
+
+
+def _spare_structures(parts: Sequence[Part]) -> None:
+    """Read ``the right foramen is spared`` as normal; ``bulges, sparing L5-S1`` denies."""
+    for part in parts:
+        if part.exception == "spared" and part.objects and not (part.heads or part.actions or part.is_fine):
+            part.exception, part.is_fine = "", True
 
 
 def _name_measures(parts: Sequence[Part]) -> None:
@@ -80,6 +101,21 @@ def _without_headers(parts: list[Part]) -> list[Part]:
         following.join = "start" if part.join == "start" else "hard"
         following.is_headed = True
         following.header = part.levels
+    return _without_side_headers(kept)
+
+
+def _without_side_headers(parts: list[Part]) -> list[Part]:
+    """Give the side of a heading (``On the left, the foramen is narrowed``) to what follows it."""
+    kept: list[Part] = []
+    for index, part in enumerate(parts):
+        following = parts[index + 1] if index + 1 < len(parts) else None
+        is_heading = following is not None and part.join in {"start", "hard"} and following.join in {"comma", "topic"}
+        if following is None or not is_heading or not _only(part, "sides") or following.sides:
+            kept.append(part)
+        elif not following.is_named:
+            kept.append(part)
+        else:
+            following.sides, following.join = part.sides, part.join
     return kept
 
 
@@ -102,6 +138,29 @@ def _merge_attributes(parts: list[Part]) -> list[Part]:
         else:
             setattr(before, names[0], getattr(part, names[0]))
             before.is_graded_behind |= names[0] == "grade"
+    return _merge_steps(kept)
+
+
+def _merge_steps(parts: list[Part]) -> list[Part]:
+    """Join steps to the degeneration before them: ``disc degeneration, Pfirrmann grade II or III``."""
+    kept: list[Part] = []
+    for part in parts:
+        before = kept[-1] if kept else None
+        said = part.objects or part.levels or part.sides or part.is_denied or part.is_denied_behind or part.grade
+        if (
+            before is None
+            or part.join not in {"comma", "open"}
+            or part.heads != ["disc_degeneration"]
+            or not part.unspecific
+            or said
+            or before.heads != ["disc_degeneration"]
+            or before.steps
+            or before.is_denied
+            or before.is_denied_behind
+        ):
+            kept.append(part)
+            continue
+        before.steps, before.is_hedged = part.steps, before.is_hedged or part.is_hedged
     return kept
 
 
@@ -116,6 +175,10 @@ def _share_lists(parts: list[Part]) -> bool:
             continue
         _give(part, following)
         _give_back(part, following)
+    for before, part in pairwise(parts):
+        if before.is_led and before.objects and _waits(part) and part.join in {"and", "or"} and not part.has_verb:
+            part.actions, part.is_led = list(before.actions), True  # "severe narrowing of the foramen and recess"
+            part.grade = part.grade or before.grade
     return True
 
 
@@ -163,7 +226,8 @@ def _share_denials(parts: list[Part]) -> bool:
             continue
         if before.is_denied and _is_bare(part):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
-            if part.join == "or" or is_list:
+            is_free = part.join == "and" and before.denial == "free" and not (part.has_verb or part.grade or part.levels)
+            if part.join == "or" or is_list or is_free:
                 part.is_denied, part.denial = True, before.denial
             else:
                 return False
@@ -222,6 +286,10 @@ def _name_all(parts: list[Part]) -> list[Part]:
             continue
         if part.is_headed and part.is_fine:
             continue
+        if "narrow" in part.actions and not (source is not None and _NARROWED & set(parts[source].objects)):
+            _take_general(part, parts[index:])
+            source = index
+            continue
         if source is None:
             _take(part, next((item for item in parts[index:] if item.is_named), None), is_ahead=True)
             continue
@@ -243,6 +311,13 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if part.join == "topic" and first.sides:
             first.join_sides = True
     return [part for index, part in enumerate(parts) if index not in dropped]
+
+
+def _take_general(part: Part, rest: Sequence[Part]) -> None:
+    """``No stenosis``: of anything; ``severe stenosis``: of the canal. Not read where a structure is named later."""
+    part.is_clashing |= any(_NARROWED & set(item.objects) for item in rest)
+    part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
+    part.objects, part.is_general = ["spinal_canal_stenosis"], True
 
 
 def _has_sides(part: Part) -> bool:
@@ -301,8 +376,3 @@ def _take_predicate(part: Part, source: Part | None) -> None:
 
 def _is_whole(part: Part) -> bool:
     return not part.is_clashing
-
-
-def is_weak(name: str, head: str) -> bool:
-    """Tell whether a structure's name says nothing beside a condition (``disc bulge``, ``Modic 1 endplates``)."""
-    return head in _WEAK.get(name, ())
