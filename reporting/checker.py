@@ -31,11 +31,14 @@ from reporting.wording import glue_words, neutral_words, plain_wording
 
 _WORD = re.compile(r"[a-z]+")
 _TWICE_DENIED = re.compile(
-    r"\b(?:not|never|no longer|neither|nor)(?: (?!seen|noted|present)[a-z]+){0,2} "
-    r"(?:no|not|without|absent|adequate|patent|preserved|capacious|normal|free|clear|intact|unremarkable|maintained|regular)\b"
+    r"\b(?:no|not|never|neither|nor|without)(?: (?!(?:seen|noted|present|and|or|with|but|while|whereas)\b)[a-z<>]+){0,6} "
+    r"(?:no|not|neither|without|absent|absence|negative|adequate|patent|preserved|capacious|normal|free|clear|intact"
+    r"|unremarkable|maintained|regular|spared)\b"
 )
 _COMPRESSED = frozenset({"compression", "compressed", "compresses", "compressing", "deformed", "pressure"})
 _SPACE = frozenset({"effacement", "loss"})
+_CENTRAL_DISC = re.compile(r"\bcentral(?= (?:disc|bulg|hernia|protru|prolap))")
+"""A place in the disc, which no finding holds; of the canal the word is neutral."""
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
@@ -256,7 +259,7 @@ def unaccounted_words(reading: SentenceReading) -> list[str]:
             continue
         if not is_covered or word not in _vocabulary():
             extra.append(word)
-    return extra
+    return extra + _CENTRAL_DISC.findall(" ".join(reading.words))
 
 
 def uncarried_words(reading: SentenceReading) -> list[str]:

@@ -40,6 +40,8 @@ def compare_fact(fact: Fact, grade: Grade) -> Agreement:
     if fact.grade is None:
         return _compare_presence(fact.uncertain, open_steps, named_steps(grade.scale))
     stated = _stated_steps(fact.grade, grade.scale)
+    if fact.uncertain and normal.issuperset(stated):
+        return Agreement.DIFFERS
     said = frozenset(stated) | (normal if fact.uncertain else frozenset())
     if None not in stated and said == open_steps:
         return Agreement.AGREES

@@ -134,13 +134,18 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> bool:
         for part in open_:
             part.levels, part.scope = ranged[0].levels, ranged[0].scope
     ahead: tuple[str, ...] = ()
+    scope = ""
     for index, part in enumerate(parts):
-        ahead = part.header or ahead
+        ahead, scope = (part.header, "") if part.header else (ahead, scope)
         if part.levels or part.scope:
-            ahead = part.levels or ahead
+            ahead, scope = part.levels or ahead, part.scope
             continue
         behind = _behind(parts, index)
-        if ahead and behind and behind != ahead and part.join not in {"hard", "open"}:
+        if scope:
+            if behind:
+                return False
+            part.scope = scope  # "the other discs are not herniated and not bulging"
+        elif ahead and behind and behind != ahead and part.join not in {"hard", "open"}:
             part.levels = tuple(dict.fromkeys((*ahead, *behind)))
         else:
             part.levels = ahead or behind or carried
@@ -196,9 +201,9 @@ def _conditions(part: Part) -> Iterator[Condition]:
     used: set[str] = set()
     for name in dict.fromkeys(part.objects):
         fitting = [action for action in part.actions if action in structure(name).actions]
-        used.update(fitting)
         if any(is_weak(name, other) for other in (*part.heads, *part.objects)):
             continue
+        used.update(fitting)
         if name in _NARROWED and part.grade and not part.heads and not part.actions:
             fitting = ["narrow"]
         if fitting or part.is_fine or part.is_unassessed:
@@ -225,6 +230,7 @@ def _claim(part: Part, condition: Condition) -> Claim:
     is_object = condition.value not in part.heads
     is_fine = part.is_fine and (is_object or part.is_taken)
     _require(not (denied and part.exception in {"only", "one_sided", "worst"}))
+    _require(part.exception != "one_sided" or len(part.sides) == 1)
     _require(part.exception != "spared" or not (part.is_denied or part.is_denied_behind))
     _require(part.count in {0, len(part.levels)})
     _require(is_fine or not part.is_fine or bool(part.objects))

@@ -66,6 +66,7 @@ def _spare_structures(parts: Sequence[Part]) -> None:
 def _name_measures(parts: Sequence[Part]) -> None:
     for part in parts:
         if part.has_diameter and "spinal_canal_stenosis" not in part.objects:
+            part.is_clashing |= bool(part.objects)  # a diameter of the foramen is no diameter of the canal
             part.objects.append("spinal_canal_stenosis")
 
 
@@ -224,6 +225,8 @@ def _share_denials(parts: list[Part]) -> bool:
         before, part = parts[index - 1], parts[index]
         if part.join not in _SOFT or not part.is_named:
             continue
+        if before.is_denied and part.join == "or" and part.is_fine:
+            return False
         if before.is_denied and _is_bare(part):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
             is_free = part.join == "and" and before.denial == "free" and not (part.has_verb or part.grade or part.levels)
@@ -342,6 +345,8 @@ def _says_only_no(part: Part) -> bool:
 def _is_topic(first: Part, part: Part) -> bool:
     """Tell whether a part only names what the next ones say more of (``Modic changes: type 1 at L2-L3, ...``)."""
     if first.is_denied or first.is_denied_behind or first.is_hedged or first.grade or first.steps or first.numbers:
+        return False
+    if first.is_fine or first.is_unassessed:
         return False
     if part.join == "topic":
         return True
