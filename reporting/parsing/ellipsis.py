@@ -123,7 +123,10 @@ def _without_side_headers(parts: list[Part]) -> list[Part]:
 def _merge_attributes(parts: list[Part]) -> list[Part]:
     """Join a grade, side, level or value that stands alone (``stenosis, severe``) to the part before it."""
     kept: list[Part] = []
-    for part in parts:
+    for part in _merge_modic(parts):
+        if kept and _is_side_alone(part) and kept[-1].is_named and not kept[-1].sides and not kept[-1].exception:
+            kept[-1].sides, kept[-1].exception = part.sides, part.exception
+            continue
         names = [name for name in ("grade", "sides", "levels", "numbers") if _only(part, name)]
         before = kept[-1] if kept else None
         is_lone = before is not None and part.join == "comma" and _only(before, "sides") and names == ["grade"]
@@ -140,6 +143,52 @@ def _merge_attributes(parts: list[Part]) -> list[Part]:
             setattr(before, names[0], getattr(part, names[0]))
             before.is_graded_behind |= names[0] == "grade"
     return _merge_steps(kept)
+
+
+def _is_side_alone(part: Part) -> bool:
+    """Tell whether a part says only on which side alone: ``narrowing at L3-L4, right-sided only``."""
+    said = part.is_named or part.has_predicate or part.levels or part.scope or part.is_hedged or part.is_qualified
+    is_denied = part.is_denied or part.is_denied_behind
+    return part.join == "comma" and part.exception == "one_sided" and bool(part.sides) and not (said or is_denied)
+
+
+def _merge_modic(parts: list[Part]) -> list[Part]:
+    """Join words that spell out a Modic step to it: ``fatty endplate change, Modic type 2``."""
+    kept: list[Part] = []
+    for part in parts:
+        before = kept[-1] if kept else None
+        is_beside = before is not None and part.join in {"open", "close", "comma"}
+        if is_beside and before is not None and _is_modic(before) and _spells_modic(part):
+            _absorb(before, part)
+        elif is_beside and before is not None and _is_modic(part) and _spells_modic(before):
+            part.join = before.join
+            _absorb(part, before)
+            kept[-1] = part
+        else:
+            kept.append(part)
+    return kept
+
+
+def _is_modic(part: Part) -> bool:
+    return part.heads == ["modic"] and bool(part.steps)
+
+
+def _spells_modic(part: Part) -> bool:
+    said = part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
+    said = said or part.heads not in ([], ["modic"])
+    polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_fine or part.is_unassessed
+    is_endplate = set(part.objects) <= {"endplate", "both_endplates", "signal"} and set(part.actions) <= {"irregular"}
+    is_said = part.morphology or part.heads or (part.objects and part.actions)
+    return bool(is_said) and is_endplate and not (said or polarity or part.is_qualified)
+
+
+def _absorb(modic: Part, other: Part) -> None:
+    modic.morphology |= other.morphology
+    modic.is_clashing |= bool(modic.levels and other.levels and modic.levels != other.levels)
+    modic.levels = modic.levels or other.levels
+    modic.has_verb |= other.has_verb
+    modic.is_headed |= other.is_headed
+    modic.header = modic.header or other.header
 
 
 def _merge_steps(parts: list[Part]) -> list[Part]:
@@ -365,10 +414,15 @@ def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
         part.sides = source.sides  # "left stenosis at L4-L5 (severe) and L5-S1 (moderate)"
     if not part.actions and not part.is_fine and not part.numbers:
         part.actions = list(source.actions)
-    if is_ahead and source.is_denied and not part.is_denied:
+    if is_ahead and source.is_denied and not part.is_denied and not _is_contrast(part, source):
         part.is_clashing = True
     if is_ahead and source.is_hedged:
         part.is_hedged = True
+
+
+def _is_contrast(part: Part, source: Part) -> bool:
+    """Tell whether a side with a grade stands against one that is denied: ``moderate left and no right stenosis``."""
+    return bool(part.grade and part.sides and source.sides) and part.sides != source.sides and not part.is_hedged
 
 
 def _take_predicate(part: Part, source: Part | None) -> None:

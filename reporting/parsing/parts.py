@@ -127,7 +127,7 @@ def _starts_part(part: Part, lexeme: Lexeme) -> bool:
     """Tell whether a denial speaks of what follows: ``bulge without stenosis``, ``neither bulge nor stenosis``."""
     if lexeme.kind != "denial" or lexeme.value not in {"no", "nor"}:
         return False
-    return bool(part.heads or part.has_predicate or (lexeme.value == "nor" and part.is_named))
+    return bool(part.heads or part.has_predicate or (lexeme.value == "nor" and (part.is_named or part.is_denied)))
 
 
 def _join(lexemes: Sequence[Lexeme], index: int) -> str:
