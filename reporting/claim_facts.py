@@ -89,6 +89,8 @@ def _levels(claim: Claim, reading: ClaimReading, findings: Findings) -> tuple[st
 def _is_in_scope(level: str | None, claim: Claim, reading: ClaimReading) -> bool:
     if claim.scope == "all":
         return True
+    if claim.scope == "except":
+        return level not in claim.levels
     if claim.scope in {"others", "rest"}:
         return level not in reading.named
     first, *_ = places = [level_place(item) for item in claim.levels]
@@ -122,7 +124,8 @@ def _stands_out(claim: Claim, findings: Findings) -> bool:
 
 def _is_meant(grade: Grade, claim: Claim) -> bool:
     """Tell whether a grade is compared: Modic types are no steps from best to worst."""
-    return grade.scale in CONDITIONS[grade.condition].scales and claim.condition is not Condition.MODIC
+    is_ranked = claim.exception != "worst" or claim.condition is not Condition.MODIC
+    return grade.scale in CONDITIONS[grade.condition].scales and is_ranked
 
 
 def _ranks(grade: Grade) -> list[int]:

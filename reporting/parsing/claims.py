@@ -5,7 +5,7 @@ All other text is left to the wider reading (``reading.py``).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from anatomy import SIJ, Condition, Side
@@ -17,7 +17,7 @@ from reporting.parsing.structures import is_weak, structure
 from reporting.types import Fact
 
 _NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
-_RANGES = frozenset({"above", "below", "upwards", "downwards"})
+_RANGES = frozenset({"above", "below", "upwards", "downwards", "except"})
 _NORMAL_DISC = (Condition.DISC_DEGENERATION, Condition.DISC_BULGING, Condition.DISC_HERNIATION)
 _SLIPS = {"anterolisthesis": 1, "retrolisthesis": -1}
 _SLIP_NAMES = frozenset({"spondylolisthesis", "slip_value", *_SLIPS})
@@ -170,7 +170,11 @@ def _claims(part: Part) -> Iterator[Claim]:
     if not conditions:
         yield from _of_level(part)
     for condition in conditions:
-        yield _claim(part, condition)
+        claim = _claim(part, condition)
+        yield claim
+        if part.scope == "except":  # "no herniation except at L5-S1": there is one there
+            _require(not (claim.grade or claim.uncertain or claim.unassessed or claim.exception))
+            yield replace(claim, scope="", negated=not claim.negated)
         if condition is Condition.SACROILIITIS and _denies_all(part):
             yield Claim(condition, (SIJ,), negated=True, implied=True)
     if part.is_general and (part.is_denied or part.is_denied_behind):
@@ -194,6 +198,8 @@ def _denies_all(part: Part) -> bool:
 
 
 def _conditions(part: Part) -> Iterator[Condition]:
+    if set(part.objects) == {"disc"} and part.steps and not (part.heads or part.actions or part.is_fine):
+        part.objects, part.heads = [], ["disc_degeneration"]  # "a grade V disc"
     for head in dict.fromkeys(part.heads):
         if head == "slip_value":  # "L4-L5: slip 4.2 mm" is a value; whether it is a finding, the grade says
             continue
@@ -211,7 +217,7 @@ def _conditions(part: Part) -> Iterator[Condition]:
         else:
             _require(bool(part.numbers))
     if "modic" in part.heads:
-        used.add("irregular")  # "Modic type 2 change"
+        used.add("change")  # "Modic type 2 change"
     _require(set(part.actions) <= used)
 
 
@@ -292,6 +298,7 @@ def _of_level(part: Part) -> Iterator[Claim]:
     says = part.is_fine or part.exception == "spared"
     other = part.is_denied or part.is_denied_behind or part.is_hedged or part.sides or part.grade
     _require(part.count in {0, len(part.levels)})
+    _require(part.scope != "except")
     _require(says and bool(part.levels or part.scope) and not other and not part.is_named and not part.actions)
     yield Claim(None, part.levels, negated=True, scope=part.scope)
 

@@ -34,6 +34,7 @@ def complete(parts: list[Part]) -> list[Part] | None:
     _doubt_brackets(parts)
     kept = _without_headers(parts)
     kept = _merge_attributes(kept)
+    _name_general(kept)
     if not (_share_lists(kept) and _share_denials(kept)):
         return None
     kept = _name_all(kept)
@@ -95,6 +96,9 @@ def _without_headers(parts: list[Part]) -> list[Part]:
     kept: list[Part] = []
     for index, part in enumerate(parts):
         following = parts[index + 1] if index + 1 < len(parts) else None
+        if following is not None and part.scope == "except" and _is_place(part) and not following.levels:
+            following.scope, following.levels, following.join = part.scope, part.levels, part.join
+            continue  # "apart from L4-L5, the canal is patent"
         is_heading = following is not None and (part.join == "start" or following.join == "topic")
         if following is None or not is_heading or not _only(part, "levels"):
             kept.append(part)
@@ -105,15 +109,19 @@ def _without_headers(parts: list[Part]) -> list[Part]:
     return _without_side_headers(kept)
 
 
+def _is_place(part: Part) -> bool:
+    said = part.is_named or part.has_predicate or part.sides or part.exception or part.is_hedged or part.is_qualified
+    return part.join == "start" and not (said or part.is_denied or part.is_denied_behind)
+
+
 def _without_side_headers(parts: list[Part]) -> list[Part]:
     """Give the side of a heading (``On the left, the foramen is narrowed``) to what follows it."""
     kept: list[Part] = []
     for index, part in enumerate(parts):
         following = parts[index + 1] if index + 1 < len(parts) else None
         is_heading = following is not None and part.join in {"start", "hard"} and following.join in {"comma", "topic"}
-        if following is None or not is_heading or not _only(part, "sides") or following.sides:
-            kept.append(part)
-        elif not following.is_named:
+        is_said = following is not None and (following.is_named or following.join == "topic")
+        if following is None or not is_heading or not is_said or not _only(part, "sides") or following.sides:
             kept.append(part)
         else:
             following.sides, following.join = part.sides, part.join
@@ -157,7 +165,8 @@ def _merge_modic(parts: list[Part]) -> list[Part]:
     kept: list[Part] = []
     for part in parts:
         before = kept[-1] if kept else None
-        is_beside = before is not None and part.join in {"open", "close", "comma"}
+        is_beside = before is not None and part.join in ({"open", "close", "comma"} | _with_morphology(part))
+        is_beside = is_beside and before is not None and not (before.levels and part.levels)
         if is_beside and before is not None and _is_modic(before) and _spells_modic(part):
             _absorb(before, part)
         elif is_beside and before is not None and _is_modic(part) and _spells_modic(before):
@@ -169,6 +178,11 @@ def _merge_modic(parts: list[Part]) -> list[Part]:
     return kept
 
 
+def _with_morphology(part: Part) -> set[str]:
+    """Return the joining word of ``Modic type 1 change with oedema``."""
+    return {"and"} if part.morphology and not (part.is_named or part.actions or part.levels) else set()
+
+
 def _is_modic(part: Part) -> bool:
     return part.heads == ["modic"] and bool(part.steps)
 
@@ -177,14 +191,13 @@ def _spells_modic(part: Part) -> bool:
     said = part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
     said = said or part.heads not in ([], ["modic"])
     polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_fine or part.is_unassessed
-    is_endplate = set(part.objects) <= {"endplate", "both_endplates", "signal"} and set(part.actions) <= {"irregular"}
+    is_endplate = set(part.objects) <= {"endplate", "signal"} and set(part.actions) <= {"change"}
     is_said = part.morphology or part.heads or (part.objects and part.actions)
     return bool(is_said) and is_endplate and not (said or polarity or part.is_qualified)
 
 
 def _absorb(modic: Part, other: Part) -> None:
     modic.morphology |= other.morphology
-    modic.is_clashing |= bool(modic.levels and other.levels and modic.levels != other.levels)
     modic.levels = modic.levels or other.levels
     modic.has_verb |= other.has_verb
     modic.is_headed |= other.is_headed
@@ -228,6 +241,7 @@ def _share_lists(parts: list[Part]) -> bool:
     for before, part in pairwise(parts):
         if before.is_led and before.objects and _waits(part) and part.join in {"and", "or"} and not part.has_verb:
             part.actions, part.is_led = list(before.actions), True  # "severe narrowing of the foramen and recess"
+            part.is_fine = before.is_fine
             part.grade = part.grade or before.grade
     return True
 
@@ -338,10 +352,6 @@ def _name_all(parts: list[Part]) -> list[Part]:
             continue
         if part.is_headed and part.is_fine:
             continue
-        if "narrow" in part.actions and not (source is not None and _NARROWED & set(parts[source].objects)):
-            _take_general(part, parts[index:])
-            source = index
-            continue
         if source is None:
             _take(part, next((item for item in parts[index:] if item.is_named), None), is_ahead=True)
             continue
@@ -365,11 +375,14 @@ def _name_all(parts: list[Part]) -> list[Part]:
     return [part for index, part in enumerate(parts) if index not in dropped]
 
 
-def _take_general(part: Part, rest: Sequence[Part]) -> None:
-    """``No stenosis``: of anything; ``severe stenosis``: of the canal. Not read where a structure is named later."""
-    part.is_clashing |= any(_NARROWED & set(item.objects) for item in rest)
-    part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
-    part.objects, part.is_general = ["spinal_canal_stenosis"], True
+def _name_general(parts: Sequence[Part]) -> None:
+    """``No stenosis``: of anything; ``severe stenosis``: of the canal, where no structure that narrows is named."""
+    if any(_NARROWED & set(part.objects) for part in parts):
+        return
+    for part in parts:
+        if not part.is_named and "narrow" in part.actions:
+            part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
+            part.objects, part.is_general = ["spinal_canal_stenosis"], True
 
 
 def _has_sides(part: Part) -> bool:

@@ -46,7 +46,7 @@ class Part:
         is_active: It speaks of active sacroiliitis, which is the patient's, not a joint's.
         is_carried: Its levels come from the sentence before.
         is_taken: What it speaks of was taken from another part.
-        is_led: What is done stands before the structure (``narrowing of the canal``).
+        is_led: What is said stands before the structure (``narrowing of the canal``, ``patent canal``).
         is_general: It speaks of narrowing and does not say of what.
         unspecific: It names a scale, so that steps are needed.
         join_sides: Its sides hold for what follows its colon.
@@ -210,6 +210,7 @@ def _add_once(part: Part, lexeme: Lexeme) -> None:
 def _add_polarity(part: Part, kind: str, value: str) -> None:
     is_behind = (part.is_named or bool(part.actions)) and value not in {"no", "nor"}
     if kind == "fine":
+        part.is_led |= not part.is_named
         part.is_clashing |= part.is_fine
         part.is_fine = True
     elif kind == "denial":
