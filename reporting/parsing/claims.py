@@ -228,6 +228,7 @@ def _of_object(part: Part, name: str) -> tuple[Condition, ...]:
     is_normal = part.is_fine != (part.is_denied or part.is_denied_behind)
     _require(name != "endplate" or is_normal)
     _require(name != "signal" or bool({"disc", "height"} & set(part.objects)))  # not of the marrow or the cord
+    _require(bool(structure(name).means))
     return structure(name).means
 
 

@@ -191,7 +191,7 @@ def _spells_modic(part: Part) -> bool:
     said = part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
     said = said or part.heads not in ([], ["modic"])
     polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_fine or part.is_unassessed
-    is_endplate = set(part.objects) <= {"endplate", "signal"} and set(part.actions) <= {"change"}
+    is_endplate = set(part.objects) <= {"endplate", "signal", "marrow"} and set(part.actions) <= {"change"}
     is_said = part.morphology or part.heads or (part.objects and part.actions)
     return bool(is_said) and is_endplate and not (said or polarity or part.is_qualified)
 
@@ -290,7 +290,7 @@ def _share_denials(parts: list[Part]) -> bool:
             continue
         if before.is_denied and part.join == "or" and part.is_fine:
             return False
-        if before.is_denied and _is_bare(part):
+        if before.is_denied and _is_bare(part) and not _is_contrast(part, before):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
             is_free = part.join == "and" and before.denial == "free" and not (part.has_verb or part.grade or part.levels)
             if part.join == "or" or is_list or is_free:
