@@ -27,11 +27,12 @@ from reporting.parsing.tokens import tokenise
 from reporting.phrases import read_template
 from reporting.statements import named_steps
 from reporting.types import Fact, Verdict, VerdictStatus
-from reporting.wording import glue_words, neutral_words, plain_wording
+from reporting.wording import glue_words, neutral_words
 
 _WORD = re.compile(r"[a-z]+")
 _TWICE_DENIED = re.compile(
-    r"\b(?:no|not|never|neither|nor|without)(?: (?!(?:seen|noted|present|and|or|with|but|while|whereas)\b)[a-z<>]+){0,6} "
+    r"\b(?:no|not|never|neither|nor|without)"
+    r"(?: (?!(?:seen|noted|present|and|or|with|but|while|whereas)\b)[a-z<>]+){0,6} "
     r"(?:no|not|neither|without|absent|absence|negative|adequate|patent|preserved|capacious|normal|free|clear|intact"
     r"|unremarkable|maintained|regular|spared)\b"
 )
@@ -81,11 +82,7 @@ class Checker:
         claimed = self._check_claims(text, context)
         if claimed is not None:
             return claimed
-        verdict = self._check_words(text, text, context)
-        plain = plain_wording(text)
-        if verdict.status is VerdictStatus.SUPPORTED or plain == text:
-            return verdict
-        return self._check_words(plain, text, context)
+        return self._check_words(text, context)
 
     def _check_claims(self, text: str, context: SentenceContext) -> Verdict | None:
         """Compare what the clause grammar reads with the findings; None when it does not read all of the text."""
@@ -118,20 +115,18 @@ class Checker:
                 self._check_fact(fact, context, notes)
         notes.unsupported += faults_of_claim(claim, self.findings)
 
-    def _check_words(self, words_: str, text: str, context: SentenceContext) -> Verdict:
-        """Compare words with the findings, clause by clause; facts that do not agree keep the text as written."""
+    def _check_words(self, text: str, context: SentenceContext) -> Verdict:
+        """Compare what the wider reading finds in a sentence with the findings, clause by clause."""
         notes = _Notes()
         levels = context.levels
         claims = 0
-        for part in split_sentences(words_):
+        for part in split_sentences(text):
             for clause in part.split(";"):
                 reading = read_sentence(clause.strip(), levels)
                 levels = reading.levels
                 claims += self._check_part(reading, context, notes)
         if not claims:
             notes.unsupported.append("it states no finding")
-        if words_ != text:
-            notes.facts = [replace(fact, sentence=text) for fact in notes.facts]
         return _verdict(notes, levels)
 
     def _check_part(self, reading: SentenceReading, context: SentenceContext, notes: _Notes) -> int:

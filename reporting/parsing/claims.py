@@ -126,6 +126,9 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> bool:
     Returns:
         Whether it is clear which levels are meant: a range (``above L4-L5``) is that of every part or of its own.
     """
+    for part in parts:
+        if part.scope == "all" and part.levels:
+            part.scope = ""  # "all discs from L2-L3 to L4-L5"
     ranged = [part for part in parts if part.scope in _RANGES]
     open_ = [part for part in parts if not part.levels and not part.scope]
     if ranged and open_:
@@ -170,7 +173,7 @@ def _claims(part: Part) -> Iterator[Claim]:
     if not conditions:
         yield from _of_level(part)
     for condition in conditions:
-        claim = _claim(part, condition)
+        claim = replace(_claim(part, condition), implied=part.is_general)
         yield claim
         if part.scope == "except":  # "no herniation except at L5-S1": there is one there
             _require(not (claim.grade or claim.uncertain or claim.unassessed or claim.exception))

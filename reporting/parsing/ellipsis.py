@@ -9,12 +9,12 @@ things and is not read.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from reporting.parsing.attributes import join_attributes
 from reporting.parsing.parts import Part
 from reporting.parsing.structures import causes
 
 PAIRED = frozenset({"neural_foraminal_narrowing", "subarticular_stenosis"})
 _SOFT = frozenset({"comma", "and", "or"})
-_MERGED = frozenset({"comma", "and", "topic", "close"})
 _NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
 
 
@@ -29,11 +29,7 @@ def complete(parts: list[Part]) -> list[Part] | None:
     """
     if any(part.is_clashing for part in parts) or not _causes_fit(parts):
         return None
-    _spare_structures(parts)
-    _name_measures(parts)
-    _doubt_brackets(parts)
-    kept = _without_headers(parts)
-    kept = _merge_attributes(kept)
+    kept = join_attributes(parts)
     _name_general(kept)
     if not (_share_lists(kept) and _share_denials(kept)):
         return None
@@ -42,7 +38,7 @@ def complete(parts: list[Part]) -> list[Part] | None:
 
 
 def _causes_fit(parts: Sequence[Part]) -> bool:
-    """Read ``bulge causing stenosis`` as both; false where nothing may cause that, at that level, or one is denied."""
+    """Read ``bulge causing stenosis`` as both; false where that is no cause of it there, or one is denied."""
     for before, part in pairwise(parts):
         if part.join not in {"cause", "due"}:
             continue
@@ -55,176 +51,6 @@ def _causes_fit(parts: Sequence[Part]) -> bool:
             return False
         part.join = "and"
     return True
-
-
-def _spare_structures(parts: Sequence[Part]) -> None:
-    """Read ``the right foramen is spared`` as normal; ``bulges, sparing L5-S1`` denies."""
-    for part in parts:
-        if part.exception == "spared" and part.objects and not (part.heads or part.actions or part.is_fine):
-            part.exception, part.is_fine = "", True
-
-
-def _name_measures(parts: Sequence[Part]) -> None:
-    for part in parts:
-        if part.has_diameter and "spinal_canal_stenosis" not in part.objects:
-            part.is_clashing |= bool(part.objects)  # a diameter of the foramen is no diameter of the canal
-            part.objects.append("spinal_canal_stenosis")
-
-
-def _doubt_brackets(parts: Sequence[Part]) -> None:
-    """Let a doubt reach the step in the bracket behind it: ``possible cord compression (Kang grade 1)``."""
-    for before, part in pairwise(parts):
-        if part.join == "open" and part.steps and before.is_hedged:
-            part.is_hedged = True
-
-
-def _only(part: Part, name: str) -> bool:
-    """Tell whether a part holds nothing but one attribute."""
-    said = {
-        "levels": bool(part.levels), "sides": bool(part.sides), "grade": bool(part.grade),
-        "numbers": bool(part.numbers), "steps": bool(part.steps),
-    }  # fmt: skip
-    if part.is_named or part.actions or part.is_fine or part.is_denied or part.is_denied_behind:
-        return False
-    if part.is_hedged or part.is_unassessed or part.scope or part.exception or part.is_qualified:
-        return False
-    return said.pop(name) and not any(said.values())
-
-
-def _without_headers(parts: list[Part]) -> list[Part]:
-    """Give the levels of a heading (``L4-L5:``, ``At L4-L5, ...``) to what follows it."""
-    kept: list[Part] = []
-    for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        if following is not None and part.scope == "except" and _is_place(part) and not following.levels:
-            following.scope, following.levels, following.join = part.scope, part.levels, part.join
-            continue  # "apart from L4-L5, the canal is patent"
-        is_heading = following is not None and (part.join == "start" or following.join == "topic")
-        if following is None or not is_heading or not _only(part, "levels"):
-            kept.append(part)
-            continue
-        following.join = "start" if part.join == "start" else "hard"
-        following.is_headed = True
-        following.header = part.levels
-    return _without_side_headers(kept)
-
-
-def _is_place(part: Part) -> bool:
-    said = part.is_named or part.has_predicate or part.sides or part.exception or part.is_hedged or part.is_qualified
-    return part.join == "start" and not (said or part.is_denied or part.is_denied_behind)
-
-
-def _without_side_headers(parts: list[Part]) -> list[Part]:
-    """Give the side of a heading (``On the left, the foramen is narrowed``) to what follows it."""
-    kept: list[Part] = []
-    for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        is_heading = following is not None and part.join in {"start", "hard"} and following.join in {"comma", "topic"}
-        is_said = following is not None and (following.is_named or following.join == "topic")
-        if following is None or not is_heading or not is_said or not _only(part, "sides") or following.sides:
-            kept.append(part)
-        else:
-            following.sides, following.join = part.sides, part.join
-    return kept
-
-
-def _merge_attributes(parts: list[Part]) -> list[Part]:
-    """Join a grade, side, level or value that stands alone (``stenosis, severe``) to the part before it."""
-    kept: list[Part] = []
-    for part in _merge_modic(parts):
-        if kept and _is_side_alone(part) and kept[-1].is_named and not kept[-1].sides and not kept[-1].exception:
-            kept[-1].sides, kept[-1].exception = part.sides, part.exception
-            continue
-        names = [name for name in ("grade", "sides", "levels", "numbers") if _only(part, name)]
-        before = kept[-1] if kept else None
-        is_lone = before is not None and part.join == "comma" and _only(before, "sides") and names == ["grade"]
-        if (
-            before is None
-            or not names
-            or part.join not in _MERGED
-            or not (before.is_named or is_lone)
-            or getattr(before, names[0])
-            or (names[0] == "levels" and part.join not in {"comma", "topic"})
-        ):
-            kept.append(part)
-        else:
-            setattr(before, names[0], getattr(part, names[0]))
-            before.is_graded_behind |= names[0] == "grade"
-    return _merge_steps(kept)
-
-
-def _is_side_alone(part: Part) -> bool:
-    """Tell whether a part says only on which side alone: ``narrowing at L3-L4, right-sided only``."""
-    said = part.is_named or part.has_predicate or part.levels or part.scope or part.is_hedged or part.is_qualified
-    is_denied = part.is_denied or part.is_denied_behind
-    return part.join == "comma" and part.exception == "one_sided" and bool(part.sides) and not (said or is_denied)
-
-
-def _merge_modic(parts: list[Part]) -> list[Part]:
-    """Join words that spell out a Modic step to it: ``fatty endplate change, Modic type 2``."""
-    kept: list[Part] = []
-    for part in parts:
-        before = kept[-1] if kept else None
-        is_beside = before is not None and part.join in ({"open", "close", "comma"} | _with_morphology(part))
-        is_beside = is_beside and before is not None and not (before.levels and part.levels)
-        if is_beside and before is not None and _is_modic(before) and _spells_modic(part):
-            _absorb(before, part)
-        elif is_beside and before is not None and _is_modic(part) and _spells_modic(before):
-            part.join = before.join
-            _absorb(part, before)
-            kept[-1] = part
-        else:
-            kept.append(part)
-    return kept
-
-
-def _with_morphology(part: Part) -> set[str]:
-    """Return the joining word of ``Modic type 1 change with oedema``."""
-    return {"and"} if part.morphology and not (part.is_named or part.actions or part.levels) else set()
-
-
-def _is_modic(part: Part) -> bool:
-    return part.heads == ["modic"] and bool(part.steps)
-
-
-def _spells_modic(part: Part) -> bool:
-    said = part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
-    said = said or part.heads not in ([], ["modic"])
-    polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_fine or part.is_unassessed
-    is_endplate = set(part.objects) <= {"endplate", "signal", "marrow"} and set(part.actions) <= {"change"}
-    is_said = part.morphology or part.heads or (part.objects and part.actions)
-    return bool(is_said) and is_endplate and not (said or polarity or part.is_qualified)
-
-
-def _absorb(modic: Part, other: Part) -> None:
-    modic.morphology |= other.morphology
-    modic.levels = modic.levels or other.levels
-    modic.has_verb |= other.has_verb
-    modic.is_headed |= other.is_headed
-    modic.header = modic.header or other.header
-
-
-def _merge_steps(parts: list[Part]) -> list[Part]:
-    """Join steps to the degeneration before them: ``disc degeneration, Pfirrmann grade II or III``."""
-    kept: list[Part] = []
-    for part in parts:
-        before = kept[-1] if kept else None
-        said = part.objects or part.levels or part.sides or part.is_denied or part.is_denied_behind or part.grade
-        if (
-            before is None
-            or part.join not in {"comma", "open"}
-            or part.heads != ["disc_degeneration"]
-            or not part.unspecific
-            or said
-            or before.heads != ["disc_degeneration"]
-            or before.steps
-            or before.is_denied
-            or before.is_denied_behind
-        ):
-            kept.append(part)
-            continue
-        before.steps, before.is_hedged = part.steps, before.is_hedged or part.is_hedged
-    return kept
 
 
 def _share_lists(parts: list[Part]) -> bool:
@@ -292,7 +118,8 @@ def _share_denials(parts: list[Part]) -> bool:
             return False
         if before.is_denied and _is_bare(part) and not _is_contrast(part, before):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
-            is_free = part.join == "and" and before.denial == "free" and not (part.has_verb or part.grade or part.levels)
+            own = part.has_verb or part.grade or part.levels
+            is_free = part.join == "and" and before.denial == "free" and not own
             if part.join == "or" or is_list or is_free:
                 part.is_denied, part.denial = True, before.denial
             else:
@@ -376,11 +203,11 @@ def _name_all(parts: list[Part]) -> list[Part]:
 
 
 def _name_general(parts: Sequence[Part]) -> None:
-    """``No stenosis``: of anything; ``severe stenosis``: of the canal, where no structure that narrows is named."""
+    """Name what narrows where nothing does: ``no stenosis`` is of anything, ``severe stenosis`` of the canal."""
     if any(_NARROWED & set(part.objects) for part in parts):
         return
     for part in parts:
-        if not part.is_named and "narrow" in part.actions:
+        if not part.is_named and "stenose" in part.actions:
             part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
             part.objects, part.is_general = ["spinal_canal_stenosis"], True
 
@@ -434,7 +261,7 @@ def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
 
 
 def _is_contrast(part: Part, source: Part) -> bool:
-    """Tell whether a side with a grade stands against one that is denied: ``moderate left and no right stenosis``."""
+    """Tell whether a graded side stands against a denied one: ``moderate left and no right stenosis``."""
     return bool(part.grade and part.sides and source.sides) and part.sides != source.sides and not part.is_hedged
 
 
