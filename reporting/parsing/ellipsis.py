@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from reporting.parsing.attributes import join_attributes
 from reporting.parsing.parts import Part
-from reporting.parsing.structures import causes
+from reporting.parsing.structures import causes, structure
 
 PAIRED = frozenset({"neural_foraminal_narrowing", "subarticular_stenosis"})
 _SOFT = frozenset({"comma", "and", "or"})
@@ -249,6 +249,8 @@ def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
     if part.is_fine and part.levels and source.heads and not part.sides:
         return  # "disc bulge at L4-L5, L5-S1 normal": all of that level is
     part.heads, part.objects = list(source.heads), list(source.objects)
+    if any(action in structure(name).actions for name in part.objects for action in part.actions):
+        part.heads = []  # "the disc is degenerated and narrowed"
     part.is_taken = True
     if not (is_ahead or part.sides or part.is_fine or part.is_denied or part.is_denied_behind):
         part.sides = source.sides  # "left stenosis at L4-L5 (severe) and L5-S1 (moderate)"
