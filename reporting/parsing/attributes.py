@@ -21,7 +21,9 @@ def join_attributes(parts: list[Part]) -> list[Part]:
     _spare_structures(parts)
     _name_measures(parts)
     _doubt_brackets(parts)
-    return _merge_steps(_merge_attributes(_merge_modic(_without_side_headers(_without_headers(parts)))))
+    return _merge_topics(
+        _merge_steps(_merge_attributes(_merge_modic(_without_side_headers(_without_headers(parts)))))
+    )
 
 
 def _name_measures(parts: Sequence[Part]) -> None:
@@ -170,6 +172,25 @@ def _absorb(modic: Part, other: Part) -> None:
     modic.has_verb |= other.has_verb
     modic.is_headed |= other.is_headed
     modic.header = modic.header or other.header
+
+
+def _merge_topics(parts: list[Part]) -> list[Part]:
+    """Join structures that share a topic: ``Canal and foramina: no narrowing``."""
+    kept: list[Part] = []
+    for part in parts:
+        while part.join == "topic" and len(kept) > 1 and not part.is_named and _only_names(kept[-1]):
+            if kept[-1].join not in {"and", "comma"} or not _only_names(kept[-2]):
+                break
+            named = kept.pop()
+            kept[-1].objects += named.objects
+        kept.append(part)
+    return kept
+
+
+def _only_names(part: Part) -> bool:
+    said = part.heads or part.has_predicate or part.sides or part.levels or part.scope or part.exception
+    polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_qualified
+    return bool(part.objects) and not (said or polarity)
 
 
 def _merge_steps(parts: list[Part]) -> list[Part]:

@@ -138,7 +138,9 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> bool:
             part.levels, part.scope = ranged[0].levels, ranged[0].scope
     ahead: tuple[str, ...] = ()
     scope = ""
+    is_inside = False
     for index, part in enumerate(parts):
+        is_inside = part.join == "open" or (is_inside and part.join not in {"close", "hard"})
         ahead, scope = (part.header, "") if part.header else (ahead, scope)
         if part.levels or part.scope:
             ahead, scope = part.levels or ahead, part.scope
@@ -148,7 +150,7 @@ def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> bool:
             if behind:
                 return False
             part.scope = scope  # "the other discs are not herniated and not bulging"
-        elif ahead and behind and behind != ahead and part.join not in {"hard", "open"}:
+        elif ahead and behind and behind != ahead and part.join != "hard" and not (is_inside or part.is_closed):
             part.levels = tuple(dict.fromkeys((*ahead, *behind)))
         else:
             part.levels = ahead or behind or carried

@@ -138,7 +138,8 @@ def _share_back(parts: list[Part]) -> bool:
             continue
         if part.is_hedged_behind or (part.is_unassessed and not before.is_unassessed):
             return False
-        if part.is_denied_behind and before.heads:
+        is_plain = before.actions and not before.grade and part.join in {"and", "or"} and part.denial == "absent"
+        if part.is_denied_behind and (before.heads or is_plain):
             before.is_denied_behind, before.denial = True, part.denial
     return True
 
@@ -187,7 +188,16 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if part.sides and not _has_sides(first) and ahead is not None and _has_sides(ahead):
             _take(part, ahead, is_ahead=True)
             continue
-        if _may_be_either(part, first, parts[index + 1 :]) or _says_only_no(part):
+        if (
+            ahead is not None
+            and part.join == "comma"
+            and _repeats_side(part, first)
+            and PAIRED & set(ahead.objects)
+        ):
+            _take(part, ahead, is_ahead=True)
+            continue
+        is_none = part.join == "topic" and part.denial == "none"  # "Modic changes: none"
+        if _may_be_either(part, first, parts[index + 1 :]) or (_says_only_no(part) and not is_none):
             part.is_clashing = True
         if source not in dropped and _is_topic(first, part):
             dropped.add(source)
@@ -210,6 +220,11 @@ def _name_general(parts: Sequence[Part]) -> None:
         if not part.is_named and "stenose" in part.actions:
             part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
             part.objects, part.is_general = ["spinal_canal_stenosis"], True
+
+
+def _repeats_side(part: Part, before: Part) -> bool:
+    """Tell whether a graded side was graded before, so that it belongs to the next noun."""
+    return bool(part.grade and before.grade and part.sides) and part.sides == before.sides and not part.levels
 
 
 def _has_sides(part: Part) -> bool:

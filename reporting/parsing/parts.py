@@ -33,7 +33,7 @@ class Part:
         is_fine: A word of the normal stands in it.
         is_denied: A denial stands before the noun or alone.
         is_denied_behind: A denial stands behind the noun.
-        denial: Kind of the denial: ``no`` or ``nor`` (of what follows), ``not`` or ``absent``.
+        denial: Kind of the denial: ``no`` or ``nor`` (of what follows), ``free``, ``not``, ``none`` or ``absent``.
         is_hedged: A hedge stands in it.
         is_hedged_behind: The hedge stands behind the noun.
         is_unassessed: It is said not to be assessable.
@@ -47,6 +47,7 @@ class Part:
         is_carried: Its levels come from the sentence before.
         is_taken: What it speaks of was taken from another part.
         is_led: What is said stands before the structure (``narrowing of the canal``, ``patent canal``).
+        is_closed: A bracket ends it.
         is_general: It speaks of narrowing and does not say of what.
         unspecific: It names a scale, so that steps are needed.
         join_sides: Its sides hold for what follows its colon.
@@ -84,6 +85,7 @@ class Part:
     is_taken: bool = False
     is_led: bool = False
     is_general: bool = False
+    is_closed: bool = False
     unspecific: bool = False
     join_sides: bool = False
 
@@ -115,6 +117,7 @@ def read_parts(lexemes: Sequence[Lexeme]) -> list[Part]:
             continue
         join = _join(lexemes, index)
         if join == "":
+            parts[-1].is_closed |= lexeme.value == "close"
             continue
         if parts[-1].is_empty:
             parts[-1].join = parts[-1].join if join == "comma" else _stronger(parts[-1].join, join)

@@ -1,8 +1,8 @@
-"""Free wording by construction: statements about one small world, the sentences that say them, and what holds there.
+"""Free wording by construction: statements about a small world, the sentences that say them, and what holds there.
 
-A statement is (condition, level, side, steps, denied, doubted). ``sentences`` writes it in every order and form that
-the tables below know; it does not look at the world. ``flips`` changes one thing of a statement. ``holds`` tells
-from the world alone whether a statement is true, so that each sentence has a label that no parser gave.
+A statement is (condition, level, side, steps, denied, doubted). ``sentences`` writes it in each order and form
+that the tables below know; it does not look at the world. ``flips`` changes one thing of a statement. ``holds``
+tells from the world alone whether a statement is true, so that each sentence has a label that no parser gave.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,8 @@ WORLD: dict[Place, tuple[str, ...]] = {
     **{(RECESS, level, R): steps for level, steps in zip(
         LEVELS, (NORMAL, ("severe",), NORMAL, ("moderate",)), strict=True)},
     **{(condition, level, None): (("present",) if word == "+" else OPEN if word == "?" else ("absent",))
-       for condition, row in {BULGE: "-+?-", HERNIATION: "?--+", HEIGHT: "-?+-", SLIP: "--+?", UPPER: "+--?"}.items()
+       for condition, row in {
+           BULGE: "-+?-", HERNIATION: "?--+", HEIGHT: "-?+-", SLIP: "--+?", UPPER: "+--?"}.items()
        for level, word in zip(LEVELS, row, strict=True)},
     **{(DEGENERATION, level, None): (step,) for level, step in zip(LEVELS, ("II", "III", "IV", "V"), strict=True)},
     **{(MODIC, level, None): (step,) for level, step in zip(LEVELS, ("0", "1", "2", "0"), strict=True)},
@@ -126,14 +127,15 @@ _OTHER_STEPS = {
 
 # Nouns of a structure, and adjectives before "stenosis" and "narrowing".
 _STRUCTURES = {
-    CANAL: (("spinal canal", "central canal", "canal"), ("spinal canal", "central canal", "canal", "spinal", "central")),
+    CANAL: (("spinal canal", "central canal", "canal"),
+            ("spinal canal", "central canal", "canal", "spinal", "central")),
     FORAMEN: (("neural foramen", "foramen", "exit foramen"), ("neural foraminal", "foraminal", "exit foraminal")),
     RECESS: (("lateral recess", "subarticular zone"), ("lateral recess", "subarticular")),
 }  # fmt: skip
 _NARROWED = ("narrowed", "stenosed", "stenotic", "compromised")
 _NARROWING = ("narrowing", "stenosis")
-_FINE = ("patent", "clear", "widely patent", "preserved", "unremarkable", "normal", "of normal calibre", "not narrowed",
-         "free of stenosis", "spared", "within normal limits", "uncompromised")  # fmt: skip
+_FINE = ("patent", "clear", "widely patent", "preserved", "unremarkable", "normal", "of normal calibre",
+         "not narrowed", "free of stenosis", "spared", "within normal limits", "uncompromised")  # fmt: skip
 _LEAD = ("", "Of note, ", "In addition, ", "Additionally, ")
 _SEEN = ("is seen", "is present", "is demonstrated", "can be appreciated", "is noted", "is identified")
 
@@ -147,15 +149,18 @@ _NOUNS = {
 }
 _CLAUSES = {
     BULGE: (("the {level} disc is bulging", "the disc at {level} bulges", "the {level} disc shows a bulge"),
-            ("the {level} disc is not bulging", "the disc at {level} does not bulge", "the {level} disc shows no bulge")),
-    HERNIATION: (("the {level} disc is herniated", "the {level} disc has herniated", "the disc at {level} is prolapsed"),
+            ("the {level} disc is not bulging", "the disc at {level} does not bulge",
+             "the {level} disc shows no bulge")),
+    HERNIATION: (("the {level} disc is herniated", "the {level} disc has herniated",
+                  "the disc at {level} is prolapsed"),
                  ("the {level} disc is not herniated", "the {level} disc has not herniated")),
     HEIGHT: (("the height of the {level} disc is reduced", "the {level} disc has lost height",
               "disc height is reduced at {level}", "the {level} disc space is narrowed"),
              ("the height of the {level} disc is preserved", "the {level} disc maintains normal height",
               "disc height has been maintained at {level}", "the {level} disc is of normal height")),
     SLIP: (("{up} has slipped on {low}", "there is a slip of {up} on {low}"),
-           ("{level} is normally aligned", "there is no slip of {up} on {low}", "alignment is preserved at {level}")),
+           ("{level} is normally aligned", "there is no slip of {up} on {low}",
+            "alignment is preserved at {level}")),
     UPPER: (("the upper endplate is irregular at {level}", "the {level} upper endplate is irregular"),
             ("the upper endplate is intact at {level}", "the {level} upper endplate is not irregular",
              "the superior endplate at {level} is smooth")),
@@ -192,7 +197,11 @@ def _of_structure(statement: Statement) -> Iterator[str]:
 def _structure_places(noun: str, level: str, side: Side | None) -> tuple[str, ...]:
     if side is None:
         return f"{noun} at {level}", f"{level} {noun}"
-    return f"{side.value} {noun} at {level}", f"{side.value} {level} {noun}", f"{side.value}-sided {noun} at {level}"
+    return (
+        f"{side.value} {noun} at {level}",
+        f"{side.value} {level} {noun}",
+        f"{side.value}-sided {noun} at {level}",
+    )
 
 
 def _narrowed_clauses(place: str, lead: str, statement: Statement) -> Iterator[str]:
@@ -209,16 +218,28 @@ def _act_phrases(act: str, statement: Statement) -> Iterator[str]:
     level, adjective, side = statement.level, _grade(statement), statement.side
     for sided in _sided(act, side):
         if statement.denied:
-            yield from (f"no {sided} at {level}", f"{level}: no {sided}", f"there is no evidence of {sided} at {level}")
+            yield from (
+                f"no {sided} at {level}",
+                f"{level}: no {sided}",
+                f"there is no evidence of {sided} at {level}",
+            )
             yield from (f"{sided} is absent at {level}", f"at {level}, {sided} is not seen")
         elif statement.doubted:
             yield f"{sided} is possible at {level}"
         else:
-            yield from (f"{adjective}{sided} at {level}", f"{level}: {adjective}{sided}", f"at {level}, {adjective}{sided} is seen")
+            yield from (
+                f"{adjective}{sided} at {level}",
+                f"{level}: {adjective}{sided}",
+                f"at {level}, {adjective}{sided} is seen",
+            )
             yield from (f"{adjective}{sided} {seen} at {level}" for seen in _SEEN)
             if adjective:
                 grade = adjective.strip()
-                yield from (f"{sided} at {level} is {grade}", f"{sided}, {grade}, at {level}", f"{level} {sided}: {grade}")
+                yield from (
+                    f"{sided} at {level} is {grade}",
+                    f"{sided}, {grade}, at {level}",
+                    f"{level} {sided}: {grade}",
+                )
     if side is not None and not statement.doubted:
         denial = "no " if statement.denied else adjective
         yield f"{denial}{act} on the {side.value} at {level}"
@@ -242,10 +263,22 @@ def _of_presence(statement: Statement) -> Iterator[str]:
     for noun in _NOUNS[statement.condition]:
         if statement.doubted:
             yield from (f"possible {noun} at {level}", f"{noun} at {level} cannot be excluded")
-            yield from (f"{level}: suspected {noun}", f"{noun} may be present at {level}", f"{noun} is possible at {level}")
+            yield from (
+                f"{level}: suspected {noun}",
+                f"{noun} may be present at {level}",
+                f"{noun} is possible at {level}",
+            )
         elif statement.denied:
-            yield from (f"no {noun} at {level}", f"{level}: no {noun}", f"there is no evidence of {noun} at {level}")
-            yield from (f"{noun} is absent at {level}", f"{level} is free of {noun}", f"no {noun} is seen at {level}")
+            yield from (
+                f"no {noun} at {level}",
+                f"{level}: no {noun}",
+                f"there is no evidence of {noun} at {level}",
+            )
+            yield from (
+                f"{noun} is absent at {level}",
+                f"{level} is free of {noun}",
+                f"no {noun} is seen at {level}",
+            )
         else:
             yield from (f"{noun} at {level}", f"{level}: {noun}", f"of note, there is {noun} at {level}")
             yield from (f"{noun} {seen} at {level}" for seen in _SEEN)
@@ -256,27 +289,51 @@ def _of_presence(statement: Statement) -> Iterator[str]:
 
 def _of_degeneration(statement: Statement) -> Iterator[str]:
     level, step = statement.level, statement.steps[0]
-    yield from (f"the {level} disc is Pfirrmann grade {step}", f"{level}: Pfirrmann {step}", f"Pfirrmann grade {step} at {level}")
+    yield from (
+        f"the {level} disc is Pfirrmann grade {step}",
+        f"{level}: Pfirrmann {step}",
+        f"Pfirrmann grade {step} at {level}",
+    )
     yield from (f"the disc at {level} corresponds to Pfirrmann grade {step}", f"grade {step} disc at {level}")
     if step not in {"I", "II"}:
-        yield from (f"disc degeneration at {level}, Pfirrmann grade {step}", f"the {level} disc is degenerated (Pfirrmann {step})")
+        yield from (
+            f"disc degeneration at {level}, Pfirrmann grade {step}",
+            f"the {level} disc is degenerated (Pfirrmann {step})",
+        )
         yield f"Pfirrmann grade {step} degeneration of the {level} disc"
 
 
 def _of_modic(statement: Statement) -> Iterator[str]:
     level = statement.level
     if statement.denied:
-        yield from (f"no Modic change at {level}", f"{level}: no Modic changes", f"Modic changes are absent at {level}")
-        yield from (f"the {level} endplates are free of Modic change", f"no Modic-type endplate changes at {level}")
+        yield from (
+            f"no Modic change at {level}",
+            f"{level}: no Modic changes",
+            f"Modic changes are absent at {level}",
+        )
+        yield from (
+            f"the {level} endplates are free of Modic change",
+            f"no Modic-type endplate changes at {level}",
+        )
         return
     if not statement.steps:
         yield "Modic change is possible at " + level if statement.doubted else f"Modic change at {level}"
         return
     step = statement.steps[0]
     word = {"1": "oedematous", "2": "fatty", "3": "sclerotic"}[step]
-    yield from (f"Modic type {step} change at {level}", f"type {step} Modic changes at {level}", f"{level}: Modic {step}")
-    yield from (f"Modic type {step} ({word}) endplate change at {level}", f"{level}: {word} endplate change, Modic type {step}")
-    yield from (f"the endplates at {level} show Modic type {step} changes", f"endplate changes of Modic type {step} at {level}")
+    yield from (
+        f"Modic type {step} change at {level}",
+        f"type {step} Modic changes at {level}",
+        f"{level}: Modic {step}",
+    )
+    yield from (
+        f"Modic type {step} ({word}) endplate change at {level}",
+        f"{level}: {word} endplate change, Modic type {step}",
+    )
+    yield from (
+        f"the endplates at {level} show Modic type {step} changes",
+        f"endplate changes of Modic type {step} at {level}",
+    )
 
 
 def diameter_sentences(level: str, value: float) -> list[str]:
