@@ -212,7 +212,7 @@ def _conditions(part: Part) -> Iterator[Condition]:
     used: set[str] = set()
     for name in dict.fromkeys(part.objects):
         fitting = [action for action in part.actions if action in structure(name).actions]
-        if any(is_weak(name, other) for other in (*part.heads, *part.objects)):
+        if not _is_claimed(part, name):
             continue
         used.update(fitting)
         if name in _NARROWED and part.grade and not part.heads and not part.actions:
@@ -224,6 +224,11 @@ def _conditions(part: Part) -> Iterator[Condition]:
     if "modic" in part.heads:
         used.add("change")  # "Modic type 2 change"
     _require(set(part.actions) <= used)
+
+
+def _is_claimed(part: Part, name: str) -> bool:
+    """Tell whether a structure is spoken of for itself: the disc of ``disc bulge`` is not."""
+    return not any(is_weak(name, other) for other in (*part.heads, *part.objects))
 
 
 def _of_object(part: Part, name: str) -> tuple[Condition, ...]:
@@ -245,10 +250,11 @@ def _claim(part: Part, condition: Condition) -> Claim:
     _require(part.exception != "one_sided" or len(part.sides) == 1)
     _require(part.exception != "spared" or not (part.is_denied or part.is_denied_behind))
     _require(part.count in {0, len(part.levels)})
-    _require(is_fine or not part.is_fine or bool(part.objects))
+    _require(is_fine or not part.is_fine or any(_is_claimed(part, name) for name in part.objects))
     _require(not (is_fine and denied) or part.denial == "not")
+    _require(not (part.is_fine and part.actions))
     negated = denied != is_fine
-    _require(negated or not part.is_qualified)
+    _require(denied or not part.is_qualified)
     _require(not (part.unspecific and not part.steps))
     _require(not part.morphology or part.morphology == {str(step) for step in part.steps})
     _require(not (part.is_unassessed and (denied or part.is_hedged)))

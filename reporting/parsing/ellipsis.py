@@ -40,6 +40,8 @@ def complete(parts: list[Part]) -> list[Part] | None:
 def _causes_fit(parts: Sequence[Part]) -> bool:
     """Read ``bulge causing stenosis`` as both; false where that is no cause of it there, or one is denied."""
     for before, part in pairwise(parts):
+        if part.join == "topic" and (before.is_denied or before.is_denied_behind):
+            return False  # "no degeneration: L3-L4 grade II, L4-L5 grade IV"
         if part.join not in {"cause", "due"}:
             continue
         cause, effect = (before, part) if part.join == "cause" else (part, before)
@@ -75,7 +77,12 @@ def _share_lists(parts: list[Part]) -> bool:
 def _waits(part: Part) -> bool:
     """Tell whether a structure has no predicate of its own."""
     said = part.actions or part.is_fine or part.is_unassessed or part.numbers or part.steps
-    is_open = not said and not part.is_denied_behind and not part.is_hedged_behind
+    is_open = (
+        not said
+        and (part.is_denied or not part.is_qualified)
+        and not part.is_denied_behind
+        and not part.is_hedged_behind
+    )
     return bool(part.objects) and not part.heads and is_open and not (part.grade and part.is_graded_behind)
 
 
