@@ -158,8 +158,8 @@ def _is_modic(part: Part) -> bool:
 
 
 def _spells_modic(part: Part) -> bool:
-    said = part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
-    said = said or part.heads not in ([], ["modic"])
+    is_other = part.heads not in ([], ["modic"])
+    said = is_other or part.sides or part.grade or part.steps or part.numbers or part.scope or part.exception
     polarity = part.is_denied or part.is_denied_behind or part.is_hedged or part.is_fine or part.is_unassessed
     is_endplate = set(part.objects) <= {"endplate", "signal", "marrow"} and set(part.actions) <= {"change"}
     is_said = part.morphology or part.heads or (part.objects and part.actions)

@@ -1,12 +1,36 @@
 """Free wording against findings: what agrees is supported, what does not is caught."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from anatomy import Condition, Side
+from benchmarks.paraphrases import load_states
 from grading.types import Findings
-from reporting import check_sentence
+from reporting import Checker, SentenceContext, check_sentence
 from reporting.types import VerdictStatus
 from tests.reporting.factories import make_findings, make_grade
+
+LABELLED = yaml.safe_load((Path(__file__).parent / "labelled/wording.yaml").read_text(encoding="utf-8"))
+
+
+def supported(state: str, label: str) -> list[tuple[str, bool]]:
+    checker = Checker(load_states()[state])
+    texts = LABELLED[state].get(label, [])
+    return [(text, checker.check(text, SentenceContext()).status is VerdictStatus.SUPPORTED) for text in texts]
+
+
+def test_the_labelled_wording_is_large() -> None:
+    counts = {label: sum(len(rows.get(label, [])) for rows in LABELLED.values()) for label in ("right", "wrong")}
+    assert counts["right"] > 1000
+    assert counts["wrong"] > 150
+
+
+@pytest.mark.parametrize("state", LABELLED)
+def test_labelled_wording_is_judged_as_labelled(state: str) -> None:
+    assert [text for text, is_supported in supported(state, "right") if not is_supported] == []
+    assert [text for text, is_supported in supported(state, "wrong") if is_supported] == []
 
 
 @pytest.fixture
