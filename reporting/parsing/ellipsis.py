@@ -119,10 +119,10 @@ def _share_denials(parts: list[Part]) -> bool:
     """Let a denial or doubt run through a list; return whether each list can be read in one way only."""
     for index in range(1, len(parts)):
         before, part = parts[index - 1], parts[index]
-        if part.join not in _SOFT or not part.is_named:
-            continue
         if before.is_denied and part.join == "or" and part.is_fine:
             return False
+        if part.join not in _SOFT or not part.is_named:
+            continue
         if before.is_denied and _is_bare(part) and not _is_contrast(part, before):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
             own = part.has_verb or part.grade or part.levels
