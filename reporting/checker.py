@@ -19,20 +19,27 @@ from reporting.claim_facts import facts_of_claim, faults_of_claim
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
 from reporting.composer import compose_impression, compose_technique, nothing_graded
 from reporting.parsing import SentenceReading, read_sentence, split_sentences
-from reporting.parsing.claims import Claim, read_claims
+from reporting.parsing.claims import Claim, ClaimReading, read_claims
 from reporting.parsing.lexicon import word_values, words
 from reporting.parsing.measures import MEASURE
 from reporting.parsing.spelling import canonical
 from reporting.parsing.tokens import tokenise
 from reporting.phrases import read_template
+from reporting.statements import named_steps
 from reporting.types import Fact, Verdict, VerdictStatus
-from reporting.wording import glue_words, neutral_words, plain_wording
+from reporting.wording import glue_words, neutral_words
 
 _WORD = re.compile(r"[a-z]+")
 _TWICE_DENIED = re.compile(
-    r"\b(?:not|never|no longer|neither|nor)(?: (?!seen|noted|present)[a-z]+){0,2} "
-    r"(?:no|not|without|absent|adequate|patent|preserved|capacious|normal|free|clear|intact|unremarkable|maintained|regular)\b"
+    r"\b(?:no|not|never|neither|nor|without)"
+    r"(?: (?!(?:seen|noted|present|and|or|with|but|while|whereas)\b)[a-z<>]+){0,6} "
+    r"(?:no|not|neither|without|absent|absence|negative|adequate|patent|preserved|capacious|normal|free|clear|intact"
+    r"|unremarkable|maintained|regular|spared)\b"
 )
+_COMPRESSED = frozenset({"compression", "compressed", "compresses", "compressing", "deformed", "pressure"})
+_SPACE = frozenset({"effacement", "loss"})
+_CENTRAL_DISC = re.compile(r"\bcentral(?= (?:disc|bulg|hernia|protru|prolap))")
+"""A place in the disc, which no finding holds; of the canal the word is neutral."""
 _PLACEHOLDER = re.compile(r"\{[a-z]+\}")
 
 
@@ -75,11 +82,7 @@ class Checker:
         claimed = self._check_claims(text, context)
         if claimed is not None:
             return claimed
-        verdict = self._check_words(text, text, context)
-        plain = plain_wording(text)
-        if verdict.status is VerdictStatus.SUPPORTED or plain == text:
-            return verdict
-        return self._check_words(plain, text, context)
+        return self._check_words(text, context)
 
     def _check_claims(self, text: str, context: SentenceContext) -> Verdict | None:
         """Compare what the clause grammar reads with the findings; None when it does not read all of the text."""
@@ -91,16 +94,18 @@ class Checker:
                 return None
             levels = reading.carried
             for claim in reading.claims:
-                self._check_claim(claim, reading.named, part, context, notes)
+                self._check_claim(claim, reading, part, context, notes)
             for value in reading.values:
                 level = value.levels[0] if len(value.levels) == 1 else None
                 self._check_value(value.name, level, value.value, value.unit, value.decimals, context, notes)
         return _verdict(notes, levels) if notes.ids or notes.contradicted or notes.unsupported else None
 
     def _check_claim(
-        self, claim: Claim, named: tuple[str, ...], text: str, context: SentenceContext, notes: _Notes
+        self, claim: Claim, reading: ClaimReading, text: str, context: SentenceContext, notes: _Notes
     ) -> None:
-        facts = list(facts_of_claim(claim, named, self.findings, text))
+        if claim.implied and claim.condition not in {grade.condition for grade in self.findings.reported}:
+            return
+        facts = list(facts_of_claim(claim, reading, self.findings, text))
         if not facts:
             notes.unsupported.append("nothing was graded there")
         for fact in facts:
@@ -110,20 +115,18 @@ class Checker:
                 self._check_fact(fact, context, notes)
         notes.unsupported += faults_of_claim(claim, self.findings)
 
-    def _check_words(self, words_: str, text: str, context: SentenceContext) -> Verdict:
-        """Compare words with the findings, clause by clause; facts that do not agree keep the text as written."""
+    def _check_words(self, text: str, context: SentenceContext) -> Verdict:
+        """Compare what the wider reading finds in a sentence with the findings, clause by clause."""
         notes = _Notes()
         levels = context.levels
         claims = 0
-        for part in split_sentences(words_):
+        for part in split_sentences(text):
             for clause in part.split(";"):
                 reading = read_sentence(clause.strip(), levels)
                 levels = reading.levels
                 claims += self._check_part(reading, context, notes)
         if not claims:
             notes.unsupported.append("it states no finding")
-        if words_ != text:
-            notes.facts = [replace(fact, sentence=text) for fact in notes.facts]
         return _verdict(notes, levels)
 
     def _check_part(self, reading: SentenceReading, context: SentenceContext, notes: _Notes) -> int:
@@ -138,7 +141,7 @@ class Checker:
         extra = unaccounted_words(reading)
         if extra:
             notes.unsupported.append(f"words that no finding accounts for: {', '.join(extra)}")
-        notes.unsupported += uncarried_words(reading)
+        notes.unsupported += uncarried_words(reading) + misnamed_steps(reading)
         compared = [word for word in reading.words if word in words("comparison")]
         if compared and not context.has_prior:
             notes.unsupported.append(f"a comparison without an earlier study: {', '.join(compared)}")
@@ -152,7 +155,7 @@ class Checker:
             notes.facts.append(fact)
             return
         if fact.side is None and not fact.negated and len(grades) > 1:
-            self._check_without_side(fact, grades, notes)
+            self._check_without_side(fact, grades, context, notes)
             return
         for grade in grades:
             self._check_grade(fact, grade, context, notes)
@@ -171,9 +174,15 @@ class Checker:
             return
         notes.facts.append(fact)
 
-    def _check_without_side(self, fact: Fact, grades: list[Grade], notes: _Notes) -> None:
-        """Positive words on a paired place need the side: none is contradicted only when neither side has it."""
+    def _check_without_side(
+        self, fact: Fact, grades: list[Grade], context: SentenceContext, notes: _Notes
+    ) -> None:
+        """Positive words on a paired place need the side, unless both sides have it; none contradicts them."""
         agreements = [compare_fact(fact, grade) for grade in grades]
+        if all(agreement is Agreement.AGREES for agreement in agreements):
+            for grade in grades:
+                self._check_grade(fact, grade, context, notes)
+            return
         notes.facts.append(fact)
         if all(agreement is Agreement.CONTRADICTS for agreement in agreements):
             notes.contradicted.append(f"{_label(fact)}: found on neither side")
@@ -245,7 +254,7 @@ def unaccounted_words(reading: SentenceReading) -> list[str]:
             continue
         if not is_covered or word not in _vocabulary():
             extra.append(word)
-    return extra
+    return extra + _CENTRAL_DISC.findall(" ".join(reading.words))
 
 
 def uncarried_words(reading: SentenceReading) -> list[str]:
@@ -260,6 +269,19 @@ def uncarried_words(reading: SentenceReading) -> list[str]:
     if not doubted and any(word in words("hedges") for word in reading.words):
         reasons.append("a doubt that no finding carries")
     return reasons
+
+
+def misnamed_steps(reading: SentenceReading) -> list[str]:
+    """Return a reason where the words call a step below Kang's ``present_from`` a compression of the cord."""
+    named = named_steps("kang")
+    steps = {
+        step
+        for fact in reading.facts
+        if fact.condition is Condition.CORD_COMPRESSION and not fact.negated
+        for step in (fact.grade or "").split("|")
+    }
+    is_named = bool(_COMPRESSED & set(reading.words)) and not _SPACE & set(reading.words)
+    return ["a step that is no compression of the cord"] if is_named and steps - named - {""} else []
 
 
 def _is_normal_step(fact: Fact) -> bool:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from anatomy import SCALES
 from grading.types import Findings, Grade, GradeStatus
-from reporting.statements import abnormal_steps, steps_of
+from reporting.statements import abnormal_steps, named_steps, steps_of
 from reporting.types import Fact
 from segmentation.types import Measurement
 
@@ -38,8 +38,10 @@ def compare_fact(fact: Fact, grade: Grade) -> Agreement:
         return _compare_denial(fact, grade, open_steps, abnormal)
     normal = frozenset(SCALES[grade.scale].grades) - abnormal
     if fact.grade is None:
-        return _compare_presence(fact.uncertain, open_steps, abnormal)
+        return _compare_presence(fact.uncertain, open_steps, named_steps(grade.scale))
     stated = _stated_steps(fact.grade, grade.scale)
+    if fact.uncertain and normal.issuperset(stated):
+        return Agreement.DIFFERS
     said = frozenset(stated) | (normal if fact.uncertain else frozenset())
     if None not in stated and said == open_steps:
         return Agreement.AGREES
@@ -74,8 +76,10 @@ def values_agree(stated: float, decimals: int, measured: float) -> bool:
 
 
 def _compare_denial(fact: Fact, grade: Grade, open_steps: frozenset[str], abnormal: frozenset[str]) -> Agreement:
+    if fact.grade is None and not open_steps & named_steps(grade.scale):
+        return Agreement.DIFFERS if open_steps & abnormal else Agreement.AGREES
     if fact.grade is None:
-        return Agreement.CONTRADICTS if open_steps & abnormal else Agreement.AGREES
+        return Agreement.CONTRADICTS
     denied = _stated_steps(fact.grade, grade.scale)
     if None in denied or not SCALES[grade.scale].is_ordinal:
         return Agreement.DIFFERS
@@ -86,10 +90,10 @@ def _compare_denial(fact: Fact, grade: Grade, open_steps: frozenset[str], abnorm
     return Agreement.CONTRADICTS if open_steps & set(denied) else Agreement.AGREES
 
 
-def _compare_presence(is_uncertain: bool, open_steps: frozenset[str], abnormal: frozenset[str]) -> Agreement:
-    if not open_steps & abnormal:
+def _compare_presence(is_uncertain: bool, open_steps: frozenset[str], named: frozenset[str]) -> Agreement:
+    if not open_steps & named:
         return Agreement.CONTRADICTS
-    is_open = bool(open_steps - abnormal)
+    is_open = bool(open_steps - named)
     return Agreement.AGREES if is_open == is_uncertain else Agreement.DIFFERS
 
 

@@ -13,7 +13,7 @@ from random import Random
 from anatomy import CONDITIONS, SCALES, SIJ, Condition, Side
 from grading.types import Findings
 from reporting.phrases import ConditionPhrases, Phrases, Style, load_phrases, load_styles, measurement_phrases
-from reporting.statements import Polarity, Statement, said_measurements, states
+from reporting.statements import Polarity, Statement, named_steps, said_measurements, states
 from reporting.types import DraftSentence, SentenceSource
 from segmentation.types import Measurement
 
@@ -159,7 +159,12 @@ class _Writer:
         steps = SCALES[statement.grade.scale]
         if phrases.explicit and any(not steps.step(step).is_abnormal for step in statement.steps):
             return phrases.explicit
-        return phrases.stepped if phrases.stepped and statement.steps else phrases.abnormal
+        if not (phrases.stepped and statement.steps):
+            return phrases.abnormal
+        named = named_steps(statement.grade.scale)
+        if named.issuperset(statement.steps):
+            return phrases.stepped
+        return phrases.either if named & set(statement.steps) else phrases.below
 
     def _fill(self, template: str, statement: Statement, *, side: str | None = None) -> str:
         hedge = self.pick(self.phrases.hedges) if statement.polarity is Polarity.POSSIBLE else ""

@@ -38,8 +38,12 @@ class ConditionPhrases:
         absent: After ``no``.
         explicit: When a normal step is named by number; empty for other scales.
         stepped: When steps of a numbered scale are named; empty when ``abnormal`` does it.
+        below: The same where every step lies below the scale's ``present_from``.
+        either: The same where only some do.
         plain: ``abnormal`` in plain words; empty where the usual words are plain enough.
         plain_stepped: ``stepped`` in plain words.
+        plain_below: ``below`` in plain words.
+        plain_either: ``either`` in plain words.
         plain_absent: ``absent`` in plain words.
     """
 
@@ -47,8 +51,12 @@ class ConditionPhrases:
     absent: tuple[str, ...]
     explicit: tuple[str, ...] = ()
     stepped: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
     plain_stepped: tuple[str, ...] = ()
+    plain_below: tuple[str, ...] = ()
+    plain_either: tuple[str, ...] = ()
     plain_absent: tuple[str, ...] = ()
 
     def in_plain_words(self) -> "ConditionPhrases":
@@ -57,6 +65,8 @@ class ConditionPhrases:
             self,
             abnormal=self.plain or self.abnormal,
             stepped=self.plain_stepped or self.stepped,
+            below=self.plain_below or self.below,
+            either=self.plain_either or self.either,
             absent=self.plain_absent or self.absent,
         )
 

@@ -93,6 +93,13 @@ def abnormal_steps(scale: str) -> frozenset[str]:
     return frozenset(step.grade for step in SCALES[scale].steps if step.is_abnormal)
 
 
+def named_steps(scale: str) -> frozenset[str]:
+    """Return the steps that the bare name of the condition means: Kang 1 is abnormal but no cord compression."""
+    first = SCALES[scale].present_from
+    steps = SCALES[scale].grades
+    return abnormal_steps(scale) if first is None else frozenset(steps[steps.index(first) :])
+
+
 def severity_weight(grade: Grade) -> float:
     """Return the severity of a grade for ranking, 0 (normal or not assessable) to 1."""
     return 0.0 if grade.grade is None else SCALES[grade.scale].step(grade.grade).weight

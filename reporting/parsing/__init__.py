@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from reporting.parsing.claims import facts_of, read_claims
-from reporting.parsing.reading import SentenceReading, merge_facts, read_sentence
+from reporting.parsing.claims import Claim, facts_of, read_claims
+from reporting.parsing.reading import SentenceReading, merge_facts, merge_report, read_sentence
 from reporting.parsing.tokens import split_sentences
 from reporting.types import Fact, MeasuredFact
 
@@ -24,7 +24,7 @@ _HEADING = re.compile(
 
 
 def parse_report(text: str) -> list[Fact]:
-    """Return the facts of a report: one per level, side and condition.
+    """Return the facts of a report: one per level, side and condition; two where its sentences deny each other.
 
     Several steps of one scale are one grade with ``|`` between them, best first: ``III|IV``, ``moderate|severe``.
     Levels are carried from sentence to sentence until a new one is named, a heading comes, or a sentence speaks of
@@ -33,7 +33,7 @@ def parse_report(text: str) -> list[Fact]:
     Args:
         text: Any text; one without facts gives an empty list.
     """
-    return merge_facts([fact for reading in read_sentences(text) for fact in reading.facts])
+    return merge_report([fact for reading in read_sentences(text) for fact in reading.facts])
 
 
 def parse_measurements(text: str) -> list[MeasuredFact]:
@@ -45,7 +45,7 @@ def _claimed(sentence: str, carried: tuple[str, ...]) -> SentenceReading:
     """Read a sentence by the clause grammar where it reads all of it, else by the wider reading."""
     reading = read_sentence(sentence, carried)
     claimed = read_claims(sentence, carried)
-    if claimed is None or any(claim.scope == "others" or claim.condition is None for claim in claimed.claims):
+    if claimed is None or any(_is_of_study(claim) for claim in claimed.claims):
         return reading
     facts = [(claim.unassessed, fact) for claim in claimed.claims for fact in facts_of(claim, sentence)]
     return replace(
@@ -53,6 +53,11 @@ def _claimed(sentence: str, carried: tuple[str, ...]) -> SentenceReading:
         facts=tuple(merge_facts([fact for is_open, fact in facts if not is_open])),
         not_assessed=tuple(merge_facts([fact for is_open, fact in facts if is_open])),
     )
+
+
+def _is_of_study(claim: Claim) -> bool:
+    """Tell whether only a study's findings say which levels or conditions are meant."""
+    return claim.scope not in {"", "all"} or claim.condition is None
 
 
 def read_sentences(text: str) -> list[SentenceReading]:

@@ -5,42 +5,22 @@ All other text is left to the wider reading (``reading.py``).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from anatomy import SIJ, Condition, Side
-from reporting.parsing.ellipsis import complete, is_weak
+from reporting.parsing.ellipsis import complete
 from reporting.parsing.lexemes import read_lexemes
 from reporting.parsing.parts import Part, read_parts
 from reporting.parsing.steps import grade_text
+from reporting.parsing.structures import is_weak, structure
 from reporting.types import Fact
 
 _NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
-_ENDPLATES = (Condition.UPPER_ENDPLATE_CHANGE, Condition.LOWER_ENDPLATE_CHANGE)
-_ACTIONS = {name: frozenset({"narrow"}) for name in _NARROWED} | {
-    "height": frozenset({"narrow", "reduce"}),
-    "disc": frozenset({"narrow"}),
-    "upper_endplate_change": frozenset({"irregular"}),
-    "lower_endplate_change": frozenset({"irregular"}),
-    "both_endplates": frozenset({"irregular"}),
-    "endplate": frozenset({"irregular"}),
-    "cord_compression": frozenset({"compress"}),
-}
-_OF_OBJECT = {
-    "height": (Condition.DISC_NARROWING,),
-    "both_endplates": _ENDPLATES,
-    "endplate": _ENDPLATES,
-    "alignment": (Condition.SPONDYLOLISTHESIS,),
-    "joint": (Condition.SACROILIITIS,),
-}
+_RANGES = frozenset({"above", "below", "upwards", "downwards", "except"})
 _NORMAL_DISC = (Condition.DISC_DEGENERATION, Condition.DISC_BULGING, Condition.DISC_HERNIATION)
 _SLIPS = {"anterolisthesis": 1, "retrolisthesis": -1}
-_MEASURES = {
-    "spinal_canal_stenosis": "canal_ap_diameter",
-    "height": "disc_height",
-    "spondylolisthesis": "listhesis",
-    "slip_value": "listhesis",
-}
+_SLIP_NAMES = frozenset({"spondylolisthesis", "slip_value", *_SLIPS})
 
 
 @dataclass(frozen=True)
@@ -55,9 +35,10 @@ class Claim:
         negated: It is denied.
         uncertain: It is hedged.
         unassessed: It is said not to be assessable.
-        scope: ``all`` or ``others`` when it speaks of all levels, or of all but those named elsewhere; else empty.
-        exception: ``only`` or ``worst``; else empty.
-        implied: It is not written but follows: no sacroiliitis at all, so none of a joint.
+        scope: Which levels it speaks of when it does not name them (``everywhere`` in clauses.yaml); else empty.
+        exception: ``only``, ``one_sided`` or ``worst``; else empty.
+        implied: It is not written but follows: no sacroiliitis at all, so none of a joint; no stenosis, so none of
+            the foramina.
         direction: 1 for a slip forward, -1 backward, 0 when not said.
     """
 
@@ -128,7 +109,8 @@ def read_claims(sentence: str, carried: tuple[str, ...] = ()) -> ClaimReading | 
     parts = complete(read_parts(lexemes))
     if parts is None:
         return None
-    _place(parts, carried)
+    if not _place(parts, carried):
+        return None
     try:
         claims = tuple(claim for part in parts for claim in _claims(part))
         values = tuple(value for part in parts for value in _values(part))
@@ -138,20 +120,42 @@ def read_claims(sentence: str, carried: tuple[str, ...] = ()) -> ClaimReading | 
     return ClaimReading(claims, values, named, last[-1] if last else carried) if claims or values else None
 
 
-def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> None:
-    """Give each part its levels: its own, else the last named before it, else the next; both when both may be."""
+def _place(parts: Sequence[Part], carried: tuple[str, ...]) -> bool:
+    """Give each part its levels: its own, else the last named before it, else the next; both when both may be.
+
+    Returns:
+        Whether it is clear which levels are meant: a range (``above L4-L5``) is that of every part or of its own.
+    """
+    for part in parts:
+        if part.scope == "all" and part.levels:
+            part.scope = ""  # "all discs from L2-L3 to L4-L5"
+    ranged = [part for part in parts if part.scope in _RANGES]
+    open_ = [part for part in parts if not part.levels and not part.scope]
+    if ranged and open_:
+        if len(parts) - len(open_) > 1:
+            return False
+        for part in open_:
+            part.levels, part.scope = ranged[0].levels, ranged[0].scope
     ahead: tuple[str, ...] = ()
+    scope = ""
+    is_inside = False
     for index, part in enumerate(parts):
-        ahead = part.header or ahead
+        is_inside = part.join == "open" or (is_inside and part.join not in {"close", "hard"})
+        ahead, scope = (part.header, "") if part.header else (ahead, scope)
         if part.levels or part.scope:
-            ahead = part.levels or ahead
+            ahead, scope = part.levels or ahead, part.scope
             continue
         behind = _behind(parts, index)
-        if ahead and behind and behind != ahead and part.join not in {"hard", "open"}:
+        if scope:
+            if behind:
+                return False
+            part.scope = scope  # "the other discs are not herniated and not bulging"
+        elif ahead and behind and behind != ahead and part.join != "hard" and not (is_inside or part.is_closed):
             part.levels = tuple(dict.fromkeys((*ahead, *behind)))
         else:
             part.levels = ahead or behind or carried
             part.is_carried = not ahead and not behind
+    return all(part.levels or part.scope not in _RANGES for part in parts)
 
 
 def _behind(parts: Sequence[Part], index: int) -> tuple[str, ...]:
@@ -171,9 +175,16 @@ def _claims(part: Part) -> Iterator[Claim]:
     if not conditions:
         yield from _of_level(part)
     for condition in conditions:
-        yield _claim(part, condition)
+        claim = replace(_claim(part, condition), implied=part.is_general)
+        yield claim
+        if part.scope == "except":  # "no herniation except at L5-S1": there is one there
+            _require(not (claim.grade or claim.uncertain or claim.unassessed or claim.exception))
+            yield replace(claim, scope="", negated=not claim.negated)
         if condition is Condition.SACROILIITIS and _denies_all(part):
             yield Claim(condition, (SIJ,), negated=True, implied=True)
+    if part.is_general and (part.is_denied or part.is_denied_behind):
+        for narrowed in _paired():
+            yield Claim(narrowed, part.levels, negated=True, implied=True, scope=part.scope)
 
 
 def _is_only_value(part: Part) -> bool:
@@ -192,16 +203,18 @@ def _denies_all(part: Part) -> bool:
 
 
 def _conditions(part: Part) -> Iterator[Condition]:
+    if set(part.objects) == {"disc"} and part.steps and not (part.heads or part.actions or part.is_fine):
+        part.objects, part.heads = [], ["disc_degeneration"]  # "a grade V disc"
     for head in dict.fromkeys(part.heads):
         if head == "slip_value":  # "L4-L5: slip 4.2 mm" is a value; whether it is a finding, the grade says
             continue
         yield Condition.SPONDYLOLISTHESIS if head in _SLIPS else Condition(head)
     used: set[str] = set()
     for name in dict.fromkeys(part.objects):
-        fitting = [action for action in part.actions if action in _ACTIONS.get(name, ())]
-        used.update(fitting)
-        if any(is_weak(name, head) for head in part.heads):
+        fitting = [action for action in part.actions if action in structure(name).actions]
+        if not _is_claimed(part, name):
             continue
+        used.update(fitting)
         if name in _NARROWED and part.grade and not part.heads and not part.actions:
             fitting = ["narrow"]
         if fitting or part.is_fine or part.is_unassessed:
@@ -209,8 +222,13 @@ def _conditions(part: Part) -> Iterator[Condition]:
         else:
             _require(bool(part.numbers))
     if "modic" in part.heads:
-        used.add("irregular")  # "Modic type 2 change"
+        used.add("change")  # "Modic type 2 change"
     _require(set(part.actions) <= used)
+
+
+def _is_claimed(part: Part, name: str) -> bool:
+    """Tell whether a structure is spoken of for itself: the disc of ``disc bulge`` is not."""
+    return not any(is_weak(name, other) for other in (*part.heads, *part.objects))
 
 
 def _of_object(part: Part, name: str) -> tuple[Condition, ...]:
@@ -219,19 +237,24 @@ def _of_object(part: Part, name: str) -> tuple[Condition, ...]:
         return _NORMAL_DISC if part.is_fine else (Condition.DISC_NARROWING,)
     is_normal = part.is_fine != (part.is_denied or part.is_denied_behind)
     _require(name != "endplate" or is_normal)
-    return _OF_OBJECT[name] if name in _OF_OBJECT else (Condition(name),)
+    _require(name != "signal" or bool({"disc", "height"} & set(part.objects)))  # not of the marrow or the cord
+    _require(bool(structure(name).means))
+    return structure(name).means
 
 
 def _claim(part: Part, condition: Condition) -> Claim:
     denied = part.is_denied or part.is_denied_behind or part.exception == "spared"
     is_object = condition.value not in part.heads
     is_fine = part.is_fine and (is_object or part.is_taken)
-    _require(not (denied and part.exception in {"only", "worst"}))
+    _require(not (denied and part.exception in {"only", "one_sided", "worst"}))
+    _require(part.exception != "one_sided" or len(part.sides) == 1)
+    _require(part.exception != "spared" or not (part.is_denied or part.is_denied_behind))
     _require(part.count in {0, len(part.levels)})
-    _require(is_fine or not part.is_fine or bool(part.objects))
+    _require(is_fine or not part.is_fine or any(_is_claimed(part, name) for name in part.objects))
     _require(not (is_fine and denied) or part.denial == "not")
+    _require(not (part.is_fine and part.actions))
     negated = denied != is_fine
-    _require(negated or not part.is_qualified)
+    _require(denied or not part.is_qualified)
     _require(not (part.unspecific and not part.steps))
     _require(not part.morphology or part.morphology == {str(step) for step in part.steps})
     _require(not (part.is_unassessed and (denied or part.is_hedged)))
@@ -285,16 +308,19 @@ def _of_level(part: Part) -> Iterator[Claim]:
     if part.numbers and part.objects:
         return
     says = part.is_fine or part.exception == "spared"
-    other = part.is_denied or part.is_denied_behind or part.is_hedged or part.sides or part.grade or part.scope
-    _require(says and bool(part.levels) and not other and not part.is_named and not part.actions)
-    yield Claim(None, part.levels, negated=True)
+    other = part.is_denied or part.is_denied_behind or part.is_hedged or part.sides or part.grade
+    _require(part.count in {0, len(part.levels)})
+    _require(part.scope != "except")
+    _require(says and bool(part.levels or part.scope) and not other and not part.is_named and not part.actions)
+    yield Claim(None, part.levels, negated=True, scope=part.scope)
 
 
 def _values(part: Part) -> Iterator[ValueClaim]:
     if not part.numbers:
         return
-    names = {_MEASURES[name] for name in (*part.objects, *part.heads) if name in _MEASURES}
-    names |= {"listhesis"} if _SLIPS.keys() & set(part.heads) else set()
+    names = {value for name in part.objects if (value := structure(name).value)}
+    names |= {"listhesis"} if _SLIP_NAMES & set(part.heads) else set()
+    _require(not part.scope and part.count in {0, 1})
     is_plain = not (part.is_denied or part.is_denied_behind or part.is_hedged)
     is_plain = is_plain and not (part.sides and set(part.objects) == {"spinal_canal_stenosis"})
     _require(len(names) == 1 and len(part.numbers) == 1 and is_plain)

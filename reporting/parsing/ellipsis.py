@@ -9,16 +9,13 @@ things and is not read.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from reporting.parsing.attributes import join_attributes
 from reporting.parsing.parts import Part
+from reporting.parsing.structures import causes, structure
 
 PAIRED = frozenset({"neural_foraminal_narrowing", "subarticular_stenosis"})
 _SOFT = frozenset({"comma", "and", "or"})
-_WEAK = {
-    "disc": frozenset({"disc_bulging", "disc_herniation", "disc_degeneration", "modic"}),
-    "endplate": frozenset({"modic"}),
-    "joint": frozenset({"sacroiliitis"}),
-}
-_MERGED = frozenset({"comma", "and", "topic", "close"})
+_NARROWED = frozenset({"spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"})
 
 
 def complete(parts: list[Part]) -> list[Part] | None:
@@ -30,79 +27,32 @@ def complete(parts: list[Part]) -> list[Part] | None:
     Returns:
         The parts that state something, or None when they can be read in two ways or not at all.
     """
-    if any(part.is_clashing for part in parts):
+    if any(part.is_clashing for part in parts) or not _causes_fit(parts):
         return None
-    _name_measures(parts)
-    _doubt_brackets(parts)
-    kept = _without_headers(parts)
-    kept = _merge_attributes(kept)
+    kept = join_attributes(parts)
+    _name_general(kept)
     if not (_share_lists(kept) and _share_denials(kept)):
         return None
     kept = _name_all(kept)
     return kept if all(_is_whole(part) for part in kept) else None
 
 
-def _name_measures(parts: Sequence[Part]) -> None:
-    for part in parts:
-        if part.has_diameter and "spinal_canal_stenosis" not in part.objects:
-            part.objects.append("spinal_canal_stenosis")
-
-
-def _doubt_brackets(parts: Sequence[Part]) -> None:
-    """Let a doubt reach the step in the bracket behind it: ``possible cord compression (Kang grade 1)``."""
+def _causes_fit(parts: Sequence[Part]) -> bool:
+    """Read ``bulge causing stenosis`` as both; false where that is no cause of it there, or one is denied."""
     for before, part in pairwise(parts):
-        if part.join == "open" and part.steps and before.is_hedged:
-            part.is_hedged = True
-
-
-def _only(part: Part, name: str) -> bool:
-    """Tell whether a part holds nothing but one attribute."""
-    said = {
-        "levels": bool(part.levels), "sides": bool(part.sides), "grade": bool(part.grade),
-        "numbers": bool(part.numbers), "steps": bool(part.steps),
-    }  # fmt: skip
-    if part.is_named or part.actions or part.is_fine or part.is_denied or part.is_denied_behind:
-        return False
-    if part.is_hedged or part.is_unassessed or part.scope or part.exception or part.is_qualified:
-        return False
-    return said.pop(name) and not any(said.values())
-
-
-def _without_headers(parts: list[Part]) -> list[Part]:
-    """Give the levels of a heading (``L4-L5:``, ``At L4-L5, ...``) to what follows it."""
-    kept: list[Part] = []
-    for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        is_heading = following is not None and (part.join == "start" or following.join == "topic")
-        if following is None or not is_heading or not _only(part, "levels"):
-            kept.append(part)
+        if part.join == "topic" and (before.is_denied or before.is_denied_behind):
+            return False  # "no degeneration: L3-L4 grade II, L4-L5 grade IV"
+        if part.join not in {"cause", "due"}:
             continue
-        following.join = "start" if part.join == "start" else "hard"
-        following.is_headed = True
-        following.header = part.levels
-    return kept
-
-
-def _merge_attributes(parts: list[Part]) -> list[Part]:
-    """Join a grade, side, level or value that stands alone (``stenosis, severe``) to the part before it."""
-    kept: list[Part] = []
-    for part in parts:
-        names = [name for name in ("grade", "sides", "levels", "numbers") if _only(part, name)]
-        before = kept[-1] if kept else None
-        is_lone = before is not None and part.join == "comma" and _only(before, "sides") and names == ["grade"]
-        if (
-            before is None
-            or not names
-            or part.join not in _MERGED
-            or not (before.is_named or is_lone)
-            or getattr(before, names[0])
-            or (names[0] == "levels" and part.join not in {"comma", "topic"})
-        ):
-            kept.append(part)
-        else:
-            setattr(before, names[0], getattr(part, names[0]))
-            before.is_graded_behind |= names[0] == "grade"
-    return kept
+        cause, effect = (before, part) if part.join == "cause" else (part, before)
+        fits = causes()["by"] & {*cause.heads, *cause.objects} and causes()["of"] & set(effect.objects)
+        denied = cause.is_denied or cause.is_denied_behind or effect.is_denied or effect.is_denied_behind
+        if not fits or effect.heads or denied or (part.levels and part.levels != before.levels and before.levels):
+            return False
+        if cause.is_fine or effect.is_fine or cause.is_unassessed or effect.is_unassessed:
+            return False
+        part.join = "and"
+    return True
 
 
 def _share_lists(parts: list[Part]) -> bool:
@@ -116,13 +66,23 @@ def _share_lists(parts: list[Part]) -> bool:
             continue
         _give(part, following)
         _give_back(part, following)
+    for before, part in pairwise(parts):
+        if before.is_led and before.objects and _waits(part) and part.join in {"and", "or"} and not part.has_verb:
+            part.actions, part.is_led = list(before.actions), True  # "severe narrowing of the foramen and recess"
+            part.is_fine = before.is_fine
+            part.grade = part.grade or before.grade
     return True
 
 
 def _waits(part: Part) -> bool:
     """Tell whether a structure has no predicate of its own."""
     said = part.actions or part.is_fine or part.is_unassessed or part.numbers or part.steps
-    is_open = not said and not part.is_denied_behind and not part.is_hedged_behind
+    is_open = (
+        not said
+        and (part.is_denied or not part.is_qualified)
+        and not part.is_denied_behind
+        and not part.is_hedged_behind
+    )
     return bool(part.objects) and not part.heads and is_open and not (part.grade and part.is_graded_behind)
 
 
@@ -159,11 +119,15 @@ def _share_denials(parts: list[Part]) -> bool:
     """Let a denial or doubt run through a list; return whether each list can be read in one way only."""
     for index in range(1, len(parts)):
         before, part = parts[index - 1], parts[index]
+        if before.is_denied and part.join == "or" and part.is_fine:
+            return False
         if part.join not in _SOFT or not part.is_named:
             continue
-        if before.is_denied and _is_bare(part):
+        if before.is_denied and _is_bare(part) and not _is_contrast(part, before):
             is_list = part.join == "comma" and not _closes_list(parts, index - 1) and _ends_with_or(parts, index)
-            if part.join == "or" or is_list:
+            own = part.has_verb or part.grade or part.levels
+            is_free = part.join == "and" and before.denial == "free" and not own
+            if part.join == "or" or is_list or is_free:
                 part.is_denied, part.denial = True, before.denial
             else:
                 return False
@@ -181,7 +145,8 @@ def _share_back(parts: list[Part]) -> bool:
             continue
         if part.is_hedged_behind or (part.is_unassessed and not before.is_unassessed):
             return False
-        if part.is_denied_behind and before.heads:
+        is_plain = before.actions and not before.grade and part.join in {"and", "or"} and part.denial == "absent"
+        if part.is_denied_behind and (before.heads or is_plain):
             before.is_denied_behind, before.denial = True, part.denial
     return True
 
@@ -230,7 +195,16 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if part.sides and not _has_sides(first) and ahead is not None and _has_sides(ahead):
             _take(part, ahead, is_ahead=True)
             continue
-        if _may_be_either(part, first, parts[index + 1 :]) or _says_only_no(part):
+        if (
+            ahead is not None
+            and part.join == "comma"
+            and _repeats_side(part, first)
+            and PAIRED & set(ahead.objects)
+        ):
+            _take(part, ahead, is_ahead=True)
+            continue
+        is_none = part.join == "topic" and part.denial == "none"  # "Modic changes: none"
+        if _may_be_either(part, first, parts[index + 1 :]) or (_says_only_no(part) and not is_none):
             part.is_clashing = True
         if source not in dropped and _is_topic(first, part):
             dropped.add(source)
@@ -243,6 +217,21 @@ def _name_all(parts: list[Part]) -> list[Part]:
         if part.join == "topic" and first.sides:
             first.join_sides = True
     return [part for index, part in enumerate(parts) if index not in dropped]
+
+
+def _name_general(parts: Sequence[Part]) -> None:
+    """Name what narrows where nothing does: ``no stenosis`` is of anything, ``severe stenosis`` of the canal."""
+    if any(_NARROWED & set(part.objects) for part in parts):
+        return
+    for part in parts:
+        if not part.is_named and "stenose" in part.actions:
+            part.is_clashing |= bool(part.sides) or part.is_hedged or part.is_unassessed or part.is_fine
+            part.objects, part.is_general = ["spinal_canal_stenosis"], True
+
+
+def _repeats_side(part: Part, before: Part) -> bool:
+    """Tell whether a graded side was graded before, so that it belongs to the next noun."""
+    return bool(part.grade and before.grade and part.sides) and part.sides == before.sides and not part.levels
 
 
 def _has_sides(part: Part) -> bool:
@@ -268,6 +257,8 @@ def _is_topic(first: Part, part: Part) -> bool:
     """Tell whether a part only names what the next ones say more of (``Modic changes: type 1 at L2-L3, ...``)."""
     if first.is_denied or first.is_denied_behind or first.is_hedged or first.grade or first.steps or first.numbers:
         return False
+    if first.is_fine or first.is_unassessed:
+        return False
     if part.join == "topic":
         return True
     lacks_side = bool(PAIRED & set(first.objects)) and not first.sides and bool(part.sides)
@@ -280,15 +271,22 @@ def _take(part: Part, source: Part | None, *, is_ahead: bool) -> None:
     if part.is_fine and part.levels and source.heads and not part.sides:
         return  # "disc bulge at L4-L5, L5-S1 normal": all of that level is
     part.heads, part.objects = list(source.heads), list(source.objects)
+    if any(action in structure(name).actions for name in part.objects for action in part.actions):
+        part.heads = []  # "the disc is degenerated and narrowed"
     part.is_taken = True
     if not (is_ahead or part.sides or part.is_fine or part.is_denied or part.is_denied_behind):
         part.sides = source.sides  # "left stenosis at L4-L5 (severe) and L5-S1 (moderate)"
     if not part.actions and not part.is_fine and not part.numbers:
         part.actions = list(source.actions)
-    if is_ahead and source.is_denied and not part.is_denied:
+    if is_ahead and source.is_denied and not part.is_denied and not _is_contrast(part, source):
         part.is_clashing = True
     if is_ahead and source.is_hedged:
         part.is_hedged = True
+
+
+def _is_contrast(part: Part, source: Part) -> bool:
+    """Tell whether a graded side stands against a denied one: ``moderate left and no right stenosis``."""
+    return bool(part.grade and part.sides and source.sides) and part.sides != source.sides and not part.is_hedged
 
 
 def _take_predicate(part: Part, source: Part | None) -> None:
@@ -301,8 +299,3 @@ def _take_predicate(part: Part, source: Part | None) -> None:
 
 def _is_whole(part: Part) -> bool:
     return not part.is_clashing
-
-
-def is_weak(name: str, head: str) -> bool:
-    """Tell whether a structure's name says nothing beside a condition (``disc bulge``, ``Modic 1 endplates``)."""
-    return head in _WEAK.get(name, ())

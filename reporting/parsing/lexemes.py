@@ -16,6 +16,11 @@ _GRADES = {
     "severe": "severe", "early": "early", "advanced": "advanced", "normal_mild": "normal_mild", "normal": "normal",
 }  # fmt: skip
 _ORDER = ("normal", "normal_mild", "mild", "early", "moderate", "severe", "advanced")
+_DIRECTIONS = {
+    "anterolisthesis": frozenset({"anteriorly", "forward", "forwards", "anterolisthesis"}),
+    "retrolisthesis": frozenset({"posteriorly", "backward", "backwards", "retrolisthesis"}),
+}
+_MAY = frozenset({"may", "might", "could"})
 _LONGEST = 120
 
 
@@ -74,16 +79,22 @@ def _lexemes(match: re.Match[str], tokens: Sequence[Token]) -> list[Lexeme]:
     if kind == "levels":
         return [Lexeme(kind, levels=_levels(tokens))]
     if kind == "grade":
-        return [Lexeme(kind, "|".join(_grades(tokens)))]
+        return [Lexeme(kind, value or "|".join(_grades(tokens)))]
     if kind == "steps":
         return [Lexeme(kind, numbers=step_numbers(list(tokens)))]
     if kind == "number":
-        return [Lexeme(kind, match[0])]
+        return [Lexeme(kind, match[0].replace("- ", ""))]
     if kind == "slip":
         return _slip(match[0])
-    if kind == "hydrated":
-        return [Lexeme("denial", "no"), Lexeme("head", "disc_degeneration")]
+    if kind == "sequence":
+        return [_one_of(item, tokens) for item in value.split(", ")]
     return [Lexeme(kind, value)]
+
+
+def _one_of(item: str, tokens: Sequence[Token]) -> Lexeme:
+    """Return a lexeme of a sequence, such as ``action narrow``; a grade is read from the words."""
+    kind, _, value = item.partition(" ")
+    return Lexeme(kind, value or ("|".join(_grades(tokens)) if kind == "grade" else ""))
 
 
 def _levels(tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -114,10 +125,17 @@ def _grades(tokens: Sequence[Token]) -> list[str]:
 
 
 def _slip(text: str) -> list[Lexeme]:
+    """Return the slip of one vertebra on the next, with its direction, doubt and length where they are written."""
     words = text.split()
     name = f"{words[0]}{words[1]}-{words[-2]}{words[-1]}"
     levels = tuple(level for token in tokenise(name) for level in token.levels)
-    return [Lexeme("head", "spondylolisthesis"), Lexeme("levels", levels=levels)]
+    head = next((head for head, said in _DIRECTIONS.items() if said & set(words)), "spondylolisthesis")
+    found = [Lexeme("head", head), Lexeme("levels", levels=levels)]
+    if _MAY & set(words):
+        found.insert(0, Lexeme("hedge"))
+    if "mm" in words:
+        found.append(Lexeme("number", f"{words[words.index('mm') - 1]} mm"))
+    return found
 
 
 @cache

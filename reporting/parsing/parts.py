@@ -16,7 +16,7 @@ class Part:
 
     Attributes:
         join: How it is joined to the part before: ``start``, ``comma``, ``and``, ``or``, ``topic``, ``open``,
-            ``close``, ``hard``.
+            ``close``, ``hard``, ``cause`` (of what follows), ``due`` (to what follows).
         heads: Conditions named (``disc_bulging``), in order.
         objects: Structures named (``foramen``, ``height``, ``disc``), in order.
         actions: What is done to a structure.
@@ -28,12 +28,12 @@ class Part:
         morphology: Steps of Modic whose morphology is written.
         count: How many levels it speaks of; 0 when not said.
         numbers: Values with units.
-        scope: ``all`` or ``others`` when the part speaks of these levels.
-        exception: ``only``, ``worst``, ``spared``; empty for none.
+        scope: Which levels it speaks of, when it does not name them: a value of ``everywhere`` in clauses.yaml.
+        exception: ``only``, ``one_sided``, ``worst``, ``spared``; empty for none.
         is_fine: A word of the normal stands in it.
         is_denied: A denial stands before the noun or alone.
         is_denied_behind: A denial stands behind the noun.
-        denial: Kind of the denial: ``no`` or ``nor`` (of what follows), ``not`` or ``absent``.
+        denial: Kind of the denial: ``no`` or ``nor`` (of what follows), ``free``, ``not``, ``none`` or ``absent``.
         is_hedged: A hedge stands in it.
         is_hedged_behind: The hedge stands behind the noun.
         is_unassessed: It is said not to be assessable.
@@ -46,6 +46,9 @@ class Part:
         is_active: It speaks of active sacroiliitis, which is the patient's, not a joint's.
         is_carried: Its levels come from the sentence before.
         is_taken: What it speaks of was taken from another part.
+        is_led: What is said stands before the structure (``narrowing of the canal``, ``patent canal``).
+        is_closed: A bracket ends it.
+        is_general: It speaks of narrowing and does not say of what.
         unspecific: It names a scale, so that steps are needed.
         join_sides: Its sides hold for what follows its colon.
     """
@@ -80,6 +83,9 @@ class Part:
     is_active: bool = False
     is_carried: bool = False
     is_taken: bool = False
+    is_led: bool = False
+    is_general: bool = False
+    is_closed: bool = False
     unspecific: bool = False
     join_sides: bool = False
 
@@ -111,6 +117,7 @@ def read_parts(lexemes: Sequence[Lexeme]) -> list[Part]:
             continue
         join = _join(lexemes, index)
         if join == "":
+            parts[-1].is_closed |= lexeme.value == "close"
             continue
         if parts[-1].is_empty:
             parts[-1].join = parts[-1].join if join == "comma" else _stronger(parts[-1].join, join)
@@ -123,7 +130,7 @@ def _starts_part(part: Part, lexeme: Lexeme) -> bool:
     """Tell whether a denial speaks of what follows: ``bulge without stenosis``, ``neither bulge nor stenosis``."""
     if lexeme.kind != "denial" or lexeme.value not in {"no", "nor"}:
         return False
-    return bool(part.heads or part.has_predicate or (lexeme.value == "nor" and part.is_named))
+    return bool(part.heads or part.has_predicate or (lexeme.value == "nor" and (part.is_named or part.is_denied)))
 
 
 def _join(lexemes: Sequence[Lexeme], index: int) -> str:
@@ -151,7 +158,7 @@ def _bracket_is_named(lexemes: Sequence[Lexeme], index: int) -> bool:
 
 
 def _stronger(first: str, second: str) -> str:
-    order = ("start", "comma", "close", "and", "or", "open", "topic", "hard")
+    order = ("start", "comma", "close", "and", "or", "open", "topic", "cause", "due", "hard")
     return first if first == "start" else max(first, second, key=order.index)
 
 
@@ -169,6 +176,7 @@ def _add(part: Part, lexeme: Lexeme) -> None:
         part.objects.append(value or kind)
     elif kind == "action":
         part.actions.append(value)
+        part.is_led |= not part.is_named
     elif kind == "morphology":
         part.morphology.add(value)
     elif kind == "count":
@@ -177,7 +185,7 @@ def _add(part: Part, lexeme: Lexeme) -> None:
         part.numbers.append(value)
     elif kind == "everywhere":
         part.scope = value
-    elif kind == "glue":
+    elif kind in {"glue", "filler"}:
         part.has_verb |= value == "verb"
     elif kind == "exception":
         part.is_clashing |= bool(part.exception)
@@ -205,6 +213,7 @@ def _add_once(part: Part, lexeme: Lexeme) -> None:
 def _add_polarity(part: Part, kind: str, value: str) -> None:
     is_behind = (part.is_named or bool(part.actions)) and value not in {"no", "nor"}
     if kind == "fine":
+        part.is_led |= not part.is_named
         part.is_clashing |= part.is_fine
         part.is_fine = True
     elif kind == "denial":

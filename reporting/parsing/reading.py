@@ -78,9 +78,21 @@ def merge_facts(facts: Sequence[Fact]) -> list[Fact]:
     """Return one fact per level, side and condition: said to be there wins over denied, certain over doubtful."""
     merged: dict[tuple[str | None, Side | None, Condition], Fact] = {}
     for fact in facts:
-        key = (fact.level, fact.side, fact.condition)
+        key = _key(fact)
         merged[key] = _merge(merged[key], fact) if key in merged else fact
     return list(merged.values())
+
+
+def merge_report(facts: Sequence[Fact]) -> list[Fact]:
+    """Return one fact per level, side and condition, and a second where one sentence denies what another says."""
+    said = merge_facts([fact for fact in facts if not fact.negated])
+    denied = merge_facts([fact for fact in facts if fact.negated])
+    first = {(*_key(fact), fact.negated): index for index, fact in reversed(list(enumerate(facts)))}
+    return sorted([*said, *denied], key=lambda fact: first[(*_key(fact), fact.negated)])
+
+
+def _key(fact: Fact) -> tuple[str | None, Side | None, Condition]:
+    return fact.level, fact.side, fact.condition
 
 
 def _merge(first: Fact, second: Fact) -> Fact:

@@ -20,7 +20,8 @@ _LEVEL = re.compile(
     _VERTEBRA + r"(?:\s?[-/–—_]\s?|\s(?:over|on|upon|to|through|thru)\s)([CTDLScdtls]?)\s?(\d{1,2})(?!\d)"
 )
 _NOT_A_LEVEL = re.compile(
-    r"^\s?(?:nerves?|roots?|exit\w*|travers\w*|weighted|signal|w|wi|images?)\b", re.IGNORECASE
+    r"^\s?(?:nerves?|roots?|exit\w*(?!\s+(?:neural\s+)?foram)|travers\w*|weighted|signal|w|wi|images?)\b",
+    re.IGNORECASE,
 )
 _JOINTS = re.compile(r"^(?:(sacroiliac joints)(?= ?[:\-–])|at (?:the )?(sacroiliac joints)\b)", re.IGNORECASE)
 """The joints as the place of a whole sentence: ``Sacroiliac joints: ...``, ``At the sacroiliac joints ...``."""

@@ -320,8 +320,17 @@ def test_sacroiliac_joints() -> None:
 
 
 def test_one_fact_per_level_side_and_condition() -> None:
-    facts = parse_report("L4-L5: disc bulge. Mild disc bulge. No disc bulge.")
+    facts = parse_report("L4-L5: disc bulge. Mild disc bulge.")
     assert [(fact.level, fact.grade, fact.negated) for fact in facts] == [("L4-L5", "mild", False)]
+
+
+def test_a_report_that_contradicts_itself_shows_both_facts() -> None:
+    facts = parse_report("L4-L5: disc bulge. L5-S1: no disc bulge. No disc bulge at L4-L5.")
+    assert [(fact.level, fact.negated, fact.sentence) for fact in facts] == [
+        ("L4-L5", False, "L4-L5: disc bulge."),
+        ("L5-S1", True, "L5-S1: no disc bulge."),
+        ("L4-L5", True, "No disc bulge at L4-L5."),
+    ]
 
 
 def test_not_assessable_is_no_fact() -> None:

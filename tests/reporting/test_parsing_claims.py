@@ -100,6 +100,29 @@ def test_order_and_ellipsis(text: str, expected: set[Row]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("L4-L5: disc bulge causing severe canal stenosis.",
+         {said(BULGE, "L4-L5"), said(CANAL, "L4-L5", "severe")}),
+        ("Severe canal stenosis at L4-L5 due to a disc bulge.",
+         {said(BULGE, "L4-L5"), said(CANAL, "L4-L5", "severe")}),
+        ("The L5-S1 herniation does not narrow the canal.", {said(HERNIATION, "L5-S1"), denied(CANAL, "L5-S1")}),
+        ("On the left, the L4-L5 foramen is severely narrowed.", {said(FORAMEN, "L4-L5", "severe", L)}),
+        ("Moderate left and no right foraminal stenosis at L4-L5.",
+         {said(FORAMEN, "L4-L5", "moderate", L), denied(FORAMEN, "L4-L5", R)}),
+        ("L3-L4 is free of disc bulge and canal stenosis.", {denied(BULGE, "L3-L4"), denied(CANAL, "L3-L4")}),
+        ("The L4-L5 disc has lost height.", {said(NARROWING, "L4-L5")}),
+        ("L4-L5 is normally aligned.", {denied(SLIP, "L4-L5")}),
+        ("L5-S1: fatty endplate change, Modic type 2.", {said(MODIC, "L5-S1", "2")}),
+        ("Canal and foramina: no narrowing at L3-L4.", {denied(CANAL, "L3-L4"), denied(FORAMEN, "L3-L4")}),
+        ("Patent canal and foramina at L3-L4.", {denied(CANAL, "L3-L4"), denied(FORAMEN, "L3-L4")}),
+    ],
+)  # fmt: skip
+def test_free_wording(text: str, expected: set[Row]) -> None:
+    assert rows(text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "L4-L5: disc bulge may be present.",
@@ -120,6 +143,15 @@ def test_doubts(text: str) -> None:
         "Severe mild canal stenosis at L4-L5.",
         "L4-L5: disc bulge, not.",
         "The slip at L5-S1 is - 7.8 mm.",
+        "Severe canal stenosis at L4-L5 causing the disc bulge.",
+        "No disc bulge at L4-L5 causing canal stenosis.",
+        "Disc bulge at L4-L5 causing canal stenosis at L5-S1.",
+        "The left foramen measures 8 mm in AP diameter at L4-L5.",
+        "Unilateral foraminal stenosis at L4-L5.",
+        "The normal L4-L5 disc is bulging.",
+        "The canal is small and the foramina are patent at L4-L5.",
+        "No disc degeneration: L3-L4 grade II, L4-L5 grade IV.",
+        "Stenosis of the canal is not spared at L4-L5.",
         "Disc bulge at L4-L5 with a fracture.",
         "No.",
         "",
@@ -159,6 +191,16 @@ def test_a_level_between_two_places_is_claimed_of_both() -> None:
          VerdictStatus.SUPPORTED),
         ("The canal is patent throughout.", VerdictStatus.CONTRADICTED),
         ("Anterolisthesis of L4 on L5.", VerdictStatus.UNSUPPORTED),
+        ("No canal stenosis above L4-L5.", VerdictStatus.SUPPORTED),
+        ("No canal stenosis above L5-S1.", VerdictStatus.CONTRADICTED),
+        ("Canal stenosis at L4-L5 and below.", VerdictStatus.SUPPORTED),
+        ("Canal stenosis at L3-L4 and below.", VerdictStatus.CONTRADICTED),
+        ("Canal stenosis at all levels except L3-L4.", VerdictStatus.SUPPORTED),
+        ("Canal stenosis at all levels except L4-L5.", VerdictStatus.CONTRADICTED),
+        ("No spondylolisthesis other than at L4-L5.", VerdictStatus.CONTRADICTED),
+        ("The canal is narrowest at L4-L5.", VerdictStatus.SUPPORTED),
+        ("Severe stenosis at L4-L5.", VerdictStatus.SUPPORTED),
+        ("No stenosis at L5-S1.", VerdictStatus.CONTRADICTED),
     ],
 )  # fmt: skip
 def test_words_on_all_levels_are_checked(text: str, status: VerdictStatus) -> None:

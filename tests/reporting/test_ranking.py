@@ -133,7 +133,7 @@ def test_cord_compression_leads_with_its_levels() -> None:
         "Critical: cord compression (Kang grade 3) at C7-T1.",
         "Critical: cord compression (Kang grade 2) at C4-C5 and C5-C6.",
         "C3-C4: Severe left neural foraminal narrowing.",
-        "C6-C7: Cord compression (Kang grade 1).",
+        "C6-C7: Effacement of the subarachnoid space without cord deformity (Kang grade 1).",
     ]
 
 
