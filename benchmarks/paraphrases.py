@@ -1,6 +1,6 @@
 """Does the verifier hold against words that no template wrote? Sentences by hand, right ones and wrong ones.
 
-    python -m benchmarks.paraphrases [--half development|practice|second|third|frozen] [--differences]
+    python -m benchmarks.paraphrases [--half development|practice|second|third|fourth|frozen] [--differences]
 
 ``tests/reporting/labelled/paraphrases_*.yaml`` hold sentences about small made-up findings
 (``paraphrases_states.yaml``): correct ones, which must come out as supported; flips of them (side, level, grade,
@@ -30,7 +30,7 @@ from reporting.types import Verdict, VerdictStatus
 from runtime.errors import ConfigError
 from segmentation.types import Level, Measurement
 
-HALVES = ("development", "practice", "second", "third", "frozen")
+HALVES = ("development", "practice", "second", "third", "fourth", "frozen")
 FROZEN = "frozen"
 FLIPS = ("side", "level", "grade", "negation", "number")
 LABELS = ("unsupported", "impossible")
