@@ -1,6 +1,8 @@
 """The modules under Hugging Face's ``evaluate``, as docs/metrics/README.md uses them."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +59,12 @@ def test_unknown_and_missing_metrics_are_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("evaluation.text.registry.METRICS", {"away": "evaluation.not_here:Metric"})
     with pytest.raises(MetricUnavailable, match=r"away: needs the Python module evaluation\.not_here"):
         open_metric("away")
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "metrics" / "README.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert names["figures"]["rouge_l"] == pytest.approx(names["scores_of_both"]["rouge_l"])
+    assert names["scores"].corpus["cider"] == pytest.approx(names["figures"]["cider"])
