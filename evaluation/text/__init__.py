@@ -1,4 +1,4 @@
-"""Scores of report text: BLEU, ROUGE-L and CIDEr by pycocoevalcap, and facts (SpineFact, first form).
+"""Scores of report text: BLEU, ROUGE-L and CIDEr by pycocoevalcap, facts by ``evaluation.spinefact``.
 
 The tokeniser is ours (lower case, words and numbers, level names kept whole), so that no Java is needed; figures
 therefore differ a little from pycocoevalcap's own Penn Treebank tokenisation. Issue 7 closes that gap.
@@ -7,36 +7,15 @@ CIDEr needs a corpus: on one report it is 0 by construction.
 
 import csv
 import json
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reporting import parse_report
-from reporting.types import Fact
 from runtime.errors import StudyError
 
 _TOKEN = re.compile(r"[a-z]+\d+(?:-[a-z]*\d+)?|\d+(?:\.\d+)?|[a-z]+", re.IGNORECASE)
-
-FactKey = tuple[str | None, str | None, str, bool]
-
-
-@dataclass(frozen=True)
-class FactScore:
-    """Agreement of two sets of facts.
-
-    Attributes:
-        precision: Share of stated facts that are in the reference (level, side, condition, negation equal).
-        recall: Share of the reference's facts that are stated.
-        f1: Harmonic mean.
-        grade_accuracy: Of matched facts graded in both, the share with the same grade; None without any.
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    grade_accuracy: float | None
 
 
 def tokenise(text: str) -> str:
@@ -59,47 +38,35 @@ def caption_scores(predictions: Sequence[str], references: Sequence[str]) -> dic
     return {**scores, "rouge_l": float(rouge), "cider": float(cider)}
 
 
-def score_facts(predicted: Sequence[Fact], reference: Sequence[Fact]) -> FactScore:
-    """Compare facts on level, side, condition and negation; grades are compared on those that match."""
-    told = {_key(fact): fact for fact in predicted}
-    truth = {_key(fact): fact for fact in reference}
-    shared = told.keys() & truth.keys()
-    precision = len(shared) / len(told) if told else float(not truth)
-    recall = len(shared) / len(truth) if truth else float(not told)
-    total = precision + recall
-    graded = [key for key in shared if told[key].grade and truth[key].grade]
-    same = sum(told[key].grade == truth[key].grade for key in graded)
-    return FactScore(
-        precision, recall, 2 * precision * recall / total if total else 0.0, same / len(graded) if graded else None
-    )
-
-
-def _key(fact: Fact) -> FactKey:
-    return fact.level, None if fact.side is None else fact.side.value, fact.condition.value, fact.negated
-
-
 def evaluate_report(predictions: Path, references: Path) -> dict[str, Any]:
     """Score reports against references: CSV with columns ``id,text`` or JSONL with the same keys.
 
     Raises:
         StudyError: If files, columns or ids do not match, or a text is empty.
     """
+    from evaluation.spinefact import SpineFact
+
     told, truth = read_texts(predictions), read_texts(references)
     if told.keys() != truth.keys():
         odd = sorted(told.keys() ^ truth.keys())
         raise StudyError(f"{predictions.name}: expected the ids of {references.name}; {odd[0]!r} is in one only")
     ids = sorted(truth)
-    per_report = []
-    for key in ids:
-        score = score_facts(parse_report(told[key]), parse_report(truth[key]))
-        per_report.append({"id": key, "precision": score.precision, "recall": score.recall, "f1": score.f1})
-    mean = sum(row["f1"] for row in per_report) / len(per_report)  # type: ignore[misc]
+    facts = SpineFact().score([told[key] for key in ids], [[truth[key]] for key in ids])
+    per_report = [
+        {"id": key, **{name: _known(values[row]) for name, values in facts.per_report.items()}}
+        for row, key in enumerate(ids)
+    ]
     return {
         "reports": len(ids),
         **caption_scores([told[key] for key in ids], [truth[key] for key in ids]),
-        "spinefact_f1": mean,
+        **{name: _known(value) for name, value in facts.corpus.items()},
         "per_report": per_report,
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a figure for JSON: None where it is not defined."""
+    return None if math.isnan(value) else float(value)
 
 
 def read_texts(file: Path) -> dict[str, str]:
