@@ -180,7 +180,8 @@ def _column(table: Values, name: str) -> Values:
 
 
 def _ratio(top: Values, below: Values) -> Values:
-    return np.divide(top, below, out=np.full(len(top), np.nan), where=below > 0)
+    share: Values = np.divide(top, below, out=np.full(len(top), np.nan), where=below > 0)
+    return share
 
 
 def _over(top: float, below: float) -> float:

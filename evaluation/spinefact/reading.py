@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from reporting import split_sentences
 from reporting.checker import unaccounted_words
-from reporting.parsing import SentenceReading, parse_report, read_sentences
+from reporting.parsing import SentenceReading, read_sentences
 from reporting.parsing.claims import read_claims
+from reporting.parsing.reading import merge_facts
 from reporting.types import Fact
 
 _HEADING = re.compile(r"^[\W\d]*(?:[A-Za-z/&]+[ \t]*){0,4}:?[\W]*$")
@@ -34,7 +35,7 @@ class ReadReport:
 def read_report(text: str) -> ReadReport:
     """Read a report; the same text is read once.
 
-    Headings (up to four words and a colon) are no sentences.
+    Facts are those of ``reporting.parse_report``. Headings (up to four words and a colon) are no sentences.
     """
     sentences = split_sentences(text)
     readings = read_sentences(text)
@@ -47,7 +48,8 @@ def read_report(text: str) -> ReadReport:
         elif unaccounted_words(reading) and read_claims(sentence, carried) is None:
             partly.append(sentence)
         carried = reading.levels
-    return ReadReport(tuple(parse_report(text)), tuple(unread), tuple(partly))
+    facts = merge_facts([fact for reading in readings for fact in reading.facts])
+    return ReadReport(tuple(facts), tuple(unread), tuple(partly))
 
 
 def named_levels(facts: Sequence[Fact]) -> frozenset[str]:
