@@ -102,9 +102,7 @@ def measure(name: str, edit: Edit, cases: Sequence[Case], copies: dict[str, Valu
     changes = {}
     for metric in METRICS:
         change = 100.0 * (scores[metric] - copies[metric])[rows] / copies[metric][rows]
-        changes[metric] = bootstrap_by_patient(
-            patients, lambda chosen, change=change: float(change[chosen].mean())
-        )
+        changes[metric] = _mean(patients, change)
     is_edited = np.isin(np.arange(len(cases)), rows)
     kept = {metric: np.where(is_edited, values, np.nan) for metric, values in scores.items()}
     return Row(name, name in FAITHFUL, len(rows), changes, kept)
@@ -121,10 +119,12 @@ def preferences(rows: Sequence[Row], cases: Sequence[Case]) -> dict[str, Interva
         wins = np.where(np.isnan(gaps), np.nan, 0.5 + 0.5 * np.sign(np.where(np.abs(gaps) < TIE, 0.0, gaps)))
         shares = 100.0 * np.nanmean(wins.reshape(-1, len(cases)), axis=0)
         patients = [case.patient for case in cases]
-        found[metric] = bootstrap_by_patient(
-            patients, lambda chosen, shares=shares: float(np.nanmean(shares[chosen]))
-        )
+        found[metric] = _mean(patients, shares)
     return found
+
+
+def _mean(patients: Sequence[int], values: Values) -> Interval:
+    return bootstrap_by_patient(patients, lambda chosen: float(np.nanmean(values[chosen])))
 
 
 def hand_written() -> dict[str, dict[str, int]]:

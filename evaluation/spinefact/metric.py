@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evaluation.spinefact.compare import Comparison, Outcome, compare_reports, is_full_match
 from evaluation.spinefact.grades import is_abnormal, same_grade, steps_apart
 from evaluation.spinefact.reading import ReadReport, read_report
+from evaluation.spinefact.values import value_errors
 from evaluation.text.base import TextScores
 
 Values = NDArray[np.float64]
@@ -41,6 +42,7 @@ class Counts:
     hedge_errors: float
     omitted: float
     invented: float
+    value_errors: float
     unread_sentences: float
     partly_read_sentences: float
     unread_reference_sentences: float
@@ -143,6 +145,7 @@ def _counts(prediction: str, references: Sequence[str]) -> Counts:
         hedge_errors=errors[Outcome.HEDGE],
         omitted=errors[Outcome.OMITTED],
         invented=errors[Outcome.INVENTED],
+        value_errors=value_errors(own.values, reference.values),
         unread_sentences=len(own.unread),
         partly_read_sentences=len(own.partly_read),
         unread_reference_sentences=len(reference.unread),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from evaluation.spinefact.values import StatedValue
 from reporting import split_sentences
 from reporting.checker import unaccounted_words
 from reporting.parsing import SentenceReading, read_sentences
@@ -22,11 +23,13 @@ class ReadReport:
 
     Attributes:
         facts: One per level, side and condition.
+        values: Named measured values.
         unread: Sentences that give no fact, no value and nothing that was not assessable.
         partly_read: Sentences that give something, and hold words that nothing which was read accounts for.
     """
 
     facts: tuple[Fact, ...]
+    values: tuple[StatedValue, ...]
     unread: tuple[str, ...]
     partly_read: tuple[str, ...]
 
@@ -49,7 +52,12 @@ def read_report(text: str) -> ReadReport:
             partly.append(sentence)
         carried = reading.levels
     facts = merge_facts([fact for reading in readings for fact in reading.facts])
-    return ReadReport(tuple(facts), tuple(unread), tuple(partly))
+    values = [
+        StatedValue(measured, decimals)
+        for reading in readings
+        for measured, decimals in zip(reading.measured, reading.decimals, strict=True)
+    ]
+    return ReadReport(tuple(facts), tuple(values), tuple(unread), tuple(partly))
 
 
 def named_levels(facts: Sequence[Fact]) -> frozenset[str]:

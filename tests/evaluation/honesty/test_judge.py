@@ -156,3 +156,19 @@ def test_bad_embeddings_are_refused(tmp_path: Path, name: str, text: str, words:
         read_embeddings(tmp_path / name)
     with pytest.raises(StudyError, match="found no file"):
         read_embeddings(tmp_path / "none.npz")
+
+
+def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs/honesty.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "splits.csv").write_text("id,patient,split\np00,a,train\np01,a,test\n", encoding="utf-8")
+    names: dict[str, object] = {
+        "Path": Path, "predictions": FAITHFUL, "references": REFERENCES, "training_texts": [NORMAL],
+        "patient_of_id": {key: key for key in FAITHFUL}, "patients": ["a", "b"],
+        "scores_of_a": np.array([0.5, 0.9]), "scores_of_b": np.array([0.4, 0.7]),
+    }  # fmt: skip
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    assert names["honesty"].failures == ()  # type: ignore[attr-defined]
+    assert names["leakage"].patients == ("a",)  # type: ignore[attr-defined]
+    assert names["test"].difference == pytest.approx(0.15)  # type: ignore[attr-defined]

@@ -79,7 +79,8 @@ def test_ids_without_an_image_are_counted(tmp_path: Path) -> None:
 
 def test_the_middle_slice_of_a_volume_is_read(tmp_path: Path) -> None:
     volume = np.stack([drawn_image(1), drawn_image(2), drawn_image(3)])
-    nib.save(nib.Nifti1Image(volume, np.diag([4.0, 0.8, 0.8, 1.0])), tmp_path / "v.nii.gz")
+    image = nib.Nifti1Image(volume, np.diag([4.0, 0.8, 0.8, 1.0]))  # type: ignore[no-untyped-call]
+    nib.save(image, tmp_path / "v.nii.gz")
     assert np.allclose(read_slice(tmp_path / "v.nii.gz"), drawn_image(2))
     assert find_images(tmp_path, ["v"]) == {"v": tmp_path / "v.nii.gz"}
     save(tmp_path / "v.png", drawn_image(2))

@@ -41,3 +41,9 @@ def test_a_worked_example(row: dict[str, Any]) -> None:
 def test_the_page_shows_the_examples() -> None:
     done = subprocess.run([sys.executable, "docs/make_spinefact.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, "run python docs/make_spinefact.py"
+
+
+def test_the_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/spinefact.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out.startswith("0.0\n(Pair(")

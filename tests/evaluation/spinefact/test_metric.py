@@ -86,6 +86,20 @@ def test_values_and_what_was_not_assessable_count_as_read() -> None:
     assert (read.facts, read.unread, read.partly_read) == ((), (), ())
 
 
+@pytest.mark.parametrize(
+    ("told", "errors"),
+    [
+        ("9.8 mm at L4-L5", 0), ("10 mm at L4-L5", 0), ("0.98 cm at L4-L5", 0), ("9.4 mm at L4-L5", 1),
+        ("1.3 cm at L4-L5", 1), ("12.0 mm at L3-L4", 0),
+    ],
+)  # fmt: skip
+def test_values_of_the_same_thing_are_compared_to_the_digits_written(told: str, errors: int) -> None:
+    truth = "Canal AP diameter 9.8 mm at L4-L5. Disc bulge at L4-L5."
+    corpus = SpineFact().score([f"Canal AP diameter {told}. Disc bulge at L4-L5."], [[truth]]).corpus
+    assert corpus["spinefact_value_errors"] == errors
+    assert corpus["spinefact_f1"] == 1.0
+
+
 def test_a_wide_denial_gives_way_to_what_is_named() -> None:
     told = "No disc herniation at any level. Disc herniation at L5-S1. Disc bulge at L4-L5."
     truth = "L4-L5: disc bulge, no disc herniation. L5-S1: disc herniation."
