@@ -94,7 +94,7 @@ class SpineFact:
 
 def compare_texts(prediction: str, reference: str) -> Comparison:
     """Compare one report with one reference."""
-    return compare_reports(read_report(prediction).facts, read_report(reference).facts)
+    return compare_reports(read_report(prediction).stated, read_report(reference).stated)
 
 
 def best_comparison(prediction: str, references: Sequence[str]) -> tuple[Comparison, ReadReport]:
@@ -108,7 +108,8 @@ def best_comparison(prediction: str, references: Sequence[str]) -> tuple[Compari
     if not references:
         raise ValueError("references: expected at least one for each report, got none")
     read = [read_report(text) for text in references]
-    compared = [compare_reports(read_report(prediction).facts, item.facts) for item in read]
+    own = read_report(prediction).stated
+    compared = [compare_reports(own, item.stated) for item in read]
     best = max(range(len(read)), key=lambda index: (*_agreement(compared[index]), -index))
     return compared[best], read[best]
 
