@@ -6,9 +6,8 @@ SPIDER's 360 middle slices (T1, T2, T2 SPACE of 179 patients): distances between
 between an image and copies altered in brightness, contrast, size, noise, blur, compression, place and frame. The
 unit is the pair of images; nothing is sampled from patients, so no interval. Then the 320 SPACE slices are called
 test and the middle slices training, under other patient names: how many of the 30 patients in both do the images
-give away, and how many pairs are false? Sudirman's slices have no patient ids: their pairs are only counted. Prints
-Markdown and writes
-``runs/benchmarks/leakage.json``; the threshold is ``evaluation.honesty.images.ALIKE``.
+give away, and how many pairs are false? Sudirman's slices have no patient ids: their pairs are only counted.
+Prints Markdown and writes ``runs/benchmarks/leakage.json``; the threshold is ``evaluation.honesty.images.ALIKE``.
 """
 
 import argparse
