@@ -29,7 +29,7 @@ from benchmarks.paraphrases import FLIPS, FROZEN, HALVES, Sentence, load_sentenc
 from benchmarks.planes import wilson
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from evaluation.spinefact import Outcome, SpineFact, Statements, compare_reports, compare_texts, read_report
-from evaluation.text import tokenise
+from evaluation.text import open_metric
 from grading.types import Findings
 from reporting import facts_of
 from runtime.settings import load_settings
@@ -71,19 +71,11 @@ class Row:
 
 def text_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, Values]:
     """Return metric -> one value a report; document frequencies are those of the references."""
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
-    from pycocoevalcap.rouge.rouge import Rouge
-
-    told = {row: [tokenise(text)] for row, text in enumerate(predictions)}
-    truth = {row: [tokenise(text)] for row, text in enumerate(references)}
-    facts = SpineFact().score(predictions, [[text] for text in references]).per_report
-    return {
-        **{name: facts[name] for name in METRICS if name in facts},
-        "cider": np.asarray(Cider().compute_score(truth, told)[1], dtype=np.float64),
-        "bleu_4": np.asarray(Bleu(4).compute_score(truth, told, verbose=0)[1][3], dtype=np.float64),
-        "rouge_l": np.asarray(Rouge().compute_score(truth, told)[1], dtype=np.float64),
-    }
+    given = [[text] for text in references]
+    scores: dict[str, Values] = {}
+    for name in ("spinefact", "cider", "bleu", "rouge_l"):
+        scores |= open_metric(name).score(predictions, given).per_report
+    return {name: scores[name] for name in METRICS}
 
 
 def load_cases(count: int) -> list[Case]:

@@ -11,8 +11,8 @@ def evaluate(task: str, predictions: Path, references: Path) -> dict[str, Any]:
     """Score predictions against references.
 
     Args:
-        task: ``segmentation`` (two folders of label maps), ``grading`` (two CSV files) or ``report`` (two CSV or
-            JSONL files of texts).
+        task: ``segmentation`` (two folders of label maps), ``grading`` (two CSV files) or ``report`` (two sources
+            of texts, see ``evaluation.text.files``).
         predictions: What is scored.
         references: What it is scored against.
 
@@ -29,6 +29,6 @@ def evaluate(task: str, predictions: Path, references: Path) -> dict[str, Any]:
 def _tasks() -> dict[str, Callable[[Path, Path], dict[str, Any]]]:
     from evaluation.grading import evaluate_grading
     from evaluation.segmentation import evaluate_segmentation
-    from evaluation.text import evaluate_report
+    from evaluation.text.report import evaluate_report
 
     return {"segmentation": evaluate_segmentation, "grading": evaluate_grading, "report": evaluate_report}
