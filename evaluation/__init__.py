@@ -2,6 +2,4 @@
 
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 
-__all__ = ["Interval", "bootstrap_by_patient", "evaluate"]
-
-from evaluation.run import evaluate
+__all__ = ["Interval", "bootstrap_by_patient"]
