@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cli import faults
 from cli.progress import ProgressDisplay
-from runtime.errors import StudyError
+from runtime.errors import ConfigError, StudyError
 from runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 TASKS = ("report", "segmentation", "grading", "detection", "all")
 FAILED = 2
 _OPTIONS = {
-    "predictions": None, "references": None, "out": None, "subgroups": None, "patients": None, "training": None,
+    "predictions": None, "references": None, "out": None, "subgroups": None, "patients": None, "metrics": None,
+    "training": None, "against": None, "embeddings": None, "splits": None, "images": None,
     "tolerance": 1.0, "level_distance": 20.0, "spacing": None, "score_threshold": 0.5, "resamples": 1000,
     "seed": 0,
 }  # fmt: skip
 """Option -> its default, in the order of the command."""
+_FILES = (
+    "predictions", "references", "subgroups", "patients", "training", "against", "embeddings", "splits", "images",
+)  # fmt: skip
 _DESCRIPTION = """Measure predictions against references and write metrics.json, per_case.csv, report.md,
 report.html, plots/ and model_card_section.md into DIR. Exit code 2: bad input, or a failure such as collapse or
 leakage (everything is still written). docs/evaluation.md tells what each task reads."""
@@ -53,7 +57,25 @@ def add_parser(
     parser.add_argument(
         "--patients", type=Path, metavar="CSV", help="id,patient: whose each case is (default: its own)"
     )
+    parser.add_argument(
+        "--metrics",
+        metavar="NAMES",
+        help="of the report task, such as bleu,rouge_l,cider,spinefact (default: all)",
+    )
     parser.add_argument("--training", type=Path, metavar="FILE", help="reports trained on, for the share copied")
+    parser.add_argument("--against", type=Path, metavar="C", help="reports of a second system, for a paired test")
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="FILE",
+        help="vectors of the images (.npz or JSONL), for the nearest report",
+    )
+    parser.add_argument(
+        "--splits", type=Path, metavar="CSV", help="id,patient,split: look for leakage between parts"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="images by id, for near-duplicates between splits"
+    )
     parser.add_argument(
         "--tolerance",
         type=float,
@@ -92,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         StudyError: If an input is not there or does not fit.
         ConfigError: If an option is out of range.
     """
-    for option in ("predictions", "references", "subgroups", "patients", "training"):
+    for option in _FILES:
         given: Path | None = getattr(arguments, option)
         if given is not None and not given.exists():
             raise StudyError(f"--{option}: {given.name}: expected a file or folder, found none")
@@ -108,8 +130,18 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if done.all_failures else 0
 
 
+def _names(text: str) -> tuple[str, ...]:
+    from evaluation.options import TEXT_METRICS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    odd = [name for name in names if name not in TEXT_METRICS]
+    if odd or not names:
+        raise ConfigError(f"--metrics: expected some of {', '.join(TEXT_METRICS)}, got {text!r}")
+    return names
+
+
 def _options(arguments: argparse.Namespace) -> EvaluationOptions:
-    from evaluation.options import EvaluationOptions
+    from evaluation.options import TEXT_METRICS, EvaluationOptions
     from evaluation.subgroups import read_patients, read_subgroups
     from imaging import parse_spacing
 
@@ -117,7 +149,12 @@ def _options(arguments: argparse.Namespace) -> EvaluationOptions:
     return EvaluationOptions(
         patients={} if arguments.patients is None else read_patients(arguments.patients),
         subgroups=None if arguments.subgroups is None else read_subgroups(arguments.subgroups),
+        metrics=TEXT_METRICS if arguments.metrics is None else _names(arguments.metrics),
         training=arguments.training,
+        against=arguments.against,
+        embeddings=arguments.embeddings,
+        splits=arguments.splits,
+        images=arguments.images,
         tolerance_mm=arguments.tolerance,
         level_distance_mm=arguments.level_distance,
         spacing_mm=None if spacing is None else (spacing.row_mm, spacing.col_mm),

@@ -8,6 +8,9 @@ from evaluation.subgroups import Subgroups
 from runtime.errors import ConfigError
 from runtime.progress import Progress
 
+TEXT_METRICS = ("bleu", "rouge_l", "cider", "cider_d", "meteor", "spice", "spinefact")
+"""Scored by default; one that cannot run here is skipped by name."""
+
 
 def _silent(_: Progress) -> None:
     """Show nothing."""
@@ -20,7 +23,12 @@ class EvaluationOptions:
     Attributes:
         patients: Case id -> patient, where several cases are of one patient; a case not listed is its own patient.
         subgroups: Groups of cases; None for none.
-        training: Reports that the system was trained on (CSV or JSONL), for the share that was copied.
+        metrics: Of the report task, by their names in ``evaluation.text.METRICS``.
+        training: Reports that the system was trained on, for the share that was copied and the commonest of them.
+        against: Reports of a second system on the same cases, for a paired test.
+        embeddings: Vectors of the cases' images, for the nearest-neighbour baseline.
+        splits: Which case is of which patient and in which part of the data (CSV), to look for leakage.
+        images: Folder of the cases' images, for near-duplicates between parts.
         tolerance_mm: Of the surface Dice.
         level_distance_mm: Within it a level counts as found.
         spacing_mm: (row, column) of PNG label maps, which carry none; None leaves distances unscored.
@@ -32,7 +40,12 @@ class EvaluationOptions:
 
     patients: Mapping[str, str] = field(default_factory=dict)
     subgroups: Subgroups | None = None
+    metrics: tuple[str, ...] = TEXT_METRICS
     training: Path | None = None
+    against: Path | None = None
+    embeddings: Path | None = None
+    splits: Path | None = None
+    images: Path | None = None
     tolerance_mm: float = 1.0
     level_distance_mm: float = 20.0
     spacing_mm: tuple[float, float] | None = None
@@ -47,6 +60,8 @@ class EvaluationOptions:
                 raise ConfigError(f"{name}: expected a number above 0, got {getattr(self, name)!r}")
         if not 0.0 <= self.score_threshold <= 1.0:
             raise ConfigError(f"score_threshold: expected 0 to 1, got {self.score_threshold!r}")
+        if self.images is not None and self.splits is None:
+            raise ConfigError("images: expected a table of splits with it, got none")
         if self.resamples < 0:
             raise ConfigError(f"resamples: expected 0 or more, got {self.resamples!r}")
 

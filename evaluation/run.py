@@ -1,7 +1,7 @@
 """One door to all scores: ``evaluate(task, predictions, references)``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.options import EvaluationOptions
@@ -20,8 +20,8 @@ class EvaluationRun:
     Attributes:
         task: As asked for: one task, or ``all``.
         evaluations: One a task that ran.
-        notices: Tasks that were skipped, with the reason.
-        failures: Tasks whose input was bad, with the error.
+        notices: Tasks that were skipped, with the reason, and what was not looked for in the splits.
+        failures: Tasks whose input was bad, with the error, and leakage between splits.
     """
 
     task: str
@@ -53,11 +53,26 @@ def evaluate(
         StudyError: If the files do not fit each other; with ``all``, only if no task could run.
     """
     chosen = options or EvaluationOptions()
-    if task == ALL:
-        return _evaluate_all(predictions, references, chosen)
-    if task not in TASKS:
+    if task not in (*TASKS, ALL):
         raise ConfigError(f"task: expected one of {', '.join((*TASKS, ALL))}, got {task!r}")
-    return EvaluationRun(task, (_open(task)(predictions, references, chosen),))
+    notices, failures = _leakage(chosen)
+    if task == ALL:
+        done = _evaluate_all(predictions, references, chosen)
+    else:
+        done = EvaluationRun(task, (_open(task)(predictions, references, chosen),))
+    return replace(done, notices=(*notices, *done.notices), failures=(*failures, *done.failures))
+
+
+def _leakage(options: EvaluationOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return notices and failures of the table of splits; nothing without one."""
+    if options.splits is None:
+        return (), ()
+    from evaluation.honesty import check_splits, find_images, read_splits
+
+    rows = read_splits(options.splits)
+    images = None if options.images is None else find_images(options.images, [row.id for row in rows])
+    found = check_splits(rows, images=images)
+    return found.notices, found.failures
 
 
 def _evaluate_all(predictions: Path, references: Path, options: EvaluationOptions) -> EvaluationRun:

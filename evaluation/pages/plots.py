@@ -46,10 +46,14 @@ def draw_plots(item: Evaluation) -> list[Plot]:
 
 
 def _intervals(item: Evaluation) -> Plot | None:
+    parts = tuple(f"{name}_" for name in item.headline[:1])
     shares = {
         name: figure
         for name, figure in item.figures.items()
-        if isinstance(figure, Interval) and figure.low >= 0 and figure.high <= 1
+        if (name in item.headline or name.startswith(parts))
+        and isinstance(figure, Interval)
+        and figure.low >= 0
+        and figure.high <= 1
     }
     names = list(shares)[:_MOST_BARS]
     if not names:
@@ -64,10 +68,7 @@ def _intervals(item: Evaluation) -> Plot | None:
     axes[0].set_yticks(range(len(names)), list(reversed(names)), fontsize=8)
     axes[0].set_xlim(-0.02, 1.02)
     axes[0].grid(axis="x", color="#e3e6e8")
-    rest = len(shares) - len(names)
-    words = "Figures between 0 and 1 with 95 % intervals over patients" + (
-        f"; {rest} more in the table" if rest else ""
-    )
+    words = "Figures between 0 and 1 with 95 % intervals over patients; all others are in the table"
     return Plot(f"{item.task}_intervals", "Figures with 95 % intervals", words, _png(figure))
 
 
@@ -81,7 +82,7 @@ def _distributions(item: Evaluation) -> Plot | None:
         place.hist(columns[name], bins=min(20, max(5, len(columns[name]) // 4)), color=BLUE)
         place.axvline(float(np.mean(columns[name])), color=ORANGE, linewidth=1.5)
         place.set_title(name, fontsize=8)
-        place.set_ylabel(f"{item.unit}s", fontsize=7)
+        place.set_ylabel(plural(item.unit), fontsize=7)
     words = f"Histogram of the score of each {item.unit}; the line is the mean"
     return Plot(f"{item.task}_distributions", f"Scores by {item.unit}", words, _png(figure))
 
@@ -118,8 +119,8 @@ def _levels(item: Evaluation) -> Plot | None:
     labels = [f"{row['group']}\nn={row['patients']}" for row in rows]
     axes[0].set_xticks(range(len(rows)), labels, fontsize=7)
     axes[0].set_ylabel(str(metric), fontsize=8)
-    words = f"{metric} at each level with 95 % intervals; n is the number of patients"
-    return Plot(f"{item.task}_levels", f"{metric} by level", words, _png(figure))
+    words = "Bars with 95 % intervals; n is the number of patients"
+    return Plot(f"{item.task}_levels", f"By level: {metric}", words, _png(figure))
 
 
 def _confusion(item: Evaluation) -> Plot | None:
@@ -175,6 +176,11 @@ def _reliability(item: Evaluation) -> Plot | None:
         "Reliability: on the dashed line what was stated came true; the size of a point is its number of places"
     )
     return Plot(f"{item.task}_reliability", "Reliability of stated probabilities", words, _png(figure))
+
+
+def plural(unit: str) -> str:
+    """Return the plural of a unit of cases."""
+    return f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
 
 
 def _grid(panels: int, *, width: float, height: float) -> "tuple[Figure, list[Axes]]":

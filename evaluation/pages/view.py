@@ -5,23 +5,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.bootstrap import Interval
-from evaluation.pages.plots import Plot
+from evaluation.pages.plots import Plot, plural
 from evaluation.result import Evaluation, Figure, Row, value_of
 from evaluation.run import EvaluationRun
 
 NONE = "–"
 _TITLES = {
-    "baselines": "Against texts that no reader of images wrote",
+    "baselines": "Beside baselines that saw no image (lead is in spinefact_f1, paired by patient)",
     "by_class": "By structure",
     "by_label": "By label",
     "by_condition": "By condition",
     "by_level": "By level",
     "subgroups": "Subgroups",
+    "subgroups_level": "Subgroups: level",
     "confusion": "Confusion",
     "auc_by_step": "AUC of each step against the rest",
     "reliability": "Reliability",
     "coverage": "Coverage of the prediction sets (exact binomial intervals)",
     "unscored": "Distances without a value",
+    "fact_errors": "Wrong facts by kind",
+    "against": "Against the second system (paired by patient; lead is ours minus theirs)",
 }
 _IN_PLOTS = ("confusion", "reliability")
 _OPEN_ROWS = 14
@@ -34,6 +37,7 @@ class Table:
     """One table as text.
 
     Attributes:
+        name: As in metrics.json.
         title: For people.
         head: Columns.
         rows: Cells.
@@ -41,6 +45,7 @@ class Table:
         is_in_plots: Left out of the Markdown page: a plot shows it.
     """
 
+    name: str
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -71,10 +76,9 @@ class Section:
     notices: Sequence[str]
     failures: Sequence[str]
 
-    def table(self, title_of: str) -> Table | None:
+    def table(self, name: str) -> Table | None:
         """Return a table by the name it has in metrics.json."""
-        title = title_words(title_of)
-        return next((item for item in self.tables if item.title == title), None)
+        return next((item for item in self.tables if item.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,11 @@ def cell(value: object) -> str:
 
 def _section(item: Evaluation, plots: Sequence[Plot]) -> Section:
     shown = [name for name in item.headline if item.figures.get(name) is not None]
-    tables = [_table(name, rows) for name, rows in item.tables.items() if rows]
+    tables = [_table(name, rows) for name, rows in _split_levels(item.tables).items() if rows]
     return Section(
         task=item.task,
         title=_TASKS[item.task],
-        size=f"{len(item.per_case)} {_plural(item.unit, len(item.per_case))} of {item.patients} "
-        f"{'patient' if item.patients == 1 else 'patients'}",
+        size=f"{_count(len(item.per_case), item.unit)} of {_count(item.patients, 'patient')}",
         cards=[_card(name, item.figures[name]) for name in shown],
         figures=_figures_table(item.figures),
         tables=tables,
@@ -135,10 +138,8 @@ def _section(item: Evaluation, plots: Sequence[Plot]) -> Section:
     )
 
 
-def _plural(unit: str, count: int) -> str:
-    if count == 1:
-        return unit
-    return f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit if number == 1 else plural(unit)}"
 
 
 def _card(name: str, figure: Figure) -> Card:
@@ -155,19 +156,30 @@ def _figures_table(figures: Mapping[str, Figure]) -> Table:
         )
         for name, figure in figures.items()
     ]
-    return Table("All figures", ("name", "value", "low", "high"), rows, len(rows) > _OPEN_ROWS, False)
+    return Table("figures", "All figures", ("name", "value", "low", "high"), rows, len(rows) > _OPEN_ROWS, False)
 
 
 def _table(name: str, rows: Sequence[Row]) -> Table:
-    flat = _pivot(rows) if name == "subgroups" else [_joined(row) for row in rows]
+    flat = _pivot(rows) if name.startswith("subgroups") else [_joined(row) for row in rows]
     head = list(dict.fromkeys(key for row in flat for key in row))
     return Table(
+        name,
         title_words(name),
-        [key.replace("_", " ") for key in head],
+        head,
         [[cell(row.get(key)) for key in head] for row in flat],
         len(flat) > _OPEN_ROWS,
         name in _IN_PLOTS,
     )
+
+
+def _split_levels(tables: Mapping[str, Sequence[Row]]) -> dict[str, Sequence[Row]]:
+    """Give the subgroups by level, which have figures of their own, a table of their own."""
+    groups = tables.get("subgroups", ())
+    split = {
+        "subgroups": [row for row in groups if row["subgroup"] != "level"],
+        "subgroups_level": [row for row in groups if row["subgroup"] == "level"],
+    }
+    return {**{name: rows for name, rows in tables.items() if name != "subgroups"}, **split}
 
 
 def _joined(row: Row) -> dict[str, object]:
@@ -180,6 +192,8 @@ def _joined(row: Row) -> dict[str, object]:
         low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
         has_interval = isinstance(value, float) and isinstance(low, float) and isinstance(high, float)
         out[key] = f"{cell(value)} ({cell(low)} to {cell(high)})" if has_interval else value
+        if key == "p" and isinstance(value, float):
+            out[key] = f"{value:.2g}"
     return out
 
 
