@@ -86,10 +86,12 @@ def _read_png(file: Path, spacing_mm: tuple[float, float] | None) -> LabelImage:
 def _read_nifti(file: Path) -> LabelImage:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
     try:
         image = nibabel.Nifti1Image.from_filename(file)
-    except ImageFileError as error:
+    except (ImageFileError, HeaderDataError, WrapStructError) as error:
         raise StudyError(f"{file.name}: expected a NIfTI label map, found another file ({error})") from error
     values = np.asarray(image.dataobj)
     if values.ndim == 4 and values.shape[3] == 1:
