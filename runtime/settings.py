@@ -28,6 +28,8 @@ class Settings:
         writer_model: Folder or hub id of its model (``SPINESCRIBE_WRITER_MODEL``); empty takes what is installed.
         remote_url: Address of the remote writer (``SPINESCRIBE_REMOTE_URL``); empty for none, and nothing is sent.
         remote_model: Name of its model (``SPINESCRIBE_REMOTE_MODEL``).
+        corenlp_dir: Folder of Stanford CoreNLP 3.6.0 with its models, for the metric SPICE
+            (``SPINESCRIBE_CORENLP``); empty looks where pycocoevalcap keeps it.
     """
 
     data_dir: Path
@@ -40,6 +42,7 @@ class Settings:
     writer_model: str = ""
     remote_url: str = ""
     remote_model: str = ""
+    corenlp_dir: str = ""
 
 
 def load_settings() -> Settings:
@@ -66,6 +69,7 @@ def load_settings() -> Settings:
         writer_model=os.environ.get("SPINESCRIBE_WRITER_MODEL", ""),
         remote_url=os.environ.get("SPINESCRIBE_REMOTE_URL", ""),
         remote_model=os.environ.get("SPINESCRIBE_REMOTE_MODEL", ""),
+        corenlp_dir=os.environ.get("SPINESCRIBE_CORENLP", ""),
     )
 
 

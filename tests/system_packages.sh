@@ -1,10 +1,12 @@
 #!/bin/sh
-# Debian packages the tests drive: a browser, a DICOM validator and reader. Installed when we may; else named.
+# Debian packages the tests drive: a browser, a DICOM validator and reader, a Java runtime for METEOR.
+# Installed when we may; else named.
 set -eu
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v dciodvfy >/dev/null 2>&1 || missing="$missing dicom3tools"
 command -v dcmdump >/dev/null 2>&1 || missing="$missing dcmtk"
+command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     apt-get update -qq

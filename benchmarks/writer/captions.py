@@ -5,9 +5,9 @@
 Held-out SPIDER patients (fold 0). Five references each: their gradings worded by our grammar in the four styles
 with drawn wordings, and once more in the structured one. Candidates: the writer in each style; the composer; a
 constant normal report; the commonest report of the training patients; that of the training patient with the
-nearest region embeddings. CIDEr as pycocoevalcap prints it (10 for a copy of rare words), tokens by
-``evaluation.text``; differences from the writer are paired by patient with 95 % bootstrap intervals. Also: share
-of distinct reports and the CIDEr of each report against those of other patients. Writes
+nearest region embeddings. CIDEr as pycocoevalcap prints it (10 for a copy of rare words), by ``evaluation.text``
+(docs/metrics/cider.md); differences from the writer are paired by patient with 95 % bootstrap intervals. Also:
+share of distinct reports and the CIDEr of each report against those of other patients. Writes
 ``runs/benchmarks/writer_captions.json``.
 """
 
@@ -26,7 +26,7 @@ from anatomy import SCALES, load_protocol
 from benchmarks.writer.cases import Case, spider_cases
 from benchmarks.writer.channels import FINDINGS, region_cache
 from evaluation.bootstrap import bootstrap_by_patient
-from evaluation.text import tokenise
+from evaluation.text import open_metric
 from grading.types import Findings, Grade
 from reporting import compose_report
 from reporting.types import Draft
@@ -93,13 +93,8 @@ def _mean_embedding(case: Case) -> NDArray[np.float64]:
 
 
 def cider_of(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """Return pycocoevalcap's CIDEr of each candidate, document frequencies from these references."""
-    from pycocoevalcap.cider.cider import Cider
-
-    told = {index: [tokenise(text)] for index, text in enumerate(candidates)}
-    truth = {index: [tokenise(text) for text in texts] for index, texts in enumerate(references)}
-    _, scores = Cider().compute_score(truth, told)
-    return np.asarray(scores, dtype=float)
+    """Return the CIDEr of each candidate, document frequencies from these references."""
+    return open_metric("cider").score(candidates, references).per_report["cider"]
 
 
 def self_cider(texts: Sequence[str]) -> float:
