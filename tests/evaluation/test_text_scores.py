@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.run import evaluate
-from evaluation.text import caption_scores, score_facts, tokenise
-from reporting import parse_report
+from evaluation.text import caption_scores, tokenise
 from runtime import StudyError
 
 _A = "L4-L5: severe spinal canal stenosis. There is a disc bulge at L5-S1."
@@ -22,13 +21,6 @@ def test_equal_corpora_score_the_maximum() -> None:
     assert scores["bleu_4"] == pytest.approx(1.0, abs=1e-6)
     assert scores["rouge_l"] == pytest.approx(1.0)
     assert scores["cider"] == pytest.approx(10.0, rel=1e-6)
-
-
-def test_a_flipped_negation_loses_the_fact() -> None:
-    same = score_facts(parse_report(_A), parse_report(_A))
-    flipped = score_facts(parse_report(_B), parse_report(_A))
-    assert same.f1 == 1.0
-    assert flipped.f1 == pytest.approx(0.5)
 
 
 def test_one_command_scores_reports(tmp_path: Path) -> None:
