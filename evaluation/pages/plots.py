@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#2a6f97", "#d1700f", "#7a7f85"
-_MOST_BARS, _MOST_PANELS = 28, 9
+_MOST_BARS, _MOST_PANELS, _MOST_HISTOGRAMS = 28, 9, 6
 _DPI = 130
 
 
@@ -74,7 +74,7 @@ def _intervals(item: Evaluation) -> Plot | None:
 
 def _distributions(item: Evaluation) -> Plot | None:
     columns = {name: values for name in _score_columns(item) if len(values := _numbers(item.per_case, name)) > 1}
-    names = list(columns)[:_MOST_PANELS]
+    names = list(columns)[:_MOST_HISTOGRAMS]
     if not names:
         return None
     figure, axes = _grid(len(names), width=2.7, height=2.0)
