@@ -72,7 +72,7 @@ def bootstrap_figures(
 
     Args:
         patients: Patient of each row.
-        figures_of: Row indices -> figures by name; nan where one is not defined.
+        figures_of: Row indices, in any order -> figures by name; nan where one is not defined.
         resamples: Number of resamples; 0 gives figures without intervals.
         seed: Seed of the draws.
         tick: Told the share that is done after each resample.
@@ -84,9 +84,13 @@ def bootstrap_figures(
     everything = figures_of(np.arange(len(patients)))
     rows_of = _rows_by_patient(patients)
     draws: dict[str, list[float]] = {name: [] for name in everything}
+    known: dict[bytes, Mapping[str, float]] = {}  # few patients give the same resample again and again
     if len(rows_of) >= LEAST_PATIENTS:
         for number, rows in enumerate(_resampled(rows_of, resamples, seed), start=1):
-            for name, value in figures_of(rows).items():
+            key = np.sort(rows).tobytes()
+            if key not in known:
+                known[key] = figures_of(rows)
+            for name, value in known[key].items():
                 draws[name].append(value)
             if tick is not None:
                 tick(number / resamples)

@@ -31,13 +31,15 @@ def figures_of(
         cases: Number of cases.
         only: Metrics over all conditions that are wanted, of ``AGREEMENT``; None for all, each condition's too.
     """
-    sums = [sum_cases(item, cases) for item in sets]
+    flat = [sum_cases(item, cases) for item in sets]
+    every, edges = np.concatenate(flat, axis=1), np.cumsum([part.shape[1] for part in flat])[:-1]
     ranked = [_ranked(item) if only is None else [] for item in sets]
     rsna = rsna_sums(sets, cases) if only is None else {}
 
     def figures(rows: Rows) -> Figures:
         drawn = np.bincount(rows, minlength=cases)
-        taken = [item.of(drawn) for item in sums]
+        parts = np.split(drawn @ every, edges)
+        taken = [CaseSums.of_flat(part, len(item.steps)) for item, part in zip(sets, parts, strict=True)]
         each = {
             item.name: _condition(item, part, [scores.area(drawn) for scores in steps])
             for item, part, steps in zip(sets, taken, ranked, strict=True)

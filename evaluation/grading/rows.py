@@ -16,7 +16,7 @@ _SUM_TOLERANCE = 0.01
 
 
 class Place(NamedTuple):
-    """What is graded; level and side are empty where the condition has none."""
+    """What is graded; level and side are empty where the condition has none, whatever a finding carries."""
 
     id: str
     level: str
@@ -92,7 +92,8 @@ def scale_of(condition: str) -> str:
 
 def _reading(case: str, reading: Mapping[str, Any]) -> Iterator[tuple[Place, GradeRow]]:
     for grade in reading["grades"]:
-        place = Place(case, grade["level"] or "", grade["side"] or "", grade["condition"], grade["scale"])
+        condition = Condition(grade["condition"])
+        place = Place(case, grade["level"] or "", _kept_side(condition, grade["side"]), condition, grade["scale"])
         shares = grade["probabilities"]
         steps = SCALES[grade["scale"]].grades
         yield (
@@ -112,7 +113,8 @@ def _csv_row(file: Path, number: int, row: Mapping[str, str]) -> tuple[Place, Gr
         if scale not in (*known.scales, *known.checks):
             raise StudyError(f"scale: expected one of {', '.join(known.scales)}, got {scale!r}")
         steps = SCALES[scale].grades
-        place = Place(_given(row["id"]), _level(row["level"]), _side(row["side"]), row["condition"], scale)
+        side = _kept_side(known.condition, _side(row["side"]))
+        place = Place(_given(row["id"]), _level(row["level"]), side, known.condition, scale)
         return place, GradeRow(
             _grade(row["grade"], steps) if row["grade"] else None,
             _probabilities(row.get("probabilities", ""), steps),
@@ -143,6 +145,11 @@ def _side(text: str) -> str:
     if text and text not in tuple(Side):
         raise StudyError(f"side: expected {', '.join(Side)} or nothing, got {text!r}")
     return text
+
+
+def _kept_side(condition: Condition, side: str | None) -> str:
+    """Return the side where the condition is graded by side; a left herniation's is no part of the place."""
+    return (side or "") if CONDITIONS[condition].is_sided else ""
 
 
 def _grade(text: str, steps: tuple[str, ...]) -> str:

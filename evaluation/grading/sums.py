@@ -1,8 +1,7 @@
 """What adds up over cases: counts from which the figures of any resample follow without going back to places."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from evaluation.rsna import GROUPS, RsnaRows, loss_terms
 BINS = 10
 """Of stated probability, equal in width."""
 Floats = NDArray[np.float64]
+_TOTALS = 4
 
 
 @dataclass(frozen=True)
@@ -41,50 +41,33 @@ class CaseSums:
         total = self.bins[:, 0].sum()
         return float(np.abs(self.bins[:, 1] - self.bins[:, 2]).sum() / total) if total else np.nan
 
-
-@dataclass(frozen=True)
-class SumsByCase:
-    """The same, case by case: each array has the cases as its first axis."""
-
-    confusion: Floats
-    places: Floats
-    bins: Floats
-    with_set: Floats
-    covered: Floats
-    set_sizes: Floats
-
-    def of(self, drawn: NDArray[np.intp]) -> CaseSums:
-        """Return the sums when each case counts as often as ``drawn`` says."""
-        parts = {item.name: np.tensordot(drawn, getattr(self, item.name), axes=1) for item in fields(self)}
-        return CaseSums(
-            confusion=np.rint(parts["confusion"]).astype(np.int64),
-            bins=parts["bins"],
-            **{name: float(parts[name]) for name in ("places", "with_set", "covered", "set_sizes")},
-        )
+    @classmethod
+    def of_flat(cls, flat: Floats, steps: int) -> "CaseSums":
+        """Read a row of ``sum_cases`` or a sum of rows: four totals, the bins, the confusion matrix."""
+        places, with_set, covered, set_sizes = flat[:_TOTALS].tolist()
+        edge = _TOTALS + 3 * BINS
+        confusion = np.rint(flat[edge:]).astype(np.int64).reshape(steps, steps)
+        return cls(confusion, places, flat[_TOTALS:edge].reshape(3, BINS).T, with_set, covered, set_sizes)
 
 
-def sum_cases(item: GradedPlaces, cases: int) -> SumsByCase:
-    """Return the sums of a condition, case by case."""
+def sum_cases(item: GradedPlaces, cases: int) -> Floats:
+    """Return the sums of a condition case by case, (cases, F), each row flat as ``CaseSums.of_flat`` reads it."""
     steps = len(item.steps)
     graded = np.flatnonzero(item.named != NOT_GRADED)
     cells = (item.truth[graded] * steps + item.named[graded]).astype(np.intp)
     known, stated, hits = stated_of(item)
     index = np.minimum((stated * BINS).astype(np.intp), BINS - 1)
     inside = item.sets[np.arange(len(item.truth)), item.truth] & item.has_set
-    return SumsByCase(
-        confusion=_sums(item.cases[graded], cells, None, (cases, steps * steps)).reshape(cases, steps, steps),
-        places=np.bincount(item.cases, minlength=cases).astype(np.float64),
-        bins=np.stack(
-            [
-                _sums(item.cases[known], index, values, (cases, BINS))
-                for values in (None, stated, hits.astype(np.float64))
-            ],
-            axis=-1,
-        ),
-        with_set=_totals(item.cases, item.has_set, cases),
-        covered=_totals(item.cases, inside, cases),
-        set_sizes=_totals(item.cases, item.sets.sum(axis=1), cases),
-    )
+    bins = [
+        _sums(item.cases[known], index, values, (cases, BINS))
+        for values in (None, stated, hits.astype(np.float64))
+    ]
+    totals = [
+        _sums(item.cases, np.zeros(len(item.cases), dtype=np.intp), values.astype(np.float64), (cases, 1))
+        for values in (np.ones(len(item.cases)), item.has_set, inside, item.sets.sum(axis=1))
+    ]
+    confusion = _sums(item.cases[graded], cells, None, (cases, steps * steps))
+    return np.concatenate([*totals, *bins, confusion], axis=1)
 
 
 def stated_of(item: GradedPlaces) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_]]:
@@ -128,7 +111,3 @@ def _sums(
     cases: NDArray[np.intp], cells: NDArray[np.intp], values: Floats | None, shape: tuple[int, int]
 ) -> Floats:
     return np.bincount(cases * shape[1] + cells, values, shape[0] * shape[1]).reshape(shape).astype(np.float64)
-
-
-def _totals(cases: NDArray[np.intp], values: NDArray[Any], count: int) -> Floats:
-    return np.bincount(cases, values.astype(np.float64), count).astype(np.float64)
