@@ -79,7 +79,9 @@ def _distributions(item: Evaluation) -> Plot | None:
         return None
     figure, axes = _grid(len(names), width=2.7, height=2.0)
     for place, name in zip(axes, names, strict=True):
-        place.hist(columns[name], bins=min(20, max(5, len(columns[name]) // 4)), color=BLUE)
+        place.hist(columns[name], bins=min(20, max(5, len(columns[name]) // 4)), color=BLUE, edgecolor="white")
+        place.locator_params(axis="x", nbins=4)
+        place.locator_params(axis="y", nbins=4, integer=True)
         place.axvline(float(np.mean(columns[name])), color=ORANGE, linewidth=1.5)
         place.set_title(name, fontsize=8)
         place.set_ylabel(plural(item.unit), fontsize=7)
@@ -95,7 +97,13 @@ def _score_columns(item: Evaluation) -> list[str]:
         if name not in ("id", "patient")
     ]
     floats = [name for name in names if any(isinstance(row.get(name), float) for row in item.per_case)]
-    return sorted(floats, key=lambda name: name not in item.headline)
+    return sorted(floats, key=lambda name: _rank(name, item.headline))
+
+
+def _rank(name: str, headline: Sequence[str]) -> int:
+    """Return the place of the headline figure that a column is, or is a part of (``dice_disc`` of ``dice``)."""
+    parts = [place for place, start in enumerate(headline) if name == start or name.startswith(f"{start}_")]
+    return parts[0] if parts else len(headline)
 
 
 def _levels(item: Evaluation) -> Plot | None:

@@ -12,7 +12,8 @@ from runtime import StudyError
 
 
 def nifti(file: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
-    nib.save(nib.nifti1.Nifti1Image(array, np.eye(4) if affine is None else affine), file)
+    image = nib.nifti1.Nifti1Image(array, np.eye(4) if affine is None else affine)  # type: ignore[no-untyped-call]
+    nib.save(image, file)
     return file
 
 
