@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from evaluation.text.base import check_pairs
-from evaluation.text.tokens import tokenise
+from evaluation.text.tokens import forget_tokens, tokenise
 
 ORDERS = (1, 2, 3, 4)
 _KEPT = 2
@@ -93,3 +93,9 @@ def _count(texts: Sequence[Sequence[str]]) -> Iterable[csr_array]:
             size = len(distinct)
         ones = np.ones(len(place))
         yield csr_array((ones, (row[place], grams)), shape=(len(texts), max(1, size)))
+
+
+def forget_texts() -> None:
+    """Drop all kept tokens and counts, as a first run of a process has none."""
+    _corpus.cache_clear()
+    forget_tokens()

@@ -17,20 +17,24 @@ from evaluation.text.treebank import split
 PUNCTUATION = frozenset(("''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"))
 """Tokens that are removed. Source: pycocoevalcap 1.2, tokenizer/ptbtokenizer.py, PUNCTUATIONS."""
 
-_SPANS_BLANKS = re.compile(
-    r"<|[0-9)][ \xa0]\(?[0-9]|(?<![A-Za-z])[A-Za-z]\.\s|(?i:\b(?:art|ca|figs?|nos?|op|pp|prop)\.\s[0-9])"
+_TAG = re.compile(r"<[A-Za-z/!?]")
+_GAP = re.compile(
+    r"(?<!\s)(?!(?<=[0-9)])\s[(0-9])(?!(?<=\.)\s[0-9])(?!(?<![A-Za-z][A-Za-z]\.)(?<=[A-Za-z]\.)\s+[A-Z])\s+"
 )
-"""Where a token may reach over a blank, or need the word behind it: tags, numbers, initials, ``No. 5``."""
+"""Blanks that no token reaches over and no rule looks behind: not those in numbers, ``No. 5`` and ``L. The``."""
 
 
 def tokenise(text: str) -> str:
     """Return the tokens of a text joined by blanks; empty if nothing but punctuation is there."""
-    if _SPANS_BLANKS.search(text):
-        return _tokens_of(text)
-    pieces = [_tokens_of(piece) for piece in text.split()]
-    return " ".join(piece for piece in pieces if piece)
+    pieces = [text] if _TAG.search(text) else _GAP.split(text)
+    return " ".join(filter(None, map(_tokens_of, pieces)))
 
 
 @lru_cache(maxsize=1 << 16)
 def _tokens_of(text: str) -> str:
     return " ".join(token for token in split(text) if token not in PUNCTUATION)
+
+
+def forget_tokens() -> None:
+    """Drop the tokens that are kept of words already seen."""
+    _tokens_of.cache_clear()

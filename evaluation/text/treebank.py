@@ -26,6 +26,7 @@ _SAME_KIND = {
 }  # fmt: skip
 """Characters with a part of their own in the rules, by the one that stands for them."""
 _DROPPED = "\x01"
+_BLANKS = " \t\n\r\x0b\x0c\xa0"
 _WRITTEN = {
     "¼": "1/4", "½": "1/2", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "¢": "cents", "£": "#", "¤": "$", "\x80": "$",
     "₠": "$", "€": "$", "…": "...", "--": "--", "---": "--", "----": "--", "[": "-lsb-", "]": "-rsb-",
@@ -46,11 +47,12 @@ def split(text: str) -> Iterator[str]:
     shadow = (text if text.isascii() else text.translate(_shadows())) + "  "  # the longest look-ahead
     place = 0
     while place < len(shadow):
-        if shadow[place] <= " " or shadow[place] == "\xa0":
+        if shadow[place] in _BLANKS:
             place += 1
             continue
         end = _end_of_token(shadow, place)
-        yield _as_printed(text[place:end], shadow[place:end])
+        if end > place + 1 or shadow[place] > " ":  # alone, a character that counts for nothing is dropped
+            yield _as_printed(text[place:end], shadow[place:end])
         place = end
 
 
@@ -157,7 +159,7 @@ def _split_words() -> tuple[str, ...]:
     return (
         r"(?i:(can)not)", r"(?i:(gon|wan)na)", r"(?i:(got)ta)", r"(?i:(lem|gim)me)", r"(?i:('t)(?:is|was))",
         rf"({letter}*[A-MO-Za-mo-zé\u0301])(?i:n{quote}t)", rf"(?i:n{quote}t)", rf"({letter}+){ending}",
-        rf"{ending}(?![A-Za-z])",
+        rf"{ending}(?:(?<!'..)(?<!'.)|(?![A-Za-z]))",
         rf"[yY]{typed}(?={letter})", rf"[dDoOlL]{typed}[A-Za-zé\u03010-9]{{2,}}", rf"[nN]{typed}{letter}{{2,}}",
         rf"[A-HJ-XZ]{typed}{letter}{{2,}}", r"[dDjJlL]['’]", r"(?i:ol['’]|somethin['’])",
         r"(?i:['’](?:em|till?|cause|n['’]))", r"(?i:(['’]n)\s)",
@@ -181,7 +183,7 @@ def _words() -> tuple[str, ...]:
     """Words and initials, and words with stops in them."""
     return (
         _WORD, _FROM_DIGIT, rf"{_WORD}(?:[.!?]{_WORD})+", _ACRONYM, r"[A-Za-z]\.",
-        rf"((?:{_WORD}(?:[.!?]{_WORD})*|[0-9]+|{_FROM_DIGIT}|{_DASHED}|{_COMPOUND})\.)[,;:]",
+        rf"((?:{_WORD}(?:[.!?]{_WORD})*|{_PART}|{_DASHED}|{_COMPOUND})\.)[,;:]",
     )  # fmt: skip
 
 
@@ -194,12 +196,13 @@ def _compounds() -> tuple[str, ...]:
 
 def _addresses(endings: str) -> tuple[str, ...]:
     """Addresses of mail and web, names of files and tags; a text with one is rare but should not score oddly."""
-    label = r"[^\s\xa0<>|(){}\".]+"
+    label, host = r"[^\s\xa0<>|(){}\".]+", r"[^\s\xa0<>|(){}\[\]\".!?,/:;'@0-9_-]+"
     value = r"""(?:\"[^\"]*\"|'[^']*')"""
     return (
         rf"<?[A-Za-z0-9]{_IN_ADDRESS}*@{label}(?:\.{label})*>?", r"@[A-Za-z_][A-Za-z0-9_]*", r"#[A-Za-zé]+",
         rf"(?i:https?)://{_IN_ADDRESS}+{_ENDS_ADDRESS}",
-        rf"{_WORD}(?:\.{_WORD})*\.(?i:com|net|org|edu)/{_IN_ADDRESS}+{_ENDS_ADDRESS}",
+        rf"(?:{host}\.)+(?i:com|net|org|edu)(?:/{_IN_ADDRESS}+{_ENDS_ADDRESS})?",
+        rf"(?i:www)\.(?:{host}\.)+[A-Za-z]{{2,4}}/{_IN_ADDRESS}+{_ENDS_ADDRESS}",
         rf"({_MIXED}(?:\.{_MIXED})*\.(?i:{_any_of(endings)}))[\s.,]",
         rf"<{_TAG_NAME}(?:\s+{_TAG_NAME}(?:={value})?)*\s*/?>", rf"</{_TAG_NAME}\s*>", r"<[!?][A-Za-z-][^>]*>",
     )  # fmt: skip
