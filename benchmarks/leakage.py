@@ -6,8 +6,8 @@ SPIDER's 360 middle slices (T1, T2, T2 SPACE of 179 patients): distances between
 between an image and copies altered in brightness, contrast, size, noise, blur, compression, place and frame. The
 unit is the pair of images; nothing is sampled from patients, so no interval. Then the 320 SPACE slices are called
 test and the middle slices training, under other patient names: how many of the 30 patients in both do the images
-give away, and how many pairs are false? Prints Markdown and writes
-``runs/benchmarks/leakage.json``; the threshold is ``evaluation.honesty.images.ALIKE``.
+give away, and how many pairs are false? Sudirman's slices have no patient ids: their pairs are only counted.
+Prints Markdown and writes ``runs/benchmarks/leakage.json``; the threshold is ``evaluation.honesty.images.ALIKE``.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from evaluation.honesty import SplitRow, check_splits
-from evaluation.honesty.images import ALIKE, difference_hash, read_slice
+from evaluation.honesty.images import ALIKE, difference_hash, near_pairs, read_slice
 from runtime.settings import load_settings
 
 OUT = Path("runs/benchmarks/leakage.json")
@@ -123,6 +123,10 @@ def main() -> None:
         record[name] = {"n": len(values), "min": low, "median": middle, "max": high, "flagged": flagged}
         print(f"| {name} | {len(values)} | {low:.3f} | {middle:.3f} | {high:.3f} | {flagged} |")
     record["hidden patients"] = hidden_patients(folder, rows)
+    files = sorted((folder.parent / "sudirman/planes").glob("*.png"))
+    twins = list(near_pairs([difference_hash(read_slice(file)) for file in files]))
+    record["sudirman"] = {"images": len(files), "pairs flagged": len(twins)}
+    print(f"\nSudirman's {len(files)} slices without patient ids: {len(twins)} pairs flagged.")
     print("\n| SPACE slices under other names | |\n|---|---|")
     print("\n".join(f"| {name} | {count} |" for name, count in record["hidden patients"].items()))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ tells what one text states and which of its sentences were not read.
 
 from evaluation.spinefact.compare import Comparison, Outcome, Pair, compare_reports
 from evaluation.spinefact.metric import SpineFact, best_comparison, compare_texts
-from evaluation.spinefact.reading import ReadReport, read_report
+from evaluation.spinefact.reading import ReadReport, Statements, read_report
 
 __all__ = [
     "Comparison",
@@ -14,6 +14,7 @@ __all__ = [
     "Pair",
     "ReadReport",
     "SpineFact",
+    "Statements",
     "best_comparison",
     "compare_reports",
     "compare_texts",

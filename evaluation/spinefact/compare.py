@@ -6,7 +6,7 @@ full is explained once, in this order: the other side, another grade or hedge, t
 then the other side and the next level again with a different grade; what is left was invented or omitted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from anatomy import DISC_LEVELS
 from anatomy.levels import neighbours
 from evaluation.spinefact.grades import is_normal_step, same_grade
 from evaluation.spinefact.places import Place, PlacedFacts, place_pair
+from evaluation.spinefact.reading import Statements
 from reporting.types import Fact
 
 Agrees = Callable[[Fact, Fact], bool]
@@ -62,8 +63,8 @@ class Comparison:
         return tuple(pair for pair in self.pairs if pair.outcome is outcome)
 
 
-def compare_reports(stated: Sequence[Fact], referenced: Sequence[Fact]) -> Comparison:
-    """Compare the facts of a report with those of one reference."""
+def compare_reports(stated: Statements, referenced: Statements) -> Comparison:
+    """Compare what a report states with what one reference states."""
     told, truth = place_pair(stated, referenced)
     shared = sorted(told.keys() & truth.keys())
     findings = tuple((told[place], truth[place]) for place in shared if says_the_same(told[place], truth[place]))

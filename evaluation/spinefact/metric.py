@@ -16,6 +16,7 @@ from evaluation.spinefact.grades import is_abnormal, same_grade, steps_apart
 from evaluation.spinefact.reading import ReadReport, read_report
 from evaluation.spinefact.values import value_errors
 from evaluation.text.base import TextScores
+from runtime.errors import StudyError
 
 Values = NDArray[np.float64]
 
@@ -83,10 +84,10 @@ class SpineFact:
         """Score reports against one or several references each.
 
         Raises:
-            ValueError: If there is no report, the numbers differ, or a report has no reference.
+            StudyError: If there is no report, the numbers differ, or a report has no reference.
         """
         if not predictions or len(predictions) != len(references):
-            raise ValueError(f"references: expected {len(predictions)} and at least one, got {len(references)}")
+            raise StudyError(f"references: expected {len(predictions)} and at least one, got {len(references)}")
         rows = [_counts(text, truths) for text, truths in zip(predictions, references, strict=True)]
         table = np.array([astuple(row) for row in rows], dtype=np.float64)
         return TextScores(_corpus(table), _per_report(table), lambda chosen: _corpus(table[chosen]))
@@ -94,7 +95,7 @@ class SpineFact:
 
 def compare_texts(prediction: str, reference: str) -> Comparison:
     """Compare one report with one reference."""
-    return compare_reports(read_report(prediction).facts, read_report(reference).facts)
+    return compare_reports(read_report(prediction).stated, read_report(reference).stated)
 
 
 def best_comparison(prediction: str, references: Sequence[str]) -> tuple[Comparison, ReadReport]:
@@ -103,12 +104,15 @@ def best_comparison(prediction: str, references: Sequence[str]) -> tuple[Compari
     Best is the highest strict F1, then the F1 of findings, then the earlier reference.
 
     Raises:
-        ValueError: If there is no reference.
+        StudyError: If there is no reference.
     """
-    if not references:
-        raise ValueError("references: expected at least one for each report, got none")
+    if not references or isinstance(references, str):
+        raise StudyError(
+            f"references: expected a list of at least one text for each report, got {references!r:.40}"
+        )
     read = [read_report(text) for text in references]
-    compared = [compare_reports(read_report(prediction).facts, item.facts) for item in read]
+    own = read_report(prediction).stated
+    compared = [compare_reports(own, item.stated) for item in read]
     best = max(range(len(read)), key=lambda index: (*_agreement(compared[index]), -index))
     return compared[best], read[best]
 

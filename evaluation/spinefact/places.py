@@ -3,6 +3,7 @@
 * A denial without a side denies both sides of a paired condition.
 * A denial without a level denies the condition at every level that the references name, and at those where the
   other report speaks of it; where a report names a level itself, that counts.
+* A level that is called unremarkable denies there what the other report speaks of.
 * Sacroiliitis with a side is that of a joint (``SIJ``); without side and level it is the study's.
 * The one normal step of a scale says the same as a denial (``Modic type 0``); named beside abnormal ones
   (``normal or mild to moderate``) it says the same as a hedge.
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from anatomy import CONDITIONS, SIJ, Condition, Side
 from evaluation.spinefact.grades import split_zero_steps
-from evaluation.spinefact.reading import named_levels
+from evaluation.spinefact.reading import Statements, named_levels
 from reporting.types import Fact
 
 
@@ -43,11 +44,23 @@ def place_of(fact: Fact) -> Place:
     return Place(fact.condition.value, fact.level or "", "" if fact.side is None else fact.side.value)
 
 
-def place_pair(stated: Sequence[Fact], referenced: Sequence[Fact]) -> tuple[PlacedFacts, PlacedFacts]:
+def place_pair(stated: Statements, referenced: Statements) -> tuple[PlacedFacts, PlacedFacts]:
     """Return the facts of a report and of its reference by place, ready to be compared."""
-    told, truth = [_plain(fact) for fact in stated], [_plain(fact) for fact in referenced]
-    levels = named_levels(truth) - {SIJ}
-    return _placed(told, truth, levels), _placed(truth, told, levels)
+    told, truth = [_plain(fact) for fact in stated.facts], [_plain(fact) for fact in referenced.facts]
+    levels = (named_levels(truth) | referenced.normal_levels) - {SIJ}
+    own, other = _placed(told, truth, levels), _placed(truth, told, levels)
+    return _with_normal(own, other, stated.normal_levels), _with_normal(other, own, referenced.normal_levels)
+
+
+def _with_normal(own: PlacedFacts, other: PlacedFacts, levels: frozenset[str]) -> PlacedFacts:
+    """Add denials of what the other report speaks of at the levels that this one calls unremarkable."""
+    named = {(place.condition, place.level) for place in own}
+    denied = {
+        place: replace(fact, grade=None, negated=True, uncertain=False)
+        for place, fact in other.items()
+        if place.level in levels and (place.condition, place.level) not in named
+    }
+    return {**own, **denied}
 
 
 def _plain(fact: Fact) -> Fact:

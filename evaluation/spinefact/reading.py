@@ -9,7 +9,7 @@ from evaluation.spinefact.values import StatedValue
 from reporting import split_sentences
 from reporting.checker import unaccounted_words
 from reporting.parsing import SentenceReading, read_sentences
-from reporting.parsing.claims import read_claims
+from reporting.parsing.claims import Claim, ClaimReading, read_claims
 from reporting.parsing.reading import merge_facts
 from reporting.types import Fact
 
@@ -18,20 +18,40 @@ _LETTER = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
+class Statements:
+    """What a report states.
+
+    Attributes:
+        facts: One per level, side and condition.
+        normal_levels: Levels that are called unremarkable as a whole.
+    """
+
+    facts: Sequence[Fact]
+    normal_levels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class ReadReport:
     """One report as the parser reads it.
 
     Attributes:
         facts: One per level, side and condition.
+        normal_levels: Levels that are called unremarkable as a whole.
         values: Named measured values.
-        unread: Sentences that give no fact, no value and nothing that was not assessable.
+        unread: Sentences that give none of these, and nothing that was not assessable.
         partly_read: Sentences that give something, and hold words that nothing which was read accounts for.
     """
 
     facts: tuple[Fact, ...]
+    normal_levels: frozenset[str]
     values: tuple[StatedValue, ...]
     unread: tuple[str, ...]
     partly_read: tuple[str, ...]
+
+    @property
+    def stated(self) -> Statements:
+        """Return what is compared."""
+        return Statements(self.facts, self.normal_levels)
 
 
 @lru_cache(maxsize=8192)
@@ -42,27 +62,51 @@ def read_report(text: str) -> ReadReport:
     """
     sentences = split_sentences(text)
     readings = read_sentences(text)
-    unread, partly = [], []
+    unread: list[str] = []
+    partly: list[str] = []
+    values: list[StatedValue] = []
+    normal: set[str] = set()
     carried: tuple[str, ...] = ()
     for sentence, reading in zip(sentences, readings, strict=True):
-        if not _says_something(reading):
-            if not _is_heading(sentence):
-                unread.append(sentence)
-        elif unaccounted_words(reading) and read_claims(sentence, carried) is None:
-            partly.append(sentence)
+        claimed = read_claims(sentence, carried)
         carried = reading.levels
+        values += _values(reading, claimed)
+        if claimed is not None:
+            normal |= {level for claim in claimed.claims if _is_normal(claim) for level in claim.levels}
+        elif not _says_something(reading):
+            unread.append(sentence)
+        elif unaccounted_words(reading):
+            partly.append(sentence)
     facts = merge_facts([fact for reading in readings for fact in reading.facts])
-    values = [
-        StatedValue(measured, decimals)
-        for reading in readings
-        for measured, decimals in zip(reading.measured, reading.decimals, strict=True)
-    ]
-    return ReadReport(tuple(facts), tuple(values), tuple(unread), tuple(partly))
+    return ReadReport(
+        facts=tuple(facts),
+        normal_levels=frozenset(normal),
+        values=tuple(values),
+        unread=tuple(sentence for sentence in unread if not _is_heading(sentence)),
+        partly_read=tuple(partly),
+    )
 
 
 def named_levels(facts: Sequence[Fact]) -> frozenset[str]:
     """Return the levels that facts name."""
     return frozenset(fact.level for fact in facts if fact.level is not None)
+
+
+def _values(reading: SentenceReading, claimed: ClaimReading | None) -> list[StatedValue]:
+    """Return the values of a sentence, by the clause grammar where it reads the whole of it."""
+    if claimed is None:
+        pairs = zip(reading.measured, reading.decimals, strict=True)
+        return [StatedValue(item.name, item.level, item.value, item.unit, decimals) for item, decimals in pairs]
+    return [
+        StatedValue(
+            item.name, item.levels[0] if len(item.levels) == 1 else None, item.value, item.unit, item.decimals
+        )
+        for item in claimed.values
+    ]
+
+
+def _is_normal(claim: Claim) -> bool:
+    return claim.condition is None and claim.negated and not claim.uncertain and not claim.scope
 
 
 def _says_something(reading: SentenceReading) -> bool:

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reporting.compare import values_agree
-from reporting.types import MeasuredFact
 
 _MM_PER_CM = 10.0
 
 
 @dataclass(frozen=True)
 class StatedValue:
-    """A named value of a report and the digits after its point."""
+    """A named value of a report.
 
-    measured: MeasuredFact
+    Attributes:
+        name: Such as ``canal_ap_diameter``.
+        level: Disc level; None when none is named, or several.
+        value: As written.
+        unit: As ``reporting.types.MeasuredFact`` has it.
+        decimals: Digits after the point.
+    """
+
+    name: str
+    level: str | None
+    value: float
+    unit: str
     decimals: int
 
 
@@ -24,8 +34,8 @@ def value_errors(stated: Sequence[StatedValue], referenced: Sequence[StatedValue
     """
     truth: dict[tuple[str, str | None], StatedValue] = {}
     for item in referenced:
-        truth.setdefault((item.measured.name, item.measured.level), item)
-    pairs = [(item, truth.get((item.measured.name, item.measured.level))) for item in stated]
+        truth.setdefault((item.name, item.level), item)
+    pairs = [(item, truth.get((item.name, item.level))) for item in stated]
     return sum(_differs(item, other) for item, other in pairs if other is not None)
 
 
@@ -36,6 +46,6 @@ def _differs(first: StatedValue, second: StatedValue) -> bool:
 
 def _plain(item: StatedValue) -> tuple[float, str, int]:
     """Return a value in mm where it is a length, its unit, and its digits after the point."""
-    if item.measured.unit == "cm":
-        return item.measured.value * _MM_PER_CM, "mm", item.decimals - 1
-    return item.measured.value, item.measured.unit, item.decimals
+    if item.unit == "cm":
+        return item.value * _MM_PER_CM, "mm", item.decimals - 1
+    return item.value, item.unit, item.decimals

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from benchmarks.paraphrases import HALVES, load_sentences, load_states
-from evaluation.spinefact import SpineFact, compare_reports, read_report
+from evaluation.spinefact import SpineFact, Statements, compare_reports, read_report
 from grading.types import Findings
 from reporting import compose_level, facts_of
 from tests.reporting.factories import random_findings
@@ -49,7 +49,7 @@ def test_styles_and_wordings_of_the_grammar(style: str) -> None:
 def test_a_report_of_the_grammar_states_its_findings_and_is_read_whole() -> None:
     for seed, findings in drawn():
         read = read_report(text_of(sentences(findings, STYLES[seed % 4], seed)))
-        pairs = compare_reports(read.facts, facts_of(findings)).pairs
+        pairs = compare_reports(read.stated, Statements(facts_of(findings))).pairs
         assert {pair.outcome.value for pair in pairs} == {"match"}
         assert (read.unread, read.partly_read) == ((), ())
 
@@ -103,7 +103,9 @@ def test_hand_written_paraphrases_state_the_findings(half: str) -> None:
     states = load_states()
     agreeing = 0
     for sentence in right:
-        comparison = compare_reports(read_report(sentence.text).facts, facts_of(states[sentence.state]))
+        comparison = compare_reports(
+            read_report(sentence.text).stated, Statements(facts_of(states[sentence.state]))
+        )
         stated = [pair for pair in comparison.pairs if pair.stated is not None]
         agreeing += bool(stated) and all(pair.outcome.value == "match" for pair in stated)
     assert agreeing / len(right) >= FAITHFUL[half] - 1e-9, f"{agreeing} of {len(right)}"

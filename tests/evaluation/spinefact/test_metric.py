@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.spinefact import SpineFact, best_comparison, compare_texts, read_report
+from runtime.errors import StudyError
 
 RIGHT = "L4-L5: disc bulge. L5-S1: severe spinal canal stenosis."
 HALF = "L4-L5: disc bulge. L5-S1: moderate spinal canal stenosis."
@@ -67,10 +68,12 @@ def test_a_normal_report_finds_nothing_abnormal() -> None:
 
 
 def test_numbers_of_texts_must_agree() -> None:
-    with pytest.raises(ValueError, match="expected 2 and at least one, got 1"):
+    with pytest.raises(StudyError, match="expected 2 and at least one, got 1"):
         SpineFact().score([RIGHT, HALF], [[RIGHT]])
-    with pytest.raises(ValueError, match="at least one for each report"):
+    with pytest.raises(StudyError, match=r"at least one text for each report, got \[\]"):
         SpineFact().score([RIGHT], [[]])
+    with pytest.raises(StudyError, match="a list of at least one text for each report, got 'L4-L5"):
+        SpineFact().score([RIGHT], [RIGHT])
 
 
 def test_sentences_are_never_dropped_unseen() -> None:

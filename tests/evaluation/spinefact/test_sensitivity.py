@@ -7,7 +7,7 @@ import pytest
 
 from anatomy import DISC_LEVELS, Condition, Side
 from benchmarks.paraphrases import HALVES, Sentence, load_sentences
-from evaluation.spinefact import Comparison, Outcome, compare_reports, compare_texts, read_report
+from evaluation.spinefact import Comparison, Outcome, Statements, compare_reports, compare_texts, read_report
 from reporting import facts_of
 from reporting.types import Fact
 from tests.reporting.factories import random_findings
@@ -29,12 +29,16 @@ def matched(comparison: Comparison) -> int:
     return len(comparison.of(Outcome.MATCH))
 
 
+def compared(facts: list[Fact]) -> Comparison:
+    return compare_reports(Statements(facts), Statements(FACTS))
+
+
 def with_fact(index: int, fact: Fact) -> list[Fact]:
     return [*FACTS[:index], fact, *FACTS[index + 1 :]]
 
 
 def score(facts: list[Fact]) -> float:
-    comparison = compare_reports(facts, FACTS)
+    comparison = compared(facts)
     return 2 * matched(comparison) / (len(comparison.stated) + len(comparison.referenced))
 
 
@@ -47,7 +51,7 @@ def test_the_drawn_facts_hold_every_kind() -> None:
 def test_a_flipped_negation_lowers_the_score(index: int) -> None:
     fact = FACTS[index]
     flipped = replace(fact, negated=not fact.negated, grade=None, uncertain=False)
-    comparison = compare_reports(with_fact(index, flipped), FACTS)
+    comparison = compared(with_fact(index, flipped))
     assert matched(comparison) == len(FACTS) - 1
 
 
@@ -60,7 +64,7 @@ def test_a_flipped_side_lowers_the_score(index: int) -> None:
 @pytest.mark.parametrize("index", GRADED)
 def test_a_flipped_grade_lowers_the_score_and_is_named(index: int) -> None:
     flipped = replace(FACTS[index], grade=NEXT[str(FACTS[index].grade)])
-    comparison = compare_reports(with_fact(index, flipped), FACTS)
+    comparison = compared(with_fact(index, flipped))
     assert matched(comparison) == len(FACTS) - 1
     assert len(comparison.of(Outcome.GRADE)) == 1
 
@@ -74,14 +78,14 @@ def test_a_shifted_level_lowers_the_score(index: int) -> None:
 
 @pytest.mark.parametrize("index", range(len(FACTS)))
 def test_a_dropped_fact_lowers_the_score(index: int) -> None:
-    comparison = compare_reports([*FACTS[:index], *FACTS[index + 1 :]], FACTS)
+    comparison = compared([*FACTS[:index], *FACTS[index + 1 :]])
     assert len(comparison.of(Outcome.OMITTED)) == 1
     assert matched(comparison) == len(FACTS) - 1
 
 
 def test_an_invented_fact_lowers_the_score() -> None:
     extra = Fact("L4-L5", None, Condition.ANNULAR_TEAR, None, False, False, "")
-    comparison = compare_reports([*FACTS, extra], FACTS)
+    comparison = compared([*FACTS, extra])
     assert len(comparison.of(Outcome.INVENTED)) == 1
     assert score([*FACTS, extra]) < 1.0
 
@@ -89,7 +93,7 @@ def test_an_invented_fact_lowers_the_score() -> None:
 @pytest.mark.parametrize("index", PRESENT)
 def test_a_hedge_lowers_the_score(index: int) -> None:
     flipped = replace(FACTS[index], uncertain=not FACTS[index].uncertain)
-    comparison = compare_reports(with_fact(index, flipped), FACTS)
+    comparison = compared(with_fact(index, flipped))
     assert len(comparison.of(Outcome.HEDGE)) == 1
     assert score(with_fact(index, flipped)) < 1.0
 
