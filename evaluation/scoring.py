@@ -85,6 +85,27 @@ def group_rows(name: str, group: str, cases: Cases, options: EvaluationOptions) 
     return [{**start, "metric": key, **figure_cells(figure)} for key, figure in found.items()]
 
 
+def patient_table(per_case: Sequence[Row]) -> list[Row]:
+    """Return the mean of each score of every patient; empty where each case is its own patient."""
+    cases: dict[str, list[Row]] = {}
+    for row in per_case:
+        cases.setdefault(str(row["patient"]), []).append(row)
+    if len(cases) == len(per_case):
+        return []
+    names = [
+        name for name in dict.fromkeys(key for row in per_case for key in row) if name not in ("id", "patient")
+    ]
+    return [
+        {"patient": patient, "cases": len(rows), **{name: _mean_of(rows, name) for name in names}}
+        for patient, rows in cases.items()
+    ]
+
+
+def _mean_of(rows: Sequence[Row], name: str) -> float | None:
+    known = [value for row in rows if isinstance(value := row.get(name), int | float)]
+    return float(np.mean(known)) if known else None
+
+
 def figure_cells(figure: Figure) -> dict[str, float | None]:
     """Return ``value``, ``low`` and ``high`` of a figure for a table."""
     if isinstance(figure, Interval):

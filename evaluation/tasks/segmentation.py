@@ -7,7 +7,16 @@ from anatomy import DISC_LEVELS
 from evaluation.inputs import READING, check_ids, label_maps_of
 from evaluation.options import EvaluationOptions
 from evaluation.result import Evaluation, Row
-from evaluation.scoring import Cases, Rows, at, group_rows, score_cases, subgroup_notices, subgroup_table
+from evaluation.scoring import (
+    Cases,
+    Rows,
+    at,
+    group_rows,
+    patient_table,
+    score_cases,
+    subgroup_notices,
+    subgroup_table,
+)
 from evaluation.segmentation.figures import case_row, figures_of, present_structures
 from evaluation.segmentation.pairs import CaseScore, score_case, side_of
 from evaluation.segmentation.summary import by_class, by_level, notices, unscored
@@ -28,17 +37,19 @@ def evaluate_segmentation(predictions: Path, references: Path, options: Evaluati
     cases = Cases(ids, [options.patient_of(case) for case in ids], figures_of(values), HEADLINE)
     figures = score_cases(cases, options, stage="segmentation")
     structures = present_structures(values)
+    per_case = [
+        case_row(case, patient, scores[case], structures)
+        for case, patient in zip(ids, cases.patients, strict=True)
+    ]
     return Evaluation(
         task="segmentation",
         unit="case",
         figures=figures,
-        per_case=[
-            case_row(case, patient, scores[case], structures)
-            for case, patient in zip(ids, cases.patients, strict=True)
-        ],
+        per_case=per_case,
         tables={
             "by_class": by_class(values, structures, figures),
             "by_level": by_level(values),
+            "by_patient": patient_table(per_case),
             "unscored": unscored(values),
             "subgroups": [*subgroup_table(cases, options), *_level_groups(cases, scores, options)],
         },

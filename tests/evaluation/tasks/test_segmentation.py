@@ -76,6 +76,8 @@ def test_cases_of_one_patient_are_drawn_together(tmp_path: Path) -> None:
     assert isinstance(dice, Interval)
     assert dice.patients == found.patients == 3
     assert [row["patient"] for row in found.per_case] == ["p", "p", "q", "x3"]
+    by_patient = {row["patient"]: row for row in found.tables["by_patient"]}
+    assert (by_patient["p"]["cases"], by_patient["p"]["dice_disc"]) == (2, 1.0)
 
 
 def test_readings_bring_their_spacing_and_their_levels(tmp_path: Path) -> None:
