@@ -6,7 +6,7 @@ A folder holds readings (``<case>/reading.json`` with its label map) or the file
 
 from pathlib import Path
 
-from evaluation.inputs import label_maps_of, reading_files
+from evaluation.inputs import READING, label_maps_of
 from runtime.errors import StudyError
 
 TASKS = ("report", "segmentation", "grading", "detection")
@@ -31,7 +31,7 @@ def find_source(folder: Path, task: str) -> Path | None:
         raise StudyError(f"{folder.name}: expected one of {', '.join(NAMES[task])}, found {len(named)} of them")
     if named:
         return named[0]
-    if reading_files(folder):
+    if any(folder.glob(f"*/{READING}")):
         return folder
     if task == "segmentation" and label_maps_of(folder):
         return folder

@@ -25,6 +25,17 @@ def read_csv(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """
     text = read_text(file, "a CSV file")
     reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = _rows(reader, file, columns)
+    except csv.Error as error:
+        line = reader.line_num + 1
+        raise StudyError(f"{file.name}: line {line}: expected a CSV file, found {error}") from error
+    if not rows:
+        raise StudyError(f"{file.name}: expected at least one row below the head, found none")
+    return rows
+
+
+def _rows(reader: "csv.DictReader[str]", file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     head = [name.strip() for name in reader.fieldnames or ()]
     missing = [name for name in columns if name not in head]
     if missing:
@@ -37,8 +48,6 @@ def read_csv(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
                 f"{file.name}: line {reader.line_num}: expected {len(head)} cells, found another number"
             )
         rows.append({name: cell.strip() for name, cell in row.items()})
-    if not rows:
-        raise StudyError(f"{file.name}: expected at least one row below the head, found none")
     return rows
 
 

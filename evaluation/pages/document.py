@@ -11,7 +11,7 @@ import numpy as np
 from evaluation.bootstrap import Interval
 from evaluation.options import EvaluationOptions
 from evaluation.result import Evaluation, value_of
-from evaluation.run import EvaluationRun
+from evaluation.run import ALL, EvaluationRun
 
 SCHEMA = "spinescribe.metrics/1"
 _TOOLS = (
@@ -23,7 +23,7 @@ _OWN_KEYS = ("baselines", "subgroups")
 
 def metrics_of(run: EvaluationRun, options: EvaluationOptions, command: str) -> dict[str, Any]:
     """Return the content of metrics.json; with several tasks their figures stand side by side."""
-    many = len(run.evaluations) > 1
+    many = run.task == ALL
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "task": run.task,

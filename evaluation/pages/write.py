@@ -1,4 +1,4 @@
-"""Everything a run writes into its folder; with several tasks each has a folder of its own beneath."""
+"""Everything a run writes into its folder; with the task ``all`` each task has a folder of its own beneath."""
 
 import base64
 import csv
@@ -15,7 +15,7 @@ from evaluation.pages.document import metrics_of, plain_data, provenance_of
 from evaluation.pages.plots import Plot, draw_plots
 from evaluation.pages.view import Page, build_page
 from evaluation.result import Evaluation
-from evaluation.run import EvaluationRun
+from evaluation.run import ALL, EvaluationRun
 
 METRICS, PER_CASE, MARKDOWN, HTML, CARD = (
     "metrics.json", "per_case.csv", "report.md", "report.html", "model_card_section.md",
@@ -26,7 +26,7 @@ PLOTS = "plots"
 def write_pages(run: EvaluationRun, folder: Path, options: EvaluationOptions, *, command: str) -> tuple[Path, ...]:
     """Write metrics.json, per_case.csv, report.md, report.html, plots and model_card_section.md.
 
-    With several tasks the folder holds the metrics and pages of all, and ``<task>/`` those of each.
+    With the task ``all`` the folder holds the metrics and pages of all, and ``<task>/`` those of each.
 
     Args:
         run: What was scored.
@@ -38,7 +38,7 @@ def write_pages(run: EvaluationRun, folder: Path, options: EvaluationOptions, *,
         The files of the folder itself.
     """
     plots = {item.task: draw_plots(item) for item in run.evaluations}
-    if len(run.evaluations) > 1:
+    if run.task == ALL:
         for item in run.evaluations:
             alone = EvaluationRun(item.task, (item,))
             _write(alone, folder / item.task, plots, options, command)
@@ -57,7 +57,7 @@ def _write(
         HTML: _render("page.html", page),
         CARD: _render("card.md", page),
     }
-    if len(run.evaluations) == 1:
+    if run.task != ALL:
         texts[PER_CASE] = _csv(run.evaluations[0])
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -158,6 +158,18 @@ def test_bad_files(
     assert "Traceback" not in said
 
 
+def test_all_writes_the_same_folders_for_one_task_and_minds_no_other_json(tmp_path: Path) -> None:
+    for side in ("a", "b"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "settings.json").write_text("{}", encoding="utf-8")
+        content = "id,level,side,condition,grade\ns1,L4-L5,,disc_bulging,absent\n"
+        (tmp_path / side / "grades.csv").write_text(content, encoding="utf-8")
+    assert run("all", tmp_path / "a", tmp_path / "b", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "grading" / "per_case.csv").is_file()
+    assert not (tmp_path / "out" / "per_case.csv").exists()
+    assert set(metrics(tmp_path / "out")["tasks"]) == {"grading"}  # type: ignore[call-overload]
+
+
 def test_nothing_to_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for side in ("a", "b"):
         (tmp_path / side).mkdir()

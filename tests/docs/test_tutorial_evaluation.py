@@ -14,6 +14,7 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```$", TUTORIAL.read_text(encoding="utf-8"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert len(BLOCKS) == 6
     commands = tmp_path / "bin"
@@ -30,7 +31,7 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
         env={**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=850,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -80,6 +80,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_grades(tmp_path / "a.csv")
     with pytest.raises(StudyError, match=r"none\.csv: expected a CSV file, found none"):
         read_grades(tmp_path / "none.csv")
+    with pytest.raises(StudyError, match=r"long\.csv: line 2: expected a CSV file, found field larger than"):
+        read_grades(written(tmp_path / "long.csv", HEAD, "1," + 200_000 * "x"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(StudyError, match="expected a CSV file or a folder of readings, found none"):
         read_grades(tmp_path / "empty")
