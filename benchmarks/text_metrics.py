@@ -1,6 +1,6 @@
 """BLEU, ROUGE-L and CIDEr of ours beside pycocoevalcap's: the largest difference, and the time on 1,000 pairs.
 
-    python -m benchmarks.text_metrics [--meteor 200] [--repeats 5]
+    python -m benchmarks.text_metrics [--meteor 100] [--repeats 3]
 
 The pairs are those of ``benchmarks.text_pairs``. pycocoevalcap does all of its part itself: its Java tokeniser on
 the raw texts, then its scorers. Each set is a corpus of its own, and so are all together; the differences are the
@@ -127,11 +127,11 @@ def meteor_difference(sets: Sequence[PairSet], pairs: int) -> float:
 def main() -> None:
     """Compare, time, print both tables and write them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--notes", type=int, default=600)
-    parser.add_argument("--grammar", type=int, default=120, help="pairs for each region and style")
+    parser.add_argument("--notes", type=int, default=800)
+    parser.add_argument("--grammar", type=int, default=60, help="pairs for each region and style")
     parser.add_argument("--odd", type=int, default=600)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--meteor", type=int, default=200, help="pairs to compare METEOR on; 0 leaves it out")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--meteor", type=int, default=100, help="pairs to compare METEOR on; 0 leaves it out")
     options = parser.parse_args()
     sets = list(pair_sets(load_settings().data_dir, notes=options.notes, grammar=options.grammar, odd=options.odd))
     result: dict[str, Any] = {"parity": {}}
