@@ -29,7 +29,7 @@ from benchmarks.paraphrases import FLIPS, FROZEN, HALVES, Sentence, load_sentenc
 from benchmarks.planes import wilson
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from evaluation.spinefact import Outcome, SpineFact, Statements, compare_reports, compare_texts, read_report
-from evaluation.text import tokenise
+from evaluation.text.tokens import tokenise
 from grading.types import Findings
 from reporting import facts_of
 from runtime.settings import load_settings
