@@ -9,6 +9,7 @@ Source: the metric of the RSNA 2024 Lumbar Spine Degenerative Classification cha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,22 +47,45 @@ class RsnaRows:
             raise ValueError(f"conditions: expected {GROUPS!r}, got {odd!r}")
 
 
+@dataclass(frozen=True)
+class LossTerms:
+    """One part of the loss: the weighted mean of its terms.
+
+    Attributes:
+        studies: (N,) study of each term.
+        losses: (N,) negative log of the probability of what is true.
+        weights: (N,) 1, 2 or 4.
+    """
+
+    studies: NDArray[Any]
+    losses: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
 def weighted_log_loss(rows: RsnaRows) -> dict[str, float]:
     """Return the loss of each part that has rows, and their mean as ``loss``."""
+    parts = {
+        name: float(np.average(terms.losses, weights=terms.weights)) for name, terms in loss_terms(rows).items()
+    }
+    return {**parts, "loss": float(np.mean(list(parts.values())))}
+
+
+def loss_terms(rows: RsnaRows) -> dict[str, LossTerms]:
+    """Return the terms of each part that has rows."""
     conditions = np.array(rows.conditions)
     parts = {name: _part(rows, conditions == name) for name in GROUPS if (conditions == name).any()}
     if GROUPS[0] in parts:
         parts[ANY_SEVERE] = _any_severe(rows, conditions == GROUPS[0])
-    return {**parts, "loss": float(np.mean(list(parts.values())))}
+    return parts
 
 
-def _part(rows: RsnaRows, chosen: NDArray[np.bool_]) -> float:
+def _part(rows: RsnaRows, chosen: NDArray[np.bool_]) -> LossTerms:
     truth, probabilities = rows.truth[chosen], _scaled(rows.probabilities[chosen])
     losses = -np.log(probabilities[np.arange(len(truth)), truth])
-    return float(np.average(losses, weights=WEIGHTS[truth]))
+    return LossTerms(np.array(rows.studies)[chosen], losses, WEIGHTS[truth])
 
 
-def _any_severe(rows: RsnaRows, chosen: NDArray[np.bool_]) -> float:
+def _any_severe(rows: RsnaRows, chosen: NDArray[np.bool_]) -> LossTerms:
     studies, truth = np.array(rows.studies)[chosen], rows.truth[chosen]
     severe = _scaled(rows.probabilities[chosen])[:, 2]
     losses, weights = [], []
@@ -70,7 +94,7 @@ def _any_severe(rows: RsnaRows, chosen: NDArray[np.bool_]) -> float:
         probability = severe[mine].max()
         losses.append(-np.log(probability if truth[mine].max() == 2 else 1 - probability))
         weights.append(WEIGHTS[truth[mine]].max())
-    return float(np.average(losses, weights=weights))
+    return LossTerms(np.unique(studies), np.array(losses), np.array(weights))
 
 
 def _scaled(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

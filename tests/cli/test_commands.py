@@ -158,26 +158,6 @@ class TestOthers:
         assert str(tmp_path / "demo" / "phantom" / "truth.json") in said
         assert (tmp_path / "demo" / "reading" / "reading.json").is_file()
 
-    def test_evaluate_names_a_missing_input(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        words = ["evaluate", "grading", "--predictions", str(tmp_path / "a.csv"), "--references", str(tmp_path)]
-        assert main([*words, "--out", str(tmp_path / "out")]) == 2
-        assert "--predictions: a.csv: expected a file or folder, found none" in capsys.readouterr().err
-
-    def test_evaluate_writes_metrics(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def score(task: str, predictions: Path, references: Path) -> dict[str, object]:
-            return {"task": task, "n": 3, "names": [predictions.name, references.name]}
-
-        monkeypatch.setattr("evaluation.run.evaluate", score)
-        for name in ("a.csv", "b.csv"):
-            (tmp_path / name).touch()
-        words = ["evaluate", "report", "--predictions", str(tmp_path / "a.csv")]
-        assert main([*words, "--references", str(tmp_path / "b.csv"), "--out", str(tmp_path / "out")]) == 0
-        figures = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
-        assert figures == {"task": "report", "n": 3, "names": ["a.csv", "b.csv"]}
-        assert json.loads(capsys.readouterr().out) == figures
-
     def test_train_needs_its_configuration(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", "grading", "--config", str(tmp_path / "absent.yaml")]) == 2
         assert "--config: expected a YAML file" in capsys.readouterr().err

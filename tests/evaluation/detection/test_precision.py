@@ -1,10 +1,16 @@
-"""Average precision of boxes, by hand."""
+"""Average precision of boxes, by hand and against pycocotools' own summary."""
 
+import contextlib
+import io
 import math
 
+import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from evaluation.detection import ImageBoxes, average_precision, precision_intervals
+from evaluation.detection.precision import _found, _reference
 
 BOX = (10.0, 10.0, 30.0, 20.0)
 NEAR = (10.0, 10.0, 30.0, 23.0)  # overlap 200 / 260 = 0.77
@@ -44,3 +50,35 @@ def test_intervals_are_over_patients() -> None:
 def test_every_found_box_has_a_score() -> None:
     with pytest.raises(ValueError, match="expected a score each, got 1 and 0"):
         ImageBoxes(1, (), (BOX,), ())
+
+
+def test_the_figures_are_those_of_pycocotools() -> None:
+    rng = np.random.default_rng(1)
+    images = [_drawn(number, rng) for number in range(40)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = _reference(images)
+        truth.createIndex()
+        judged = COCOeval(truth, truth.loadRes(_found(images)), "bbox")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    figures = average_precision(images)
+    assert figures["map50"] == pytest.approx(float(judged.stats[1]), abs=1e-9)
+    assert figures["map50_95"] == pytest.approx(float(judged.stats[0]), abs=1e-9)
+
+
+def _drawn(number: int, rng: np.random.Generator) -> ImageBoxes:
+    truth, found, scores = [], [], []
+    for _ in range(rng.integers(0, 4)):
+        x, y, width, height = rng.uniform([0, 0, 10, 10], [200, 200, 60, 60])
+        truth.append((x, y, x + width, y + height))
+        if rng.random() < 0.8:
+            dx, dy = rng.normal(0, 4, 2)
+            found.append((x + dx, y + dy, x + dx + width, y + dy + height))
+            scores.append(float(np.round(rng.random(), 1)))  # with ties
+    for _ in range(rng.integers(0, 3)):
+        x, y = rng.uniform(0, 200, 2)
+        found.append((x, y, x + 20, y + 20))
+        scores.append(float(np.round(0.7 * rng.random(), 1)))
+    return ImageBoxes(number, tuple(truth), tuple(found), tuple(scores))

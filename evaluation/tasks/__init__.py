@@ -1,0 +1,1 @@
+"""The tasks of ``spinescribe evaluate``, one file each: from two paths to one ``Evaluation``."""
