@@ -90,6 +90,7 @@ FAITHFUL = {
     "development": 50 / 54,
     "practice": 148 / 167,
     "second": 141 / 165,
+    "fourth": 62 / 80,
     "third": 50 / 60,
     "frozen": 43 / 54,
 }
