@@ -4,7 +4,7 @@
 
 The shipped adapter was trained without the patients of fold 0 (``training.held_out_fold`` of its ``config.json``);
 their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, made when absent).
-Cervical and sacroiliac studies are drawn from seeds that training never drew. Written sentences are read back by
+Written sentences are read back by
 the report parser before any repair. Prints Markdown tables and writes ``runs/benchmarks/writer_channels.json``.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from anatomy import Protocol, load_protocol
-from benchmarks.writer.cases import Case, drawn_cases, spider_cases
+from benchmarks.writer.cases import Case, spider_cases
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from reporting import facts_of, parse_report, split_sentences, verify_draft
 from reporting.checker import SentenceContext, check_sentence
@@ -41,8 +41,6 @@ from vlm.training.real_findings import rated_only
 from vlm.training.regions import RegionCache, cache_regions, load_region_cache
 
 FINDINGS = "findings"
-DRAWN = 40
-"""Drawn studies of each further body region."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +87,6 @@ def main() -> None:
         measure("findings removed, regions of another patient", rated, withheld(drafter, swapped(rated))),
         measure("findings and regions removed", rated, withheld(drafter, lambda case: ())),
     ]
-    for name in ("cervical", "sacroiliac"):
-        drawn = drawn_cases(name, arguments.patients or DRAWN)
-        rows.append(
-            measure(f"drawn {name} findings", drawn, drafted(drafter, load_protocol(name), lambda case: ()))
-        )
     report(rows, arguments.out)
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.writer.consistency [--regions runs/vlm/regions.npz]
 
-Held-out SPIDER patients and drawn cervical and sacroiliac studies. A sentence is wrong when the verifier would
+Held-out SPIDER patients. A sentence is wrong when the verifier would
 have to repair it. Prints the agreement of right and wrong sentences, the AUC of "wrong" by low agreement, and for
 each floor the share of wrong sentences below it and of right ones (marked in vain), with 95 % bootstrap intervals
 by patient. Writes ``runs/benchmarks/writer_consistency.json``.
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from anatomy import load_protocol
-from benchmarks.writer.cases import Case, drawn_cases, spider_cases
+from benchmarks.writer.cases import Case, spider_cases
 from benchmarks.writer.channels import region_cache
 from evaluation.bootstrap import bootstrap_by_patient
 from evaluation.grading import area_under_curve
@@ -70,13 +70,11 @@ def main() -> None:
     parser.add_argument("--regions", type=Path, default=Path("runs/vlm/regions.npz"))
     parser.add_argument("--weights-root", type=Path)
     parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--patients", type=int, default=None, help="the first so many of each only")
+    parser.add_argument("--patients", type=int, default=None, help="the first so many only")
     options = parser.parse_args()
     torch.set_num_threads(1)
     drafter = Drafter.load(weights_root=options.weights_root, device="cpu")
     rated = rate(spider_cases(region_cache(options.regions), options.fold)[: options.patients], "lumbar", drafter)
-    for region in ("cervical", "sacroiliac"):
-        rated += rate(drawn_cases(region, options.patients or 40), region, drafter)
     studies = [item.study for item in rated]
     scores = np.array([item.consistency for item in rated])
     wrong = np.array([item.is_wrong for item in rated])

@@ -30,9 +30,9 @@ from vlm import Drafter
 Spoken = Sequence[tuple[str, DraftSentence]]
 """Sentences with their sections."""
 
-COUNTS = {"lumbar": 6, "cervical": 8, "sacroiliac": 4}
+COUNTS = {"lumbar": 4, "cervical": 4, "sacroiliac": 2}
 """Drawn studies beside the real ones."""
-REAL = 22
+REAL = 30
 VERDICTS = "verdicts.csv"
 
 

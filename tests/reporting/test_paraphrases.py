@@ -38,7 +38,7 @@ FALSE_ALARMS = {
 }
 """Shares of correct sentences refused, as reached; the target is 0.02."""
 AMBIGUOUS = {"fourth": 2}
-"""Mechanical flips that may be read as true: "no A and B", made of "no A and no B", denies both to most readers."""
+"""Mechanical flips that may be read as true: "no A and B", made of "no A and no B", denies both for most."""
 
 
 @pytest.mark.parametrize("half", HALVES)
