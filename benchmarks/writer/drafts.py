@@ -23,6 +23,7 @@ from benchmarks.writer.cases import Case, drawn_cases, spider_cases
 from benchmarks.writer.channels import region_cache
 from grading.types import Findings
 from reporting import Checker
+from reporting.statements import state
 from reporting.types import Draft, DraftSentence, SentenceSource, VerdictStatus
 from reporting.verifier import check_drafted
 from vlm import Drafter
@@ -51,11 +52,8 @@ def page(number: int, region: str, findings: Findings, sentences: Spoken) -> str
     ]
     lines.append("|---|---|---|---|---|---|")
     for grade in findings.reported:
-        values = [
-            f"{item.name} {abs(item.value):.1f} {item.unit}"
-            for item in findings.measurements
-            if item.id in grade.measurement_ids and item.value is not None
-        ]
+        said = state(grade, findings).measurements
+        values = [f"{item.name} {abs(item.value or 0.0):.1f} {item.unit}" for item in said]
         steps = ", ".join(grade.prediction_set) or "not assessable"
         cells = (grade.level or "study", grade.side or "", grade.condition, grade.scale, steps, "; ".join(values))
         lines.append(f"| {' | '.join(cells)} |")
