@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 
 
+def burden_name(protocol: str) -> str:
+    """Return what the score is called; that of the joints is about inflammation and damage, not degeneration."""
+    return "Sacroiliac burden score" if protocol == "sacroiliac" else "Degeneration burden score"
+
+
 def burden_details(
     category: str | None, interval: Sequence[float] | None = None, completeness: float | None = None
 ) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 
 from anatomy import SIJ, Condition
 from grading.types import Findings, Grade, GradeStatus
+from reporting.burden import burden_name
 from reporting.claim_facts import facts_of_claim, faults_of_claim
 from reporting.compare import Agreement, compare_fact, grades_for, value_for, values_agree
 from reporting.composer import compose_impression, compose_technique, nothing_graded
@@ -235,8 +236,8 @@ def check_sentence(text: str, findings: Findings, context: SentenceContext | Non
 def known_sentences(findings: Findings) -> dict[str, tuple[str, ...]]:
     """Return the composer's sentences on technique, limits, doubts and the score, with their ids."""
     table = read_template("composer.yaml")
-    frames = ("critical", "interrupted", "unsettled", "lesser", "nothing_abnormal", "doubt", "burden", "no_burden")
-    openings = tuple(_PLACEHOLDER.split(table[name])[0] for name in frames)
+    frames = ("critical", "interrupted", "unsettled", "further", "nothing_abnormal", "doubt", "no_burden")
+    openings = (*(_PLACEHOLDER.split(table[name])[0] for name in frames), burden_name(findings.protocol))
     known = {item.text: item.finding_ids for item in compose_technique(findings)}
     known |= {
         item.text: item.finding_ids for item in compose_impression(findings) if item.text.startswith(openings)

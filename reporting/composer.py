@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from anatomy import CONDITIONS, Condition, load_protocol
 from grading.types import Findings, Grade, GradeStatus
-from reporting.burden import burden_details
+from reporting.burden import burden_details, burden_name
 from reporting.grammar import absent_items, compose_level, join_items, level_words, positive_items
 from reporting.levels_text import levels_text
 from reporting.phrases import measurement_phrases, read_template
@@ -29,7 +29,9 @@ _MEASURED = (Condition.DISC_NARROWING, Condition.SPINAL_CANAL_STENOSIS)
 tenths of a millimetre does not."""
 
 _IMPRESSION_ITEMS = 4
-"""Phrases in one line of the impression, worst first."""
+"""Statements in one line of the impression, worst first; more where two halves are found alike."""
+
+_ENDPLATES = dict.fromkeys((Condition.UPPER_ENDPLATE_CHANGE, Condition.LOWER_ENDPLATE_CHANGE), "endplates")
 
 
 def compose_report(findings: Findings) -> Draft:
@@ -98,7 +100,7 @@ def _measured_levels(findings: Findings) -> list[DraftSentence]:
 
 
 def compose_impression(findings: Findings) -> list[DraftSentence]:
-    """Return the ranked summary: what is critical, worst levels, lesser and unsettled ones, doubts, the score."""
+    """Return the ranked summary: what is critical, worst levels, further and unsettled ones, doubts, the score."""
     table = read_template("composer.yaml")
     critical = critical_items(findings)
     ranked = ranked_levels(findings)
@@ -108,22 +110,26 @@ def compose_impression(findings: Findings) -> list[DraftSentence]:
     lines += [_impression_line(findings, level) for level in ranked[:_IMPRESSION_LEVELS]]
     rest = [level for level in report_levels(findings) if level in ranked[_IMPRESSION_LEVELS:] and level]
     if rest:
-        lines.append(_sentence(table["lesser"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
+        lines.append(_sentence(table["further"].format(levels=levels_text(rest)), _abnormal_ids(findings, rest)))
     lines += [_sentence(*line) for line in unsettled_lines(findings)]
     if not lines and _graded(findings.reported):
         graded = [grade for level in report_levels(findings) for grade in _graded(findings.grades_at(level))]
         lines.append(_sentence(table["nothing_abnormal"], tuple(grade.id for grade in graded)))
     lines += _doubts(findings, table["doubt"])
-    burden = findings.burden
+    return [*lines, _burden_line(findings)]
+
+
+def _burden_line(findings: Findings) -> DraftSentence:
+    table, burden, name = read_template("composer.yaml"), findings.burden, burden_name(findings.protocol)
     if burden.score is None:
-        return [*lines, _sentence(table["no_burden"])]
+        return _sentence(table["no_burden"].format(name=f"{name[:1].lower()}{name[1:]}"))
     details = burden_details(burden.category, burden.interval, burden.completeness)
-    text = table["burden"].format(score=f"{burden.score:.0f}", details=details)
-    return [*lines, _sentence(text, tuple(term.grade_id for term in burden.terms))]
+    text = table["burden"].format(name=name, score=f"{burden.score:.0f}", details=details)
+    return _sentence(text, tuple(term.grade_id for term in burden.terms))
 
 
 def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
-    worst = headline(findings, level)[:_IMPRESSION_ITEMS]
+    worst = _with_other_halves(headline(findings, level))
     ordered = [item for item in worst if item.polarity is Polarity.PRESENT]
     ordered += [item for item in worst if item.polarity is Polarity.POSSIBLE]
     items = join_items(positive_items(ordered))
@@ -132,6 +138,18 @@ def _impression_line(findings: Findings, level: str | None) -> DraftSentence:
     ids = tuple(item.grade.id for item in ordered)
     ids += tuple(value.id for item in ordered for value in said_measurements(item))
     return _sentence(f"{header}{items[:1].upper()}{items[1:]}.", ids)
+
+
+def _with_other_halves(ranked: Sequence[Statement]) -> list[Statement]:
+    """Return the worst statements, and the other side or endplate of each where it is found alike."""
+    named = {_half(item) for item in ranked[:_IMPRESSION_ITEMS]}
+    return [item for index, item in enumerate(ranked) if index < _IMPRESSION_ITEMS or _half(item) in named]
+
+
+def _half(statement: Statement) -> tuple[object, ...]:
+    """Return what two sides of a place, or its two endplates, have in common when they are found alike."""
+    subject = _ENDPLATES.get(statement.condition, statement.condition)
+    return subject, statement.polarity, statement.steps
 
 
 def _unremarkable_like(findings: Findings, level: str | None) -> tuple[str, ...]:

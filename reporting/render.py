@@ -110,7 +110,7 @@ def _table_blocks(view: ReportView) -> list[str]:
     blocks += [_table("Grades", _GRADE_HEAD, [_cells(row, 9) for row in view.grades])]
     if view.measurements:
         blocks.append(_table("Measurements", _VALUE_HEAD, [_cells(row, 7) for row in view.measurements]))
-    blocks.append(f"## Degeneration burden\n\n{_plain(view.burden.text)}")
+    blocks.append(f"## Burden score\n\n{_plain(view.burden.text)}")
     if view.burden.terms:
         terms = [(term.id, term.what, term.points) for term in view.burden.terms]
         blocks.append(_table("", ("Grade", "What", "Points"), terms))

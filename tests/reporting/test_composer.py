@@ -143,11 +143,11 @@ def test_impression_is_short() -> None:
         assert len(texts(compose_report(findings), "impression")) <= 8
 
 
-def test_impression_states_doubt_and_lesser_levels() -> None:
+def test_impression_states_doubt_and_further_levels() -> None:
     grades = [make_grade(Condition.DISC_BULGING, ("present",), level=level) for level in LUMBAR]
     levels = (make_level("L4-L5", doubt="no landmark in view"), make_level("L5-S1", doubt="no landmark in view"))
     lines = texts(compose_report(make_findings(*grades, levels=levels)), "impression")
-    assert "Lesser changes at L3-L4 to L5-S1, as described above." in lines
+    assert "Further changes at L3-L4 to L5-S1, as described above." in lines
     assert "Level numbering is in doubt at L4-L5 and L5-S1: no landmark in view." in lines
 
 
@@ -182,3 +182,31 @@ def test_levels_text() -> None:
     assert levels_text(["L1-L2"]) == "L1-L2"
     assert levels_text(["L1-L2", "L2-L3"]) == "L1-L2 and L2-L3"
     assert levels_text(["L1-L2", "L2-L3", "L3-L4", "L5-S1"]) == "L1-L2 to L3-L4 and L5-S1"
+
+
+def test_impression_names_both_halves_of_what_is_found_alike() -> None:
+    sides = [make_grade(Condition.NEURAL_FORAMINAL_NARROWING, ("moderate",), side=side) for side in Side]
+    worse = [make_grade(name, ("severe",)) for name in (Condition.SPINAL_CANAL_STENOSIS,)]
+    worse += [make_grade(Condition.SUBARTICULAR_STENOSIS, ("severe",), side=side) for side in Side]
+    ends = [
+        make_grade(name, ("present",))
+        for name in (Condition.UPPER_ENDPLATE_CHANGE, Condition.LOWER_ENDPLATE_CHANGE)
+    ]
+    (line, *_) = [
+        text
+        for text in texts(compose_report(make_findings(*sides, *worse, *ends)), "impression")
+        if text.startswith("L4-L5")
+    ]
+    assert "oderate bilateral neural foraminal narrowing" in line
+    assert "endplate" not in line
+
+
+def test_the_score_of_joints_is_not_called_degeneration() -> None:
+    joint = make_grade(Condition.SACROILIITIS, ("early",), level="SIJ", side=Side.LEFT, scale="as_stage")
+    findings = make_findings(joint, protocol="sacroiliac")
+    assert texts(compose_report(findings), "impression")[-1].startswith("Sacroiliac burden score ")
+    none = replace(findings, burden=Burden(None, None, (), "test/1"))
+    assert (
+        texts(compose_report(none), "impression")[-1]
+        == "No sacroiliac burden score: no condition could be graded."
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from anatomy import SCALES
 from reporting import Checker, SentenceContext, compose_impression
-from reporting.burden import burden_details, burden_limits
+from reporting.burden import burden_details, burden_limits, burden_name
 from reporting.types import VerdictStatus
 from vlm.chat.answers import answer_abnormal, answer_conditions, say_doubts
 from vlm.chat.facts import Facts, Row, condition_words, ids_of, join_words, quantity_title
@@ -201,7 +201,7 @@ def answer_burden(facts: Facts) -> list[Part]:
     shares = [f"{level} {value:.0f}" for level, value in sorted(facts.points().items(), key=lambda item: -item[1])]
     category = burden["category"] if burden["category"] in _CATEGORIES else None
     details = burden_details(category, burden.get("interval"), burden.get("completeness"))
-    text = f"Degeneration burden score {burden['score']:.0f} of 100 ({details})"
+    text = f"{burden_name(facts.findings.protocol)} {burden['score']:.0f} of 100 ({details})"
     text += f"; points by level: {', '.join(shares)}" if shares else ""
     limits = burden_limits(burden.get("upper_bound"), burden.get("completeness"))
     rule = safe_rule(str(burden["formula"]))
