@@ -229,7 +229,8 @@ def report(rows: Sequence[Row], out: Path) -> None:
         )
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    record = {row.condition: asdict(row) for row in rows}
+    out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
