@@ -13,7 +13,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-slow test-browser app check bench bench-segmentation bench-grading bench-grading-folds bench-vlm clean system-packages
+.PHONY: demo test test-slow test-browser app check bench bench-segmentation bench-grading bench-grading-folds bench-vlm reproduce clean system-packages
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -88,6 +88,11 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.grading
 	$(BIN)/python -m benchmarks.writer
 	$(BIN)/python -m benchmarks.speed
+
+# All shipped weights once more, against stored figures; nothing is trained (docs/reproduce.md).
+# PARTS="notes chat" runs only these.
+reproduce: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.reproduce $(if $(PARTS),--only $(PARTS))
 
 clean:
 	rm -rf $(VENV) build *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -71,7 +71,9 @@ def score_folds(config: RunConfig, runs: Path, points: dict[str, Points]) -> lis
 
     Biomarkers are those of the segmentation model that held the patient out; unknown where it was not run.
     """
-    cases = read_cases(load_settings().data_dir, config.grader, points, found_biomarkers(config.grader, runs))
+    cases = read_cases(
+        load_settings().data_dir, config.grader, points, found_biomarkers(config.grader, runs / HELD_OUT_POINTS)
+    )
     fold_of = spider_folds()
     return [
         score_members(
@@ -90,9 +92,8 @@ def score_members(
     return mean_scores([score_held_out(member, cases, config) for member in members])
 
 
-def found_biomarkers(config: GraderConfig, runs: Path) -> dict[str, dict[str, Values]]:
-    """Return file -> level -> biomarkers; nothing for a network that takes none, or without ``points.csv``."""
-    file = runs / HELD_OUT_POINTS
+def found_biomarkers(config: GraderConfig, file: Path) -> dict[str, dict[str, Values]]:
+    """Return file -> level -> biomarkers; nothing for a network that takes none, or without found points."""
     if not config.network.biomarkers or not file.is_file():
         return {}
     return read_found_biomarkers(file, teaching_only=False)
@@ -194,8 +195,13 @@ def _grade_folds_of(
     return grade_folds(folds, tuned_on, head, at_hand, config)
 
 
-def judge_shipped(stored: StoredGrader) -> dict[str, Figures]:
+def judge_shipped(stored: StoredGrader, points: Path = RUNS / HELD_OUT_POINTS) -> dict[str, Figures]:
     """Judge the shipped grader, as it is, on the patients of the fold that it and its calibration never saw.
+
+    Args:
+        stored: The grader.
+        points: Table of ``grading.training.found_points`` with these patients' biomarkers; where it is not
+            there they are graded without.
 
     Raises:
         ConfigError: If it is made of several folds' networks, which have seen every patient.
@@ -204,9 +210,9 @@ def judge_shipped(stored: StoredGrader) -> dict[str, Figures]:
         raise ConfigError("shipped grader: expected the members of one fold, got networks that saw every patient")
     config, data_dir = stored.config, load_settings().data_dir
     fold_of = spider_folds()
-    biomarkers = found_biomarkers(config, RUNS)
+    biomarkers = found_biomarkers(config, points)
     if config.network.biomarkers and not biomarkers:
-        print(f"{RUNS / HELD_OUT_POINTS} is not there: graded without biomarkers.\n")
+        print(f"{points} is not there: graded without biomarkers.\n")
     cases = read_cases(data_dir, config, read_reference_points(data_dir), biomarkers)
     unseen = [case for case in cases if fold_of[case.patient] == stored.unseen_fold]
     scored = score_members(stored.members, unseen, config)
@@ -258,11 +264,12 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=RUNS)
     parser.add_argument("--config", type=Path, default=Path("configs/grading/train_lumbar.yaml"))
     parser.add_argument("--shipped", action="store_true", help="judge the shipped weights on the unseen fold")
+    parser.add_argument("--points", type=Path, help="table of found points for --shipped; else that of --runs")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/grading.json"))
     options = parser.parse_args()
     if options.shipped:
         stored = read_grader(open_weights("grading", load_settings().weights_dir))
-        shipped = judge_shipped(stored)
+        shipped = judge_shipped(stored, options.points or options.runs / HELD_OUT_POINTS)
         title = f"The shipped grader at reference points, fold {stored.unseen_fold}"
         print(table_text(title, shipped), end="\n\n")
         print(macro_text(shipped), end="\n\n")

@@ -197,7 +197,7 @@ def main() -> None:
         segmenter, grader, protocol = open_set(
             name, options.grader, options.weights or load_settings().weights_dir
         )
-        readings = read_set(name, segmenter, grader, protocol, count=options.count)
+        readings = read_set(name, segmenter, grader, protocol, count=options.count, folder=options.out.parent)
         report[name] = report_set(name, readings, grader.config.heads)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -220,6 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--half", choices=(*HALVES, "both"), default="both")
     parser.add_argument("--differences", action="store_true", help="list them for the development half")
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     notes = read_notes(load_settings().data_dir / SOURCE)
     facts = sum(len(read_facts(note)) for note in notes.values())
@@ -231,8 +232,8 @@ def main() -> None:
         print(table(half, report[half]))
     if options.differences:
         print("\n".join(differences(notes)))
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def main() -> None:
     rows = figures(join(parts))
     print(table(rows))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    record = {"folds": list(chosen), "rows": [asdict(row) for row in rows]}
+    record = {"folds": list(chosen), "rows": {row.name: asdict(row) for row in rows}}
     arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

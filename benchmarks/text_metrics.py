@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--odd", type=int, default=600)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--meteor", type=int, default=100, help="pairs to compare METEOR on; 0 leaves it out")
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     sets = list(pair_sets(load_settings().data_dir, notes=options.notes, grammar=options.grammar, odd=options.odd))
     result: dict[str, Any] = {"parity": {}}
@@ -157,8 +158,8 @@ def main() -> None:
               min(spent["pycocoevalcap"]) / min(spent["ours"])]  # fmt: skip
     print(f"| times as fast | {ratios[0]:.1f} | {ratios[1]:.1f} |")
     result["speed"] = {"pairs": len(chosen.predictions), "words": words, "seconds": spent, "ratios": ratios}
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

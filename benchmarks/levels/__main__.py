@@ -1,6 +1,7 @@
 """How well levels are named and placed on real T2 middle slices that the network did not see.
 
     python -m benchmarks.levels [--folds 0 1 2 3 4] [--models runs/segmentation] [--shipped]
+    python -m benchmarks.levels --folds 0 --models weights --name segmentation --shipped
 
 Data: ``spider/disc_points.csv``, 172 T2 middle slices of 172 patients, five posterior disc points each. Needs the
 five fold models: ``spinescribe train segmentation --config configs/segmentation/train_default.yaml --fold K``.
@@ -8,7 +9,8 @@ A level is right when its point lies within 0.3 of the mean level pitch of the r
 compared: the bare maxima of the level maps; the solver without a look at the junction; the solver with it. What
 the solver rests on is fitted without the fold that is scored (``segmentation.training.naming``); ``--shipped``
 takes the shipped tables and heads instead, which have seen these patients (for speed, and to see the difference).
-The networks' maps are kept in ``runs/levels``, so a second run takes a minute.
+``--name`` takes one network for all folds asked for. The maps of the folds' networks are kept in ``runs/levels``,
+so a second run takes a minute.
 
 Prints Markdown tables and writes ``runs/benchmarks/levels.json``: figures with bootstrap intervals over patients,
 the calibration, and every level that is not right with its reason.
@@ -29,6 +31,8 @@ from runtime.folds import FOLD_COUNT
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
 from segmentation.naming import LevelNaming, open_naming
+from segmentation.predict import SliceSegmenter
+from segmentation.scan import SliceNetwork
 from segmentation.training.naming import fit_naming
 from segmentation.training.naming_cases import NamingCase, collect_cases, open_cached, read_references
 
@@ -39,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLD_COUNT)))
     parser.add_argument("--models", type=Path, default=Path("runs/segmentation"))
+    parser.add_argument("--name", help="model folder in --models, in place of fold0 to fold4")
     parser.add_argument("--shipped", action="store_true", help="take the shipped tables instead of fitting them")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/levels.json"))
     options = parser.parse_args()
@@ -47,7 +52,8 @@ def main() -> None:
     scores: dict[str, list[LevelScore]] = {name: [] for name in READERS}
     for fold in options.folds:
         naming = open_naming() if options.shipped else fit_without(fold, cases)
-        for name, found in score_fold(fold, options.models, naming).items():
+        network = open_network(options.models, options.name) if options.name else open_cached(fold, options.models)
+        for name, found in score_fold(fold, network, naming).items():
             scores[name] += found
     reports = {name: summarise(found) for name, found in scores.items()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +68,13 @@ def fit_without(fold: int, cases: Sequence[NamingCase]) -> LevelNaming:
     return fit_naming([case for case in cases if case.fold != fold], names)
 
 
-def score_fold(fold: int, models: Path, naming: LevelNaming) -> dict[str, list[LevelScore]]:
+def open_network(models: Path, name: str) -> SliceSegmenter:
+    """Return a network by its folder, for the CPU."""
+    return SliceSegmenter.load(weights_root=models, name=name, device="cpu")
+
+
+def score_fold(fold: int, network: SliceNetwork, naming: LevelNaming) -> dict[str, list[LevelScore]]:
     """Score the middle slices of the patients held out in one fold, reader by reader."""
-    network = open_cached(fold, models)
     alone = replace(naming, t2=None, maps_only=None)
     scores: dict[str, list[LevelScore]] = {name: [] for name in READERS}
     for reference in tqdm(read_references(load_settings().data_dir, (fold,)), desc=f"fold {fold}", mininterval=10):

@@ -106,13 +106,18 @@ def render_patients(options: argparse.Namespace) -> None:
         print(file)
 
 
-def bench(options: argparse.Namespace) -> None:
-    """Reproduce the tables: the short form, or all of it with ``--long``."""
+def phantoms(options: argparse.Namespace) -> None:
+    """Score the shipped network on made-up patients it has not seen."""
     shipped = load_model(load_settings().weights_dir / "segmentation")
     rows = list(score_phantoms(shipped, _PHANTOM_PATIENTS))
     print(f"\nShipped weights on {_PHANTOM_PATIENTS} made-up patients they have not seen\n")
     print(markdown_table(summarise(rows)))
-    write_record(OUT / "segmentation_phantoms.json", rows)
+    write_record(options.output, rows, checksum=shipped.checksum)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Reproduce the tables: the short form, or all of it with ``--long``."""
+    main(["phantoms"])
     if not _has_data():
         print(f"\nNo real data at {load_settings().data_dir} (SPINESCRIBE_DATA): no more can be measured.")
         return
@@ -156,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         parts[name].add_argument(option, default=default, help="shipped, a model folder, or one of fold0 to fold4")
         parts[name].add_argument("--folds", type=int, nargs="+", choices=range(FOLD_COUNT))
     parts["score"].add_argument("--output", type=Path, default=OUT / "segmentation.json")
+    parts["phantoms"].add_argument("--output", type=Path, default=OUT / "segmentation_phantoms.json")
     parts["render"].add_argument("--out", type=Path, default=Path("out/segmentation"))
     parts["compare"].add_argument("first", type=Path, help="record of score")
     parts["compare"].add_argument("second", type=Path)
@@ -178,6 +184,7 @@ def _add_screen_options(part: argparse.ArgumentParser) -> None:
 
 _COMMANDS = {
     "score": score,
+    "phantoms": phantoms,
     "compare": compare_records,
     "screen": screen,
     "folds": folds,

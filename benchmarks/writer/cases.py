@@ -47,6 +47,11 @@ def spider_cases(cache: RegionCache, fold: int, *, held_out: bool = True) -> lis
     ]
 
 
+def held_out_patients(fold: int) -> list[int]:
+    """Return the patients of ``spider_cases``, in its order."""
+    return sorted(split_patients(load_gradings(load_settings().data_dir), fold)[1])
+
+
 def _findings(protocol: Protocol, fold: int, *, held_out: bool) -> Iterator[tuple[int, Findings]]:
     parts: tuple[Gradings, Gradings] = split_patients(load_gradings(load_settings().data_dir), fold)
     for patient, steps in sorted(parts[int(held_out)].items()):

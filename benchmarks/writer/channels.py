@@ -11,15 +11,16 @@ the report parser before any repair. Prints Markdown tables and writes ``runs/be
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from anatomy import Protocol, load_protocol
-from benchmarks.writer.cases import Case, spider_cases
+from benchmarks.writer.cases import Case, held_out_patients, spider_cases
 from evaluation.bootstrap import Interval, bootstrap_by_patient
 from reporting import facts_of, parse_report, split_sentences, verify_draft
 from reporting.checker import SentenceContext, check_sentence
@@ -72,7 +73,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     drafter = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu")
     bare = Drafter.load(weights_root=arguments.weights_root, name=arguments.name, device="cpu", use_adapter=False)
-    cases = spider_cases(region_cache(arguments.regions), arguments.fold)[: arguments.patients]
+    first = None if arguments.patients is None else held_out_patients(arguments.fold)[: arguments.patients]
+    cases = spider_cases(region_cache(arguments.regions, first), arguments.fold)[: arguments.patients]
     protocol = load_protocol("lumbar")
     rows = [
         measure("findings and regions", cases, drafted(drafter, protocol, lambda case: case.regions)),
@@ -90,11 +92,15 @@ def main() -> None:
     report(rows, arguments.out)
 
 
-def region_cache(file: Path) -> RegionCache:
-    """Return the cached regions of SPIDER's middle slices, made first when absent."""
-    if not file.is_file():
-        return cache_regions(load_settings().data_dir, load_protocol("lumbar"), file)
-    return load_region_cache(file)
+def region_cache(file: Path, patients: Collection[int] | None = None) -> RegionCache:
+    """Return the cached regions of SPIDER's middle slices, made first when absent; those of a few are not kept."""
+    if file.is_file():
+        return load_region_cache(file)
+    data_dir, protocol = load_settings().data_dir, load_protocol("lumbar")
+    if patients is None:
+        return cache_regions(data_dir, protocol, file)
+    with TemporaryDirectory() as folder:
+        return cache_regions(data_dir, protocol, Path(folder) / file.name, patients=patients)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -222,7 +228,8 @@ def report(rows: Sequence[Row], out: Path) -> None:
         )
         print(f"| {' | '.join(str(cell) for cell in cells)} |")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    record = {row.condition: asdict(row) for row in rows}
+    out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """The writer's benchmark: references, baselines and counts do what their tables say."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anatomy import load_protocol
-from benchmarks.writer import captions
+from benchmarks.writer import captions, channels
 from benchmarks.writer.cases import Case, drawn_cases
 from benchmarks.writer.channels import count_contradictions
 from benchmarks.writer.showcase import sentence_table
 from reporting import compose_report, facts_of, parse_report, verify_draft
 from reporting.types import DraftSection, DraftSentence, ReportSection, SentenceSource
 from segmentation.types import Region
+from vlm.training.regions import RegionCache
 from vlm.training.synthetic_findings import draw_findings
 
 CASES = drawn_cases("lumbar", 6)
@@ -83,3 +85,21 @@ def test_the_table_of_sentences_shows_what_a_repair_replaced() -> None:
     table = sentence_table(report)
     assert "A fracture of L1." in table
     assert "| repaired |" in table
+
+
+def test_regions_of_a_few_patients_are_not_kept_as_those_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, object]] = []
+
+    def made(data_dir: Path, protocol: object, file: Path, patients: object = None) -> RegionCache:
+        asked.append((file, patients))
+        return RegionCache({}, "abc")
+
+    monkeypatch.setattr(channels, "cache_regions", made)
+    file = tmp_path / "regions.npz"
+    channels.region_cache(file, [18])
+    channels.region_cache(file)
+    assert asked[0][0].parent != tmp_path
+    assert asked[0][1] == [18]
+    assert asked[1] == (file, None)

@@ -8,6 +8,7 @@ understands the embeddings of that model only.
 import csv
 import json
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def cache_regions(
     *,
     weights_root: Path | None = None,
     name: str = "segmentation",
-    limit: int | None = None,
+    patients: Collection[int] | None = None,
 ) -> RegionCache:
     """Run the segmentation model over the T1 and T2 middle slices and keep the region embeddings.
 
@@ -69,7 +70,7 @@ def cache_regions(
         file: ``.npz`` to write.
         weights_root: Folder of the segmentation weights; None takes the shipped ones.
         name: Model folder in it.
-        limit: Stop after so many pictures; None reads all.
+        patients: Only theirs; None takes all.
 
     Raises:
         StudyError: If the pictures are missing.
@@ -80,7 +81,9 @@ def cache_regions(
     segmenter = Segmenter.load(weights_root=weights_root, name=name)
     rows: list[tuple[int, str, NDArray[np.float32]]] = []
     refused = 0
-    for patient, picture in middle_slices(data_dir)[:limit]:
+    for patient, picture in middle_slices(data_dir):
+        if patients is not None and patient not in patients:
+            continue
         try:
             segmented = segmenter.segment_study(load_study(picture, protocol=protocol.name), protocol)
         except SpineScribeError as error:
