@@ -74,8 +74,8 @@ bench-grading-folds: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.grading_ensemble
 	$(BIN)/python -m benchmarks.grading_ablation --file configs/grading/ablation_grid.yaml
 
-# The writer (channels, captions, consistency, speed), the parser, the verifier and the chatbot: minutes on two
-# cores. The showcase for eyes: python -m benchmarks.writer.showcase
+# The writer (channels, captions, consistency, speed), the parser, the verifier and the chatbot: 23 minutes on two
+# busy cores. The showcase for eyes: python -m benchmarks.writer.showcase
 bench-vlm: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.writer
 	$(BIN)/python -m benchmarks.notes
