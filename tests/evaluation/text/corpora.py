@@ -1,4 +1,4 @@
-"""Corpora with figures of pycocoevalcap 1.2 (METEOR: ours, from its jar's counts), and reports drawn from words."""
+"""Corpora with figures of pycocoevalcap 1.2 (METEOR: ours, from its counts), and reports drawn from words."""
 
 from hypothesis import strategies
 
