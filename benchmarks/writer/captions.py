@@ -4,30 +4,29 @@
 
 Held-out SPIDER patients (fold 0). Five references each: their gradings worded by our grammar in the four styles
 with drawn wordings, and once more in the structured one. Candidates: the writer in each style; the composer; a
-constant normal report; the commonest report of the training patients; that of the training patient with the
-nearest region embeddings. CIDEr as pycocoevalcap prints it (10 for a copy of rare words), by ``evaluation.text``
-(docs/metrics/cider.md); differences from the writer are paired by patient with 95 % bootstrap intervals. Also:
-share of distinct reports and the CIDEr of each report against those of other patients. Writes
-``runs/benchmarks/writer_captions.json``.
+constant normal report and the most frequent template of the training patients (``evaluation.honesty``); the report
+of the training patient with the nearest region embeddings. CIDEr as pycocoevalcap prints it (10 for a copy of rare
+words), by ``evaluation.text`` (docs/metrics/cider.md); differences from the writer are paired by patient with 95 %
+bootstrap intervals. Also: share of distinct reports and the CIDEr of each report against those of other patients.
+Writes ``runs/benchmarks/writer_captions.json``.
 """
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anatomy import SCALES, load_protocol
+from anatomy import load_protocol
 from benchmarks.writer.cases import Case, spider_cases
 from benchmarks.writer.channels import FINDINGS, region_cache
 from evaluation.bootstrap import bootstrap_by_patient
+from evaluation.honesty.baselines import commonest, constant_normal
 from evaluation.text import open_metric
-from grading.types import Findings, Grade
+from grading.types import Findings
 from reporting import compose_report
 from reporting.types import Draft
 from vlm import Drafter
@@ -57,20 +56,6 @@ def section_text(draft: Draft) -> str:
     return " ".join(item.text for item in section.sentences)
 
 
-def constant_normal(cases: Sequence[Case]) -> str:
-    """Return the composer's report of a study of which everything is normal."""
-    findings = max((case.findings for case in cases), key=lambda item: len(item.levels))
-    normal = replace(findings, measurements=(), grades=tuple(_as_normal(grade) for grade in findings.grades))
-    return section_text(compose_report(normal))
-
-
-def _as_normal(grade: Grade) -> Grade:
-    if grade.grade is None:
-        return grade
-    first = SCALES[grade.scale].grades[0]
-    return replace(grade, grade=first, prediction_set=(first,), measurement_ids=())
-
-
 def nearest_neighbours(cases: Sequence[Case], training: Sequence[Case]) -> list[str]:
     """Return for each case the report of the training patient with the nearest mean region embedding."""
     known = [case for case in training if case.regions]
@@ -97,8 +82,11 @@ def cider_of(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
     return open_metric("cider").score(candidates, references).per_report["cider"]
 
 
-def self_cider(texts: Sequence[str]) -> float:
-    """Return the mean CIDEr of each report against those of other patients: the higher, the more alike."""
+def cider_against_others(texts: Sequence[str]) -> float:
+    """Return the mean CIDEr of each report against those of other patients: the higher, the more alike.
+
+    Not Self-CIDEr, which is the spectrum of all pairs (``evaluation.honesty``).
+    """
     rng = np.random.default_rng(3)
     others = [
         [texts[index] for index in rng.permutation(np.delete(np.arange(len(texts)), place))[:_OTHERS]]
@@ -118,11 +106,10 @@ def candidates_of(cases: Sequence[Case], training: Sequence[Case], drafter: Draf
         if drafter.knows_style(style)
     }
     composed = [section_text(compose_report(case.findings)) for case in training]
-    commonest = Counter(composed).most_common(1)[0][0]
     return written | {
         "composer (same findings, no model)": [section_text(compose_report(case.findings)) for case in cases],
-        "constant normal": [constant_normal(training)] * len(cases),
-        "most frequent template": [commonest] * len(cases),
+        "constant normal": [constant_normal(protocol, composed)] * len(cases),
+        "most frequent template": [commonest(composed)] * len(cases),
         "nearest neighbour (regions)": nearest_neighbours(cases, training),
     }
 
@@ -141,7 +128,7 @@ def table_of(
         table[name] = {
             "cider": own.value, "low": own.low, "high": own.high,
             "lead": lead.value, "lead_low": lead.low, "lead_high": lead.high,
-            "unique": len(set(texts)) / len(texts), "self_cider": self_cider(texts),
+            "unique": len(set(texts)) / len(texts), "against_others": cider_against_others(texts),
         }  # fmt: skip
     return table
 
@@ -161,7 +148,7 @@ def main() -> None:
     drafter = Drafter.load(weights_root=options.weights_root, device="cpu")
     references = [references_of(case) for case in cases]
     table = table_of(candidates_of(cases, training, drafter), references, [case.patient for case in cases])
-    own = self_cider([texts[-1] for texts in references])
+    own = cider_against_others([texts[-1] for texts in references])
     print(f"{len(cases)} held-out patients, five references each; published figure {PUBLISHED}.")
     print(f"CIDEr of the references against those of other patients: {own:.2f}.\n")
     print("| candidate | CIDEr | lead of the writer | distinct reports | CIDEr against other patients |")
@@ -169,7 +156,7 @@ def main() -> None:
     for name, row in table.items():
         value = f"{row['cider']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
         lead = f"{row['lead']:+.3f} ({row['lead_low']:+.3f} to {row['lead_high']:+.3f})"
-        print(f"| {name} | {value} | {lead} | {row['unique']:.2f} | {row['self_cider']:.2f} |")
+        print(f"| {name} | {value} | {lead} | {row['unique']:.2f} | {row['against_others']:.2f} |")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({"patients": len(cases), "rows": table}, indent=2) + "\n", encoding="utf-8")
 

@@ -4,8 +4,8 @@
 
 The shipped adapter was trained without the patients of fold 0 (``training.held_out_fold`` of its ``config.json``);
 their SPIDER gradings become findings, their middle slices the region embeddings (``--regions``, made when absent).
-Written sentences are read back by
-the report parser before any repair. Prints Markdown tables and writes ``runs/benchmarks/writer_channels.json``.
+Written sentences are read back by the report parser before any repair. Prints Markdown tables and writes
+``runs/benchmarks/writer_channels.json``.
 """
 
 import argparse

@@ -37,19 +37,19 @@ class Rated:
     """A drafted sentence.
 
     Attributes:
-        study: Name of its study.
+        patient: Whose study it is of.
         consistency: Agreement with the sampled drafts.
         is_wrong: Whether the verifier would repair it.
     """
 
-    study: str
+    patient: int
     consistency: float
     is_wrong: bool
 
 
-def rate(cases: Sequence[Case], region: str, drafter: Drafter) -> list[Rated]:
+def rate(cases: Sequence[Case], drafter: Drafter) -> list[Rated]:
     """Draft each study with its agreement and look at every sentence of the model."""
-    protocol, rated = load_protocol(region), []
+    protocol, rated = load_protocol("lumbar"), []
     for case in cases:
         checker = Checker(case.findings)
         draft = drafter.write_draft(case.findings, case.regions, protocol, rates_consistency=True)
@@ -60,12 +60,12 @@ def rate(cases: Sequence[Case], region: str, drafter: Drafter) -> list[Rated]:
                 levels = verdict.levels
                 if item.consistency is not None:
                     is_wrong = verdict.status is not VerdictStatus.SUPPORTED
-                    rated.append(Rated(f"{region} {case.patient}", item.consistency, is_wrong))
+                    rated.append(Rated(case.patient, item.consistency, is_wrong))
     return rated
 
 
 def main() -> None:
-    """Rate all studies, print and write."""
+    """Rate all patients, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--regions", type=Path, default=Path("runs/vlm/regions.npz"))
     parser.add_argument("--weights-root", type=Path)
@@ -74,18 +74,22 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     drafter = Drafter.load(weights_root=options.weights_root, device="cpu")
-    rated = rate(spider_cases(region_cache(options.regions), options.fold)[: options.patients], "lumbar", drafter)
-    studies = [item.study for item in rated]
+    rated = rate(spider_cases(region_cache(options.regions), options.fold)[: options.patients], drafter)
+    patients = [item.patient for item in rated]
     scores = np.array([item.consistency for item in rated])
     wrong = np.array([item.is_wrong for item in rated])
 
     def auc(rows: NDArray[np.intp]) -> float:
         return area_under_curve(wrong[rows].astype(np.int64), -scores[rows])
 
-    figures: dict[str, object] = {"sentences": len(rated), "wrong": int(wrong.sum()), "studies": len(set(studies))}
-    print(f"{len(rated)} sentences of {len(set(studies))} studies, {wrong.sum()} wrong")
+    figures: dict[str, object] = {
+        "sentences": len(rated),
+        "wrong": int(wrong.sum()),
+        "patients": len(set(patients)),
+    }
+    print(f"{len(rated)} sentences of {len(set(patients))} patients, {wrong.sum()} wrong")
     if wrong.any():
-        interval = bootstrap_by_patient(studies, auc)
+        interval = bootstrap_by_patient(patients, auc)
         figures["auc"] = [interval.value, interval.low, interval.high]
         print(f"AUC of wrong by low agreement: {interval}\n")
     print("| floor | wrong sentences below | right sentences below |")

@@ -1,8 +1,8 @@
 """Which grades count: one place counts once, however many grades speak of it.
 
-A place is a condition at a level, of a side where the condition is sided. Several grades of one place (a learned
-and a measured one, two scales) count once, as the worst of them. A coarser grade (of both sides, or of the whole
-study) and the finer ones it covers count once too, as whichever is more: itself or their sum. Both choices are the
+A place is a condition at a level, of a side where the condition is sided. Several grades of one place count once,
+as the worst of them (``measure`` leaves checks out before). A coarser grade (of both sides, or of the whole study)
+and the finer ones it covers count once too, as whichever is more: itself or their sum. Both choices are the
 greater of sums, so a worse grade never lowers the total.
 """
 

@@ -40,7 +40,8 @@ def test_five_references_say_the_same_facts_in_other_words() -> None:
 
 
 def test_the_constant_report_is_normal() -> None:
-    facts = parse_report(captions.constant_normal(CASES))
+    composed = [captions.section_text(compose_report(case.findings)) for case in CASES]
+    facts = parse_report(captions.constant_normal(load_protocol("lumbar"), composed))
     positive = [fact for fact in facts if not fact.negated and fact.grade not in ("I", "II")]
     assert facts
     assert not positive
