@@ -1,0 +1,1 @@
+"""Studies and who may see them."""
