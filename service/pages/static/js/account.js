@@ -1,4 +1,4 @@
-// One's own account: name, looks, password. Looks are saved as soon as they are chosen.
+// One's own account: looks and password. Looks are saved as soon as they are chosen.
 import { api, setCsrfToken } from "./api.js";
 import { toast } from "./dom.js";
 
@@ -23,21 +23,9 @@ preferences.addEventListener("change", async () => {
     hide_ai_until_first_look: preferences.elements.hide_ai_until_first_look.checked,
   };
   try {
-    await saving(preferences, () => api.patch("/session/preferences", chosen), "Saved.");
+    await saving(preferences, () => api.patch("/session/preferences", { preferences: chosen }), "Saved.");
     document.documentElement.dataset.theme = chosen.theme;
     document.body.dataset.hideAi = String(chosen.hide_ai_until_first_look);
-  } catch {
-    // told beside the form
-  }
-});
-
-const display = document.getElementById("display-form");
-display.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const name = display.elements.display_name.value.trim();
-  try {
-    await saving(display, () => api.patch("/session/preferences", { display_name: name }), "Saved.");
-    document.querySelector(".account-menu summary").textContent = name;
   } catch {
     // told beside the form
   }
@@ -64,3 +52,4 @@ password.addEventListener("submit", async (event) => {
 
 const { user } = await api.get("/session");
 document.getElementById("own-groups").textContent = user.groups.map((group) => group.name).join(", ") || "none";
+document.getElementById("password-panel").hidden = !user.has_password;

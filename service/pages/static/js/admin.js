@@ -10,11 +10,9 @@ let users = [];
 let groups = [];
 let edited = null;
 
-const listOf = (answer) => (Array.isArray(answer) ? answer : answer.items);
-
 async function load() {
   try {
-    [users, groups] = (await Promise.all([api.get("/users"), api.get("/groups")])).map(listOf);
+    [users, groups] = await Promise.all([api.get("/users"), api.get("/groups")]);
     byId("list-error").hidden = true;
   } catch (error) {
     byId("list-error").hidden = false;
@@ -68,7 +66,7 @@ function given() {
   const body = {
     display_name: form.elements.display_name.value.trim(),
     role: form.elements.role.value,
-    group_ids: [...form.querySelectorAll("input[name=group]:checked")].map((box) => box.value),
+    groups: [...form.querySelectorAll("input[name=group]:checked")].map((box) => box.value),
   };
   if (form.elements.password.value) body.password = form.elements.password.value;
   if (edited) body.is_active = form.elements.is_active.checked;

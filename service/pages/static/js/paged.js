@@ -9,7 +9,7 @@ const byId = (id) => document.getElementById(id);
  * Show a list. `path` is asked with the filters, limit and offset and answers {items, total}; `row(item)` makes a
  * table row; `toParams(values)` may change the filters before they are sent. Returns a function that asks again.
  */
-export function pagedTable({ path, body, row, count, toParams = (values) => values, headless = null }) {
+export function pagedTable({ path, body, row, count, toParams = (values) => values }) {
   const form = byId("filters");
   let offset = 0;
 
@@ -47,7 +47,6 @@ export function pagedTable({ path, body, row, count, toParams = (values) => valu
     byId("range").textContent = items.length > 0 ? `${offset + 1} to ${offset + items.length} of ${total}` : "";
     byId("previous").disabled = offset === 0;
     byId("next").disabled = offset + items.length >= total;
-    headless?.(items);
   }
 
   const again = () => {

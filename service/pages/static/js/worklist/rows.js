@@ -2,7 +2,7 @@
 import { age, el, timeOf, words } from "../dom.js";
 
 const ACTIVE = new Set(["queued", "reading"]);
-const AGAIN = new Set(["failed", "cancelled"]);
+const AGAIN = new Set(["failed", "refused", "cancelled"]);
 const STATUS_KIND = { ready: "ok", failed: "danger", refused: "warn", queued: "", reading: "accent", cancelled: "" };
 const REPORT_KIND = { draft: "", reviewed: "accent", signed: "ok", amended: "warn" };
 
@@ -16,7 +16,8 @@ function studyCell(study) {
       study.is_critical && el("span", { class: "chip danger", title: study.alert }, "Critical"),
       el("a", { class: "study-link", href: `/read/${study.id}` }, nameOf(study)),
       study.is_sample && el("span", { class: "chip" }, "Sample")),
-    el("div", { class: "muted small" }, `${study.protocol ? words(study.protocol) : "Region not known yet"} · ${owner}`),
+    el("div", { class: "muted small" }, `${study.protocol ? words(study.protocol) : "Region not known yet"} · ${owner}`,
+      el("span", { class: "study-age" }, ` · ${age(study.created_at)}`)),
   ];
 }
 
@@ -31,7 +32,7 @@ function progressOf(study) {
     const percent = Math.round(100 * job.fraction);
     const stage = job.message || words(job.stage);
     return [
-      el("span", { class: "small" }, `${stage} ${percent} %`),
+      el("span", { class: "small" }, `${stage} ${percent}\u00a0%`),
       el("progress", { value: job.fraction, max: 1, "aria-label": `Reading of ${nameOf(study)}` }),
     ];
   }
@@ -80,7 +81,7 @@ function actionCell(study, act) {
 }
 
 const CELLS = [
-  ["", studyCell], ["status-cell", statusCell], ["", burdenCell], ["findings-cell", findingsCell], ["", reportCell],
+  ["study-cell", studyCell], ["status-cell", statusCell], ["burden-cell", burdenCell], ["findings-cell", findingsCell], ["", reportCell],
   ["age-cell", (study) => [timeOf(study.created_at, age(study.created_at))]],
 ];
 

@@ -10,7 +10,7 @@ const MIB = 2 ** 20;
 export const isPicture = (name) => PICTURE.test(name);
 
 function sizeOf(bytes) {
-  return bytes < MIB ? `${Math.max(1, Math.round(bytes / 1024))} kB` : `${(bytes / MIB).toFixed(1)} MB`;
+  return bytes < MIB ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / MIB).toFixed(1)} MB`;
 }
 
 /** States: chosen, sending, accepted, refused (may be sent again), waiting (the queue is full), unfit. */
