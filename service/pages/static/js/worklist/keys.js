@@ -1,4 +1,8 @@
-// Keys of the worklist: up and down move between studies, Enter opens (the link's own), / searches, u uploads.
+// Keys of the worklist: up and down move between studies, Enter opens (the link's own), / searches, u uploads. Single
+// letters and signs are switched off together with those of the reading room.
+
+const KEPT = "spinescribe.reading.keys";
+const areKeysOn = () => localStorage.getItem(KEPT) !== "off";
 
 function isTyping(target) {
   return target.closest("input, select, textarea, dialog, [contenteditable]") !== null;
@@ -27,7 +31,7 @@ export function listenToKeys({ upload }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const doing = doings[event.key];
-    if (!doing) return;
+    if (!doing || (event.key.length === 1 && !areKeysOn())) return;
     event.preventDefault();
     doing();
   });
