@@ -141,11 +141,12 @@ def sign_in(tab: Any, user: str, password: str = PASSWORD) -> None:
 
 
 @pytest.fixture(scope="session")
-def phantom_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a picture of one sagittal slice of a generated study."""
-    from imaging.phantom import build_phantom, write_phantom_study
+    from PIL import Image
 
-    folder = tmp_path_factory.mktemp("picture")
-    write_phantom_study(build_phantom("lumbar", seed=7), folder)
-    found = next(iter(sorted(folder.rglob("*.png"))))
-    return Path(shutil.copy(found, folder / "phantom.png"))
+    from imaging.phantom import build_phantom, phantom_picture
+
+    file = tmp_path_factory.mktemp("picture") / "phantom.png"
+    Image.fromarray(phantom_picture(build_phantom("lumbar", seed=7))).save(file)
+    return file

@@ -137,7 +137,7 @@ def _as_worker(site: Site, job: str, status: str) -> None:
 
 
 def test_studies_are_uploaded_several_at_once_renamed_cancelled_and_deleted(
-    open_tab: Open, phantom_picture: Path, tmp_path: Path
+    open_tab: Open, picture: Path, tmp_path: Path
 ) -> None:
     watched = open_tab()
     tab, watched.expected = watched.tab, ["415", "422"]
@@ -147,7 +147,7 @@ def test_studies_are_uploaded_several_at_once_renamed_cancelled_and_deleted(
     empty.touch()
     tab.click("#open-upload")
     assert tab.locator("#spacing-field").is_hidden()
-    tab.set_input_files("#upload-files", [phantom_picture, bad, empty])
+    tab.set_input_files("#upload-files", [picture, bad, empty])
     assert tab.locator("#spacing-field").is_visible()
     assert tab.inner_text("#send-upload") == "Send 2 studies"
     tab.fill("#upload-spacing", "0.6")
@@ -174,14 +174,14 @@ def test_studies_are_uploaded_several_at_once_renamed_cancelled_and_deleted(
     row.wait_for(state="detached")
 
 
-def test_a_full_queue_is_waited_for(open_tab: Open, phantom_picture: Path) -> None:
+def test_a_full_queue_is_waited_for(open_tab: Open, picture: Path) -> None:
     watched = open_tab()
     tab, watched.expected = watched.tab, ["429"]
     body = '{"error": {"code": "busy", "message": "200 studies wait already."}}'
     refused = {"status": 429, "body": body, "headers": {"Retry-After": "2", "Content-Type": "application/json"}}
     tab.route("**/api/v1/studies", lambda route: route.fulfill(**refused))
     tab.click("#open-upload")
-    tab.set_input_files("#upload-files", [phantom_picture])
+    tab.set_input_files("#upload-files", [picture])
     tab.click("#send-upload")
     item = tab.locator(".upload-item")
     item.get_by_text("200 studies wait already.").wait_for()
@@ -288,14 +288,14 @@ def test_every_page_is_accessible_and_fits(open_tab: Open, size: dict[str, int],
             _check(watched.tab, path)
 
 
-def test_dialogs_are_accessible(open_tab: Open, phantom_picture: Path) -> None:
+def test_dialogs_are_accessible(open_tab: Open, picture: Path) -> None:
     tab = open_tab("ada").tab
     tab.wait_for_selector(ROWS)
     tab.locator(ROWS).first.get_by_role("button", name="Details").click()
     _check(tab, "details")
     tab.locator("#study .actions [data-close]").click()
     tab.click("#open-upload")
-    tab.set_input_files("#upload-files", [phantom_picture])
+    tab.set_input_files("#upload-files", [picture])
     _check(tab, "upload")
     ready(tab, "/admin")
     tab.click("#add-user")
