@@ -18,7 +18,7 @@ from service import audit
 from service.accounts.actor import Actor
 from service.accounts.groups import add_group
 from service.accounts.users import add_user
-from service.api import history, review, session, studies, users
+from service.api import chat, exports, history, readings, reports, session, studies, users
 from service.api import audit as audit_routes
 from service.api.application import build_api
 from service.config import ServiceConfig
@@ -39,7 +39,8 @@ def build(home: Path) -> FastAPI:
     services = Services.open(ServiceConfig(home=home))
     with services.database.begin() as opened:
         fill(opened)
-    routers = [session.router, users.router, studies.router, review.router, audit_routes.router, history.router]
+    routers = [session.router, users.router, studies.router, readings.router, reports.router]
+    routers += [chat.router, exports.router, audit_routes.router, history.router]
     app = build_api(services, routers)
     app.include_router(build_pages(services))
     app.mount("/static", build_static())
