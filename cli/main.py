@@ -32,7 +32,9 @@ from cli import (
 )
 from runtime.errors import SpineScribeError
 
-_COMMANDS = (read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker, demo)
+_COMMANDS = (
+    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker, demo,
+)  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

@@ -1,6 +1,6 @@
-"""``python -m service.jobs``: a worker with the settings of the environment; ``--with-parent``: ends with its parent.
+"""``python -m service.jobs``: a worker with the settings of the environment, as ``spinescribe worker``.
 
-The command line has the same as ``spinescribe worker``.
+With ``--with-parent`` it ends when the process that started it does.
 """
 
 from __future__ import annotations

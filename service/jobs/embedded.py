@@ -1,4 +1,4 @@
-"""A worker beside the web server, for one command that starts it all: started with it, restarted, ended with it."""
+"""A worker beside the web server, for one command that starts all: started, restarted and ended with it."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 
-from huey import PostgresHuey, SqliteHuey  # type: ignore[import-untyped]
-from huey.storage import BaseStorage  # type: ignore[import-untyped]
+from huey import PostgresHuey, SqliteHuey
+from huey.storage import BaseStorage
 from sqlalchemy import make_url
 
 from service.config import ServiceConfig

@@ -7,6 +7,7 @@ preset; empty for the service's own), ``prior`` (content of an earlier reading.j
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,6 @@ def writer_name(reading: Reading, asked: str) -> str:
 
 
 def _viewer_files(reading: Reading) -> dict[str, bytes]:
-    from service.viewing.pack import viewer_files
-
-    return viewer_files(reading)
+    """Return what the viewer needs beside the reading's own files."""
+    found: dict[str, bytes] = import_module("service.viewing.pack").viewer_files(reading)
+    return found

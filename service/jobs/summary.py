@@ -1,4 +1,4 @@
-"""What the worklist shows and filters by, out of a reading.json: one row for each grade, one line for the study."""
+"""What the worklist shows and filters by, out of a reading.json: a row for each grade, a line for the study."""
 
 from __future__ import annotations
 

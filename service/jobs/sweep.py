@@ -61,7 +61,7 @@ def put_back(services: Services) -> None:
                 services.queue.put(job_id)
 
 
-def _lost() -> Select[tuple[Job]]:
+def _lost() -> Select[Job]:
     return select(Job).where(Job.state == JobState.RUNNING.value, Job.lease_until < now())
 
 

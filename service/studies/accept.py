@@ -126,7 +126,7 @@ def count_waiting(session: Session) -> int:
 
 
 def retry_after_s(session: Session, waiting: int) -> int:
-    """Return the seconds in which a tenth of those that wait is read, and at least one, by the workers there are."""
+    """Return the seconds in which a tenth of those that wait, and at least one, is read by the workers."""
     workers = max(1, alive_workers(session))
     readings = max(1.0, _SHARE * waiting)
     return min(_LONGEST_S, max(1, math.ceil(mean_reading_s(session) * readings / workers)))
