@@ -35,7 +35,8 @@ from service.studies.upkeep import WORK_PREFIX
 logger = logging.getLogger(__name__)
 
 _HEAR_S = 0.1
-_BEAT_S = 1.0
+_BEATS_PER_LEASE = 10
+_LONGEST_BEAT_S = 1.0
 _MEASURE_S = 0.5
 
 
@@ -134,7 +135,8 @@ class Attempt:
             self._measured = clock
             if self.process.memory_bytes() > self.services.config.job_memory_mb * 2**20:
                 return Stop.MEMORY
-        if is_new_stage or clock - self._beaten >= _BEAT_S:
+        every_s = min(_LONGEST_BEAT_S, self.services.config.lease_s / _BEATS_PER_LEASE)
+        if is_new_stage or clock - self._beaten >= every_s:
             self._beaten = clock
             order = beat(self.services, self.held, self._progress)
             return {Order.CANCEL: Stop.CANCELLED, Order.LET_GO: Stop.LOST}.get(order)

@@ -161,9 +161,8 @@ def _delete_rows(session: Session, study_id: str) -> None:
 
 def _is_busy(session: Session, study_id: str) -> bool:
     states = (JobState.QUEUED.value, JobState.RUNNING.value)
-    return (
-        session.scalar(select(Job.id).where(Job.study_id == study_id, Job.state.in_(states)).limit(1)) is not None
-    )
+    busy = select(Job.id).where(Job.study_id == study_id, Job.state.in_(states))
+    return session.scalar(busy.limit(1)) is not None
 
 
 def _is_running(session: Session, study_id: str) -> bool:
