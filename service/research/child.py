@@ -18,8 +18,8 @@ from imaging import unpack_zip
 from imaging.isolate.sandbox import give_up_rights, limit_resources
 from imaging.limits import Limits, applied
 from runtime.errors import SpineScribeError
+from service.research.supervision import ANSWER, OUT, REQUEST
 
-REQUEST, ANSWER, OUT = "request.json", "answer.json", "out"
 _JAVA_METRICS = {"meteor", "spice"}
 """They start Java, which this process may not; the command line has them."""
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from imaging.limits import Limits
 from runtime.errors import SpineScribeError, StudyError
-from service.research.child import ANSWER, OUT, REQUEST
+
+REQUEST, ANSWER, OUT = "request.json", "answer.json", "out"
+"""Names in the folder that both processes share."""
 
 LIMITS = Limits(
     file_bytes=2**29,
