@@ -1,0 +1,1 @@
+"""What requests of the API hold, one file for each router."""
