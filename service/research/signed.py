@@ -32,7 +32,8 @@ class SignedReport:
         study: Row of the study.
         reading: Row of the reading that was proposed.
         proposed: Sections as the machine drafted them.
-        signed: Sections as they were signed.
+        signed: Sections as they were signed; a row may be hidden (left out by the reader), and names in ``slot``
+            the proposed sentence in whose place it stands (``findings-0``: section and number).
         decisions: By finding id, sorted.
     """
 
@@ -100,9 +101,10 @@ def sentence_changes(report: SignedReport) -> list[SentenceChange]:
 def _section_changes(
     name: str, proposed: Sequence[Sentence], signed: Sequence[Sentence]
 ) -> Iterator[SentenceChange]:
-    left, written = _without_equal(proposed, signed)
+    slots = {f"{name}-{number}": sentence for number, sentence in enumerate(proposed)}
+    left, written = _without_equal(proposed, [item for item in signed if not item.get("is_hidden")])
     for sentence in written:
-        source = _source_of(sentence, left)
+        source = _source_of(sentence, slots.get(str(sentence.get("slot"))), left)
         if source is not None:
             left.remove(source)
         yield SentenceChange(name, source, sentence)
@@ -123,11 +125,10 @@ def _without_equal(
     return left, written
 
 
-def _source_of(sentence: Sentence, candidates: Sequence[Sentence]) -> Sentence | None:
-    """Return the proposed sentence that this one is an edit of: by its own word, else the most alike."""
-    told = next((item for item in candidates if item["text"] == sentence.get("proposed_text")), None)
-    if told is not None or not candidates:
-        return told
+def _source_of(sentence: Sentence, told: Sentence | None, candidates: Sequence[Sentence]) -> Sentence | None:
+    """Return the proposed sentence that this one is an edit of: the one in its slot, else the most alike."""
+    if told in candidates or not candidates:
+        return told if candidates else None
     rated = [(_likeness(item, sentence), number) for number, item in enumerate(candidates)]
     best, number = max(rated, key=lambda pair: (pair[0], -pair[1]))
     return candidates[number] if best >= LEAST_ALIKE else None
