@@ -16,6 +16,8 @@ from pathlib import Path
 
 from cli import (
     ask,
+    backup,
+    check_store,
     compare,
     deidentify,
     demo,
@@ -26,12 +28,29 @@ from cli import (
     parse,
     phantom,
     read,
+    restore,
     serve,
     train,
 )
 from runtime.errors import SpineScribeError
 
-_COMMANDS = (read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, demo)
+_COMMANDS = (
+    read,
+    import_labels,
+    ask,
+    explain,
+    compare,
+    parse,
+    phantom,
+    deidentify,
+    train,
+    evaluate,
+    serve,
+    backup,
+    restore,
+    check_store,
+    demo,
+)
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
-_OWNER = "spinescribe"
+_SUPERUSER, _OWNER = "postgres", "spinescribe"
 _SETTINGS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
 _WAIT_S = 60
 
@@ -28,7 +28,7 @@ class PostgresServer:
 
     Attributes:
         port: Port on 127.0.0.1.
-        password: Of its owner ``spinescribe``.
+        password: Of the superuser and of ``spinescribe``, an ordinary role that owns the databases made here.
     """
 
     port: int
@@ -38,19 +38,23 @@ class PostgresServer:
         """Return SQLAlchemy's address of a database."""
         return f"postgresql+psycopg://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{name}"
 
+    def add_owner(self) -> None:
+        """Make the ordinary role."""
+        self._run(f"CREATE ROLE {_OWNER} LOGIN PASSWORD '{self.password}'")
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """Make an empty database, give its address, drop it at the end."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run(f"CREATE DATABASE {name}")
+        self._run(f"CREATE DATABASE {name} OWNER {_OWNER}")
         try:
             yield self.url(name)
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _run(self, statement: str) -> None:
-        address = self.url("postgres").replace("+psycopg", "")
-        with psycopg.connect(address, autocommit=True) as connection:
+        address = {"host": "127.0.0.1", "port": self.port, "user": _SUPERUSER, "dbname": "postgres"}
+        with psycopg.connect(**address, password=self.password, autocommit=True) as connection:
             connection.execute(statement)
 
 
@@ -70,6 +74,7 @@ def running_server() -> Iterator[PostgresServer]:
         log = folder / "log"
         _as_postgres("pg_ctl", "-D", f"{folder}/data", "-l", f"{log}", "-w", "-o", options, "start")
         try:
+            server.add_owner()
             yield server
         finally:
             _as_postgres("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
@@ -83,8 +88,8 @@ def _initialise(folder: Path, password: str) -> None:
     if os.geteuid() == 0:
         for path in (folder, secret):
             shutil.chown(path, "postgres", "postgres")
-    words = ("-A", "scram-sha-256", "-U", _OWNER, "--pwfile", str(secret), "-E", "UTF8", "--no-locale", "--no-sync")
-    _as_postgres("initdb", "-D", f"{folder}/data", *words)
+    scram = ("-A", "scram-sha-256", "-U", _SUPERUSER, "--pwfile", str(secret))
+    _as_postgres("initdb", "-D", f"{folder}/data", *scram, "-E", "UTF8", "--no-locale", "--no-sync")
 
 
 def _as_postgres(program: str, *words: str) -> None:
