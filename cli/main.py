@@ -31,26 +31,14 @@ from cli import (
     restore,
     serve,
     train,
+    worker,
 )
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read,
-    import_labels,
-    ask,
-    explain,
-    compare,
-    parse,
-    phantom,
-    deidentify,
-    train,
-    evaluate,
-    serve,
-    backup,
-    restore,
-    check_store,
-    demo,
-)
+    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
+    backup, restore, check_store, demo,
+)  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
