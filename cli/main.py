@@ -17,6 +17,8 @@ from pathlib import Path
 from cli import (
     ask,
     audit,
+    backup,
+    check_store,
     compare,
     deidentify,
     demo,
@@ -27,6 +29,7 @@ from cli import (
     parse,
     phantom,
     read,
+    restore,
     serve,
     train,
     worker,
@@ -35,7 +38,7 @@ from runtime.errors import SpineScribeError
 
 _COMMANDS = (
     read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
-    audit, demo,
+    audit, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
