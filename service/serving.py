@@ -1,4 +1,4 @@
-"""Serving the application with uvicorn: refuses to carry sign-ins in the clear, and says what a first start needs."""
+"""Serving with uvicorn: never carries sign-ins of others in the clear, and says what a first start needs."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def require_safe_address(host: str, config: ServiceConfig) -> None:
     if config.has_secure_cookies or _is_this_machine(host):
         return
     raise ConfigError(
-        f"{host!r} can be reached from other machines, and sign-ins would travel unencrypted. Put the service behind "
-        "https and set SPINESCRIBE_SECURE_COOKIES=1 (docs/deployment.md), or bind to 127.0.0.1"
+        f"{host!r} can be reached from other machines, and sign-ins would travel unencrypted. Put the service "
+        "behind https and set SPINESCRIBE_SECURE_COOKIES=1 (docs/deployment.md), or bind to 127.0.0.1"
     )
 
 
