@@ -76,7 +76,7 @@ def study_records(session: Session, studies: Sequence[Study]) -> list[StudyOut]:
     ids = [study.id for study in studies]
     jobs, readings = latest_jobs(session, ids), _readings(session, ids)
     reports = select(StudyReport.study_id, StudyReport.status).where(StudyReport.study_id.in_(ids))
-    statuses = dict(session.execute(reports).tuples().all())
+    statuses = dict(iter(session.execute(reports)))
     return [
         StudyOut(
             id=study.id,

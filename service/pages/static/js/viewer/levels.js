@@ -5,30 +5,43 @@ import { make } from "./make.js";
 const GAP_PX = 23;
 const BEHIND_PX = 42;
 const EDGE_PX = 26;
+const STRIP_TOP_PX = 44;
 
-/** Buttons of the levels of the pane's series, placed. `onpick(level)` is called with the level. */
-export function chips(pane, layout, onpick) {
-  const { levels } = pane.series;
-  const isStrip = pane.series.plane === "axial" || new Set(levels.map((level) => level.slice)).size > levels.length / 2 + 1;
-  const nodes = levels.map((level) => chip(pane, level, onpick));
-  if (isStrip) {
-    nodes.forEach((node, i) => {
-      node.classList.add("sv-chip-strip");
-      node.style.left = "8px";
-      node.style.top = `${30 + i * GAP_PX}px`;
-    });
-    return nodes;
-  }
+/** Buttons of the levels of a series, in its order. `onpick(level)` is called with the level. */
+export function makeChips(series, onpick) {
+  const places = new Set(series.levels.map((level) => level.slice));
+  const isStrip = series.plane === "axial" || places.size > series.levels.length / 2 + 1;
+  return series.levels.map((level) => {
+    const sure = `confidence ${Math.round(level.confidence * 100)} %${level.doubt ? `; name in doubt: ${level.doubt}` : ""}`;
+    const node = make("button", {
+      type: "button",
+      class: `sv-chip${level.doubt ? " sv-chip-doubt" : ""}${isStrip ? " sv-chip-strip" : ""}`,
+      "aria-label": `Level ${level.name}, slice ${level.slice + 1}, ${sure}`,
+      title: `${level.name}: ${sure}`,
+      onclick: () => onpick(level),
+    }, level.doubt ? `${level.name}?` : level.name);
+    return { level, node, isStrip };
+  });
+}
+
+/** Put the chips where they belong on a laid out slice. `chosen` is the name of the chosen level, or null. */
+export function placeChips(chips, slice, layout, chosen) {
   let below = -Infinity;
-  const placed = levels.map((level, i) => ({ node: nodes[i], ...besideDisc(level, layout) })).sort((a, b) => a.y - b.y);
-  for (const item of placed) {
-    item.top = Math.max(item.y, below + GAP_PX);
-    below = item.top;
-    item.node.style.left = `${item.x}px`;
-    item.node.style.top = `${item.top}px`;
-    item.node.hidden = item.y < 12 || item.top > layout.height - 12 || item.x < 0 || item.x > layout.width;
-  }
-  return nodes;
+  chips.forEach(({ level, node, isStrip }, i) => {
+    node.setAttribute("aria-pressed", String(level.name === chosen));
+    node.classList.toggle("sv-chip-away", level.slice !== slice);
+    if (isStrip) {
+      node.style.left = "8px";
+      node.style.top = `${STRIP_TOP_PX + i * GAP_PX}px`;
+      return;
+    }
+    const { x, y } = besideDisc(level, layout);
+    const top = Math.max(y, below + GAP_PX);
+    below = top;
+    node.style.left = `${x}px`;
+    node.style.top = `${top}px`;
+    node.hidden = y < 10 || top > layout.height - 10;
+  });
 }
 
 function besideDisc(level, layout) {
@@ -38,22 +51,5 @@ function besideDisc(level, layout) {
   const towards = margin[0] >= centre[0] ? 1 : -1;
   const length = Math.hypot(margin[0] - centre[0], margin[1] - centre[1]);
   const away = isPlain ? 0 : towards * Math.max(BEHIND_PX, 1.5 * length);
-  const x = Math.min(Math.max(margin[0] + away, EDGE_PX), layout.width - EDGE_PX - 20);
-  return { x, y: margin[1] };
-}
-
-function chip(pane, level, onpick) {
-  const isHere = level.slice === pane.slice;
-  const isChosen = pane.shared.chosenLevel === level.name;
-  const doubt = level.doubt ? `; name in doubt: ${level.doubt}` : "";
-  const node = make("button", {
-    type: "button",
-    class: `sv-chip${level.doubt ? " sv-chip-doubt" : ""}${isHere ? "" : " sv-chip-away"}`,
-    "aria-pressed": String(isChosen),
-    "aria-label": `Level ${level.name}, slice ${level.slice + 1}, confidence ${Math.round(level.confidence * 100)} %${doubt}`,
-    title: `${level.name}: confidence ${Math.round(level.confidence * 100)} %${doubt}`,
-    onclick: () => onpick(level),
-  }, level.doubt ? `${level.name}?` : level.name);
-  node.dataset.svLevel = level.name;
-  return node;
+  return { x: Math.min(Math.max(margin[0] + away, EDGE_PX), layout.width - EDGE_PX - 20), y: margin[1] };
 }

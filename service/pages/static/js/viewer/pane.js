@@ -4,7 +4,7 @@
 import { contours } from "./contours.js";
 import { drawBox, drawCut, drawHeat, drawMeasurement, drawStructures } from "./draw.js";
 import { layOut, scaleBar } from "./geometry.js";
-import { chips } from "./levels.js";
+import { makeChips, placeChips } from "./levels.js";
 import { make } from "./make.js";
 import { autoWindow, greyTable, paintSlice } from "./pixels.js";
 import { boxesOn, DIRECTIONS, seriesWords } from "./places.js";
@@ -27,7 +27,7 @@ export class Pane {
     this.observer.observe(this.stage);
   }
 
-  /** The patient's window of this pane's series. */
+  /** Window of this pane's series: {centre, width, inverted}, in values of the file. */
   get window() {
     return this.windows.get(this.series.id) ?? { ...this.series.window, inverted: false };
   }
@@ -59,6 +59,8 @@ export class Pane {
       this.picker.value = id;
       this.slider.max = String(series.slices - 1);
       this.slider.disabled = series.slices === 1;
+      this.chips = makeChips(series, (level) => this.shared.pickLevel(this, level));
+      this.chipBox.replaceChildren(...this.chips.map((chip) => chip.node));
       this.#setEdges();
       this.slice = -1;
     }
@@ -258,14 +260,7 @@ export class Pane {
     const label = `${seriesWords(series)}, slice ${slice + 1} of ${series.slices}`;
     this.canvas.setAttribute("aria-label", label);
     this.element.setAttribute("aria-label", `Pane ${this.number}: ${label}`);
-    this.chipBox.replaceChildren(...(this.shared.layers.names ? this.#chips(layout) : []));
-  }
-
-  #chips(layout) {
-    const kept = document.activeElement?.dataset?.svLevel;
-    const isMine = this.chipBox.contains(document.activeElement);
-    const nodes = chips(this, layout, (level) => this.shared.pickLevel(this, level));
-    if (isMine) queueMicrotask(() => nodes.find((node) => node.dataset.svLevel === kept)?.focus());
-    return nodes;
+    this.chipBox.hidden = !this.shared.layers.names;
+    placeChips(this.chips, slice, layout, this.shared.chosenLevel);
   }
 }
