@@ -19,7 +19,7 @@ let timer = null;
 
 const rows = new Rows(document.querySelector("#studies tbody"), act);
 const studyDialog = new StudyDialog(byId("study"), () => refresh());
-const uploadDialog = new UploadDialog(byId("upload"), () => refresh());
+const uploadDialog = new UploadDialog(byId("upload"), { accepted: () => refresh(), finished: tellAccepted });
 
 async function refresh() {
   clearTimeout(timer);
@@ -110,12 +110,19 @@ async function act(verb, id) {
   refresh();
 }
 
+/** New studies wait at the end of the urgent ones: offer to show them. */
+function tellAccepted(count) {
+  const words = count === 1 ? "The study is accepted." : `${count} studies are accepted.`;
+  toast(words, "ok", ["Show the newest", () => ask(readQuery("?order=newest"))]);
+  refresh();
+}
+
 async function readSample(button) {
   byId("samples").open = false;
   button.disabled = true;
   try {
     await api.post("/studies/sample", { protocol: button.dataset.sample });
-    toast("The sample study is in the list.", "ok");
+    tellAccepted(1);
   } catch (error) {
     const wait = error.status === 429 && error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
     toast(`${error.message}${wait}`, "warn");
