@@ -1,7 +1,7 @@
 """Serves the application on a folder of its own that holds users and studies, for browser tests.
 
-``python -m tests.service.pages.serve HOME PORT COUNT``: no worker runs, so uploads stay queued; studies that look read
-come from a stored reading. Users: ``rita`` (radiologist), ``otto`` (researcher), ``ada`` (administrator).
+``python -m tests.service.pages.serve HOME PORT COUNT``: no worker runs, so uploads stay queued; studies that look
+read come from a stored reading. Users: ``rita`` (radiologist), ``otto`` (researcher), ``ada`` (administrator).
 """
 
 import json

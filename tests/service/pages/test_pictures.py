@@ -112,7 +112,8 @@ def _decide_all(tab: Any) -> None:
           const path = `/studies/${document.getElementById("reading").dataset.studyId}`;
           let report = await api.get(`${path}/report`);
           for (const { id } of report.findings.filter((finding) => finding.is_positive && !finding.decision)) {
-            report = await api.post(`${path}/decisions`, { version: report.version, finding_id: id, verdict: "accept" });
+            const body = { version: report.version, finding_id: id, verdict: "accept" };
+            report = await api.post(`${path}/decisions`, body);
           }
           for (const { id } of report.findings.filter((finding) => finding.is_critical && !finding.acknowledged)) {
             report = await api.post(`${path}/acknowledgements`, { version: report.version, finding_id: id });
