@@ -1,7 +1,7 @@
 """Bodies that are too large (413) or do not arrive (408) are ended, also where no length was announced.
 
-Uploads may have the configured size, everything else 1 MiB. A body may pause for half a minute, and must on average
-come at 1 KiB/s: whoever holds a connection open pays for it.
+Uploads may have the configured size, everything else 1 MiB. A body may pause for half a minute, and must on
+average come at 1 KiB/s: nobody holds connections open at no cost.
 """
 
 from __future__ import annotations
