@@ -1,4 +1,4 @@
-"""The service's own reader, with the shipped weights: a picture goes in, a reading with all its files comes out."""
+"""The service's own reader with the shipped weights: a picture goes in, a reading and its files come out."""
 
 import io
 
