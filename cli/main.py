@@ -16,6 +16,9 @@ from pathlib import Path
 
 from cli import (
     ask,
+    audit,
+    backup,
+    check_store,
     compare,
     deidentify,
     demo,
@@ -26,6 +29,7 @@ from cli import (
     parse,
     phantom,
     read,
+    restore,
     serve,
     train,
     worker,
@@ -33,7 +37,8 @@ from cli import (
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker, demo,
+    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
+    audit, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",

@@ -1,1 +1,1 @@
-"""What requests of the API hold, one file for each router."""
+"""Request and answer models of the routes, one file a router."""
