@@ -44,7 +44,7 @@ GREY = """([x, y]) => {
   return Array.from(canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data);
 }"""
 PLAIN = "viewer.setLayers({structures: false, boxes: false, names: false, measurements: false})"
-USUAL = "viewer.setLayers({structures: true, fill: false, boxes: true, names: true, opacity: 0.7})"
+LAYERS = "structures: true, fill: false, boxes: true, names: true, measurements: false, opacity: 0.7, heat: null"
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,12 @@ def page(address: str) -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def fresh(page: Any) -> None:
     """Put the viewer back to where it starts."""
-    page.evaluate(f"heard.length = 0; {USUAL}; viewer.setLayers({{heat: null}}); viewer.highlight([])")
+    page.evaluate(f"viewer.setLayers({{{LAYERS}}}); viewer.highlight([])")
     page.get_by_role("button", name="2 panes side by side").click()
     page.evaluate(f"viewer.show({{series: 'S1', slice: {MIDDLE}}})")
     page.get_by_role("button", name="Window as acquired, whole picture").click()
     page.wait_for_selector(f".sv-pane:first-child[data-slice='{MIDDLE}']")
+    page.evaluate("heard.length = 0")
 
 
 def place(page: Any, x: float, y: float) -> tuple[float, float]:
@@ -157,13 +158,8 @@ def test_the_wheel_the_keys_and_the_slider_scroll(page: Any) -> None:
     page.wait_for_selector(f"[data-painted='S1/{SLICES - 1}']")
     page.get_by_label("Pane 1: slice").fill("1")
     page.wait_for_selector("[data-painted='S1/1']")
-    assert page.evaluate("heard.filter((item) => item.event === 'slice').map((item) => item.slice)") == [
-        3,
-        2,
-        0,
-        4,
-        1,
-    ]
+    shown = page.evaluate("heard.filter((item) => item.event === 'slice').map((item) => item.slice)")
+    assert shown == [3, 2, 0, 4, 1]
     page.get_by_text("Sagittal T2, slice 2 of 5", exact=True).wait_for(state="attached", timeout=5_000)
 
 
@@ -249,8 +245,8 @@ def test_dragging_means_window_pan_or_slices(page: Any) -> None:
 
 
 def test_fingers_scroll_and_pinch(page: Any) -> None:
-    fire = """([kind, id, x, y]) => document.querySelector('.sv-stage').dispatchEvent(new PointerEvent(kind, {
-      pointerId: id, pointerType: 'touch', clientX: x, clientY: y, bubbles: true, button: 0, isPrimary: id === 9 }))"""
+    fire = """([kind, pointerId, clientX, clientY]) => document.querySelector('.sv-stage').dispatchEvent(
+      new PointerEvent(kind, { pointerId, pointerType: 'touch', clientX, clientY, bubbles: true, button: 0 }))"""
     page.evaluate("HTMLElement.prototype.setPointerCapture = () => {}")
     x, y = on_page(page, 80, 100)
     page.evaluate(fire, ["pointerdown", 9, x, y])
@@ -300,6 +296,20 @@ def test_axe_finds_nothing_wrong(page: Any) -> None:
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
     picture(page, "heat")
+
+
+def test_a_slice_that_cannot_be_loaded_is_told(page: Any, address: str) -> None:
+    tab = page.context.browser.new_page()
+    tab.route("**/slices/4", lambda route: route.fulfill(status=503, body=""))
+    tab.goto(address)
+    tab.wait_for_selector(f"[data-painted='S1/{MIDDLE}']", timeout=30_000)
+    tab.evaluate("viewer.show({series: 'S1', slice: 4})")
+    tab.get_by_text("Slice 5 could not be loaded: status 503").wait_for(timeout=10_000)
+    tab.unroute("**/slices/4")
+    tab.evaluate("viewer.show({series: 'S1', slice: 3}); viewer.show({series: 'S1', slice: 4})")
+    tab.wait_for_selector("[data-painted='S1/4']", timeout=10_000)
+    assert tab.locator(".sv-status").first.inner_text() == ""
+    tab.close()
 
 
 def test_destroy_leaves_nothing(page: Any) -> None:

@@ -37,7 +37,7 @@ export class Toolbar {
       ...PRESETS.map(({ id, words }) => make("option", { value: id }, words)));
     this.linked = toggle("Link", "Scroll panes of the same plane together", "Panes of the same plane scroll together", () => acts.setLinked(!this.isLinked));
     const button = (text, label, act) => make("button", { type: "button", class: "sv-button", "aria-label": label, title: label, onclick: act }, text);
-    this.element = make("div", { class: "sv-tools", role: "toolbar", "aria-label": "Viewer tools" },
+    this.element = make("div", { class: "sv-tools", role: "group", "aria-label": "Viewer tools" },
       group("Panes", ...this.panes, this.linked),
       group("Dragging", ...this.tools.values()),
       group("Window", this.presets, button("Auto", "Window by the slice (Q)", acts.auto), button("Reset", "Window as acquired, whole picture (X, 0)", acts.reset), button("Invert", "Invert grey (I)", acts.invert)),
