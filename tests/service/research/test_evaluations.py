@@ -61,7 +61,8 @@ def in_place(services: Services, monkeypatch: pytest.MonkeyPatch, act: Callable[
 
 
 def test_a_small_table_is_evaluated_end_to_end(services: Services, client: TestClient, send: Send) -> None:
-    told = send("grading", ("Miller.csv", GRADES.encode()), ("truth.csv", GRADES.replace("s1,L4-L5,,disc_degeneration,IV", "s1,L4-L5,,disc_degeneration,V").encode()))  # fmt: skip
+    truth = GRADES.replace("s1,L4-L5,,disc_degeneration,IV", "s1,L4-L5,,disc_degeneration,V")
+    told = send("grading", ("Miller.csv", GRADES.encode()), ("truth.csv", truth.encode()))
     assert (told["state"], told["cause"]) == ("done", None)
     assert told["metrics"]["accuracy"] == pytest.approx(7 / 8)
     assert set(told["metrics"]["intervals"]["accuracy"]) == {"low", "high", "patients"}
@@ -131,7 +132,8 @@ def test_what_cannot_be_an_upload_is_refused_at_once(
 
 def test_a_file_larger_than_accepted_is_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluations, "LIMITS", Limits(file_bytes=10))
-    answer = client.post(ADDRESS, data={"task": "grading"}, files={"predictions": ("a.csv", b"x" * 11), "references": ("b.csv", b"x")})  # fmt: skip
+    files = {"predictions": ("a.csv", b"x" * 11), "references": ("b.csv", b"x")}
+    answer = client.post(ADDRESS, data={"task": "grading"}, files=files)
     assert answer.status_code == 413
 
 
