@@ -24,7 +24,7 @@ function identity(room) {
     el("span", { class: "chip" }, study.protocol ?? "protocol unknown"),
     study.is_sample ? el("span", { class: "chip" }, "sample") : null,
     el("span", { class: `chip ${kinds[report.status] ?? ""}`, id: "report-status" }, statusWords(report.status)),
-    el("span", { class: "muted small" }, `version ${report.version}`),
+    el("span", { class: "muted small version" }, `version ${report.version}`),
   ];
 }
 
