@@ -28,10 +28,13 @@ from cli import (
     read,
     serve,
     train,
+    worker,
 )
 from runtime.errors import SpineScribeError
 
-_COMMANDS = (read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, demo)
+_COMMANDS = (
+    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker, demo,
+)  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
