@@ -61,6 +61,8 @@ class UnsupportedError(ServiceError):
     """The file is of a kind that is not read."""
 
     status, code = 415, "unsupported"
+
+
 class StaleError(ConflictError):
     """Somebody else changed the report meanwhile: what was sent is about an older version.
 

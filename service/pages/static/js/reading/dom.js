@@ -35,6 +35,7 @@ export function openDialog(title, content, attributes = {}) {
   close.addEventListener("click", () => dialog.close(""));
   document.body.append(dialog);
   dialog.showModal();
+  (content.querySelector("input:not([type=radio]), textarea") ?? content.querySelector("button:not(.quiet, .danger)") ?? close).focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       resolve(dialog.returnValue);

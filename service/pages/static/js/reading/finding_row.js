@@ -82,7 +82,7 @@ export function detailRow(room, finding, { isEditing, actions }) {
   return el("tr", { class: "finding-details" }, el("td", { colspan: "4" }, el("div", { class: "details small" },
     isEditing ? choices(finding, note, actions) : null,
     probabilityWords(finding),
-    finding.reason ? el("p", {}, `Not assessable: ${finding.reason}`) : null,
+    finding.reason ? el("p", {}, isGraded(finding) ? finding.reason : `Not assessable: ${finding.reason}`) : null,
     decisionWords(finding, room.isLocked, actions),
     sentences.length ? el("p", {}, "In the report: ", sentences.map((sentence) =>
       button(sentence.text, () => actions.sentence(sentence.key), { class: "link quote" }))) : el("p", { class: "muted" }, "No sentence of the report stands on it."),

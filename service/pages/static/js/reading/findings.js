@@ -18,6 +18,8 @@ class Findings {
     this.open = new Set();
     this.editing = null;
     this.visible = [];
+    /** Place in the list of the finding selected last: it may have left the list by being decided. */
+    this.place = 0;
     this.filters = el("div", { class: "filters row", role: "group", "aria-label": "Which findings" });
     this.told = el("p", { class: "muted small told", role: "status" });
     this.table = el("div", { class: "scroll table-wrap", tabindex: "0", role: "region", "aria-label": "Findings" });
@@ -42,7 +44,8 @@ class Findings {
   step(by) {
     if (!this.visible.length) return;
     const index = this.visible.indexOf(this.room.findingId);
-    const next = index < 0 ? (by > 0 ? 0 : this.visible.length - 1) : Math.min(this.visible.length - 1, Math.max(0, index + by));
+    const wanted = index >= 0 ? index + by : this.place + Math.min(by, 0);
+    const next = Math.min(this.visible.length - 1, Math.max(0, wanted));
     this.room.selectFinding(this.visible[next], "keys");
   }
 
@@ -94,6 +97,7 @@ class Findings {
     if (this.editing !== this.room.findingId) this.editing = null;
     if (finding && !this.visible.includes(finding.id)) this.#makeVisible(finding);
     this.#draw();
+    if (finding) this.place = Math.max(0, this.visible.indexOf(finding.id));
     const row = finding && this.table.querySelector(`tr[data-finding="${CSS.escape(finding.id)}"]`);
     if (row && from !== "findings" && this.table.offsetParent !== null) reveal(row, "center");
   }
@@ -169,9 +173,7 @@ class Findings {
   }
 
   async #acceptAll(findings) {
-    for (const finding of findings) {
-      if (!(await this.room.decide(finding.id, "accept"))) return;
-    }
+    if (!(await this.room.acceptAll(findings.map((finding) => finding.id)))) return;
     this.room.notice(`${plural(findings.length, "normal finding")} accepted.`, "ok");
   }
 }

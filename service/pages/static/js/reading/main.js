@@ -81,8 +81,8 @@ function buildTabs(room, viewer) {
     { id: "report", words: "Report", isEager: true, build: (panel) => createEditor(panel, room) },
     { id: "findings", words: "Findings", isEager: true, build: (panel) => { findings = createFindings(panel, room, links); } },
     { id: "ask", words: "Ask", build: (panel) => createAsk(panel, room, links) },
-    { id: "compare", words: "Compare", build: (panel) => createCompare(panel, room) },
-    { id: "versions", words: "History", build: (panel) => createVersions(panel, room), onShow: (shown) => shown.load?.() },
+    { id: "compare", words: "Compare", build: (panel) => createCompare(panel, room), onShow: (shown) => shown.load() },
+    { id: "versions", words: "History", build: (panel) => createVersions(panel, room), onShow: (shown) => shown.load() },
     { id: "models", words: "Models", build: (panel) => createModels(panel, room, links) },
   ]);
   tabs.start();

@@ -87,6 +87,12 @@ export class Room extends EventTarget {
       this.api.post(`${this.path}/decisions`, { version, finding_id: findingId, verdict, grade, note }));
   }
 
+  /** Accept several findings in one step. */
+  acceptAll(findingIds) {
+    return this.#changeSaved((version) =>
+      this.api.post(`${this.path}/decisions`, { version, finding_ids: findingIds, verdict: "accept" }));
+  }
+
   undecide(findingId) {
     return this.#changeSaved((version) =>
       this.api.del(`${this.path}/decisions/${encodeURIComponent(findingId)}?version=${version}`));

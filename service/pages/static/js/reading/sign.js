@@ -88,7 +88,8 @@ async function download(room, kind) {
 async function sign(room) {
   const password = el("input", { type: "password", id: "sign-password", autocomplete: "current-password", required: true, maxlength: "1000" });
   await ask(room, "Sign the report", [el("p", {}, SIGNING),
-    el("div", { class: "field" }, el("label", { for: "sign-password" }, "Your password"), password)], "Sign", () => room.sign(password.value));
+    el("div", { class: "field" }, el("label", { for: "sign-password" }, "Your password"), password,
+      el("p", { class: "help" }, "With single sign-on: the name you sign in with."))], "Sign", () => room.sign(password.value));
 }
 
 async function amend(room) {
