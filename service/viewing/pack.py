@@ -164,7 +164,7 @@ def _boxes(reading: Reading) -> dict[str, list[dict[str, Any]]]:
 
 
 def _words(grade: Grade) -> str:
-    """Return a finding in words, such as ``disc bulging at L4-L5: present``."""
+    """Return a finding in words, such as ``disc bulge at L4-L5: present``."""
     place = "" if grade.level is None else f" at {grade.level}"
     side = "" if grade.side is None else f", {grade.side.value}"
     step = "not graded" if grade.grade is None else SCALES[grade.scale].step(grade.grade).words

@@ -1,4 +1,4 @@
-"""What is kept of a reading for its viewer, read piece by piece: a slice is sought in its file, never all of it read."""
+"""What is kept of a reading for its viewer, read piece by piece: a slice is sought in its file, not all of it."""
 
 from __future__ import annotations
 
