@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cli import (
     ask,
+    audit,
     compare,
     deidentify,
     demo,
@@ -33,8 +34,21 @@ from cli import (
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker, demo,
-)  # fmt: skip
+    read,
+    import_labels,
+    ask,
+    explain,
+    compare,
+    parse,
+    phantom,
+    deidentify,
+    train,
+    evaluate,
+    serve,
+    worker,
+    audit,
+    demo,
+)
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

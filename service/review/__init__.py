@@ -1,1 +1,1 @@
-"""The report between the machine's draft and a radiologist's signature: decisions, the text that follows, the gate."""
+"""The report between the machine's draft and the signature: decisions, the text that follows, the gate."""

@@ -1,8 +1,8 @@
 """The text follows the decisions: what a decision touched is written anew by the composer, all else stays.
 
-Made from the machine's sentences and the decisions each time, not from the last text: a decision withdrawn gives the
-machine's sentence back, letter by letter, and the order of decisions does not matter. Rows that a human wrote, or
-deleted, are never touched (``service.review.conflicts`` says where they do not agree with a decision).
+Made from the machine's sentences and the decisions each time, not from the last text: a decision withdrawn gives
+the machine's sentence back, letter by letter, and the order of decisions does not matter. Rows that a human wrote,
+or deleted, are never touched (``service.review.conflicts`` says where they do not agree with a decision).
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Follower:
         return place
 
     def _in_context(self, rows: Sequence[Row]) -> list[Row]:
-        """Write anew each sentence without a level of its own that would be read at another level than it means."""
+        """Write anew each sentence that names no level and would be read at another than it means."""
         kept: list[Row] = []
         carried: tuple[str, ...] = ()
         for row in rows:

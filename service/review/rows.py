@@ -138,7 +138,9 @@ def implied_scope(text: str, findings: Findings, carried: tuple[str, ...] = ()) 
 
 def _load(row: Mapping[str, Any], default_id: str, machine: Findings) -> Row:
     if "slot" in row:
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
         return replace(Row(**values), origin=Origin(row["origin"]))
     ids = tuple(row["finding_ids"])
     scope = tuple(key for key in ids if machine.grade(key) is not None)

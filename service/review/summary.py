@@ -1,4 +1,4 @@
-"""The impression follows the decisions: each line of a touched level is written anew, what a decision adds is put in.
+"""The impression follows the decisions: lines of a touched level are written anew, what a decision adds is put in.
 
 A line is known by what it is about (its level, or its kind: critical, further, unsettled, score), so that the new
 line stands where the old one stood. The score is said anew when the decisions change it.
@@ -38,9 +38,10 @@ class ImpressionWriter:
         self._follower = follower
         self._lines = compose_impression(follower.decided) if follower.changed else []
         self._machine_texts = {line.text for line in compose_impression(follower.machine)}
-        self._score_changed = bool(follower.changed) and not {
-            line.text for line in self._lines if self._key(line)[0] == "burden"
-        } <= self._machine_texts
+        self._score_changed = (
+            bool(follower.changed)
+            and not {line.text for line in self._lines if self._key(line)[0] == "burden"} <= self._machine_texts
+        )
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
         """Return the impression as the decisions leave it."""
@@ -98,7 +99,9 @@ class ImpressionWriter:
     def _key(self, line: Row | DraftSentence) -> Key:
         """Return what a line is about."""
         machine = self._follower.machine
-        kind = next((name for name, opening in _openings(machine.protocol) if line.text.startswith(opening)), _LEVEL)
+        kind = next(
+            (name for name, opening in _openings(machine.protocol) if line.text.startswith(opening)), _LEVEL
+        )
         if kind != _LEVEL:
             return kind, frozenset()
         keys = line.scope if isinstance(line, Row) else line.finding_ids

@@ -363,6 +363,7 @@ class ChatMessage(Base):
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)
     finding_ids: Mapped[list[Any]] = mapped_column(default=list)
+    is_refused: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime] = mapped_column(default=now)
 
 
