@@ -25,6 +25,10 @@ export function createCompare(container, room) {
       shown.length ? table(shown) : el("p", { class: "empty" }, "Nothing changed beyond the error of measurement."));
   };
   const load = async () => {
+    if (!room.study.prior_study_id) {
+      fill(body, el("p", { class: "empty" }, "This study was read without an earlier study, so there is nothing to compare. Name one when you upload."));
+      return;
+    }
     try {
       comparison = await room.api.get(`${room.path}/comparison`);
       draw();

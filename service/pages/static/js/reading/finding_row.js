@@ -1,7 +1,7 @@
 // One finding in the table: its grade, how sure the machine is, what cannot be excluded, and the reader's decision.
 
 import { button, el } from "./dom.js";
-import { findingName, fullName, gradeWords, notExcluded, percent, standingGrade, verdictWords } from "./words.js";
+import { findingName, fullName, gradeWords, notExcluded, percent, shortWords, standingGrade, verdictWords } from "./words.js";
 import { timeOf } from "../dom.js";
 import { isGraded } from "./findings_view.js";
 
@@ -30,10 +30,13 @@ function gradeCell(finding) {
   return [
     standing !== finding.grade || isRejected
       ? [el("del", {}, given), " ", el("strong", {}, isRejected ? "rejected" : gradeWords(finding, standing))]
-      : el("span", { class: finding.is_positive ? "given strong" : "given" }, given),
+      : el("span", { class: isAbnormal(finding) ? "given abnormal" : "given" }, given),
     rest.length && !finding.decision ? el("span", { class: "doubt" }, `cannot exclude: ${rest.join(", ")}`) : null,
   ];
 }
+
+/** Whether the grade itself, not a doubt about it, is beyond the first step of its scale. */
+const isAbnormal = (finding) => finding.is_positive && finding.grade !== finding.choices?.[0]?.grade;
 
 /** Bar of the calibrated probabilities of all grades, mildest first, with the given one's share in words. */
 export function bar(finding) {
@@ -104,7 +107,7 @@ function probabilityWords(finding) {
   const grades = gradesOf(finding);
   if (!grades.length) return null;
   return el("p", {}, grades.map((grade) => el("span", { class: finding.prediction_set?.includes(grade) ? "share in-set" : "share" },
-    `${gradeWords(finding, grade)} ${percent(finding.probabilities[grade])}`)),
+    `${shortWords(finding, grade)} ${percent(finding.probabilities[grade])}`)),
     el("span", { class: "muted" }, " underlined: cannot be excluded"));
 }
 

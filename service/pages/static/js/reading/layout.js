@@ -5,13 +5,14 @@ import { button, el, fill } from "./dom.js";
 
 const SPLIT = "spinescribe.reading.split";
 const TAB = "spinescribe.reading.tab";
-const LIMITS = { least: 25, most: 75, usual: 54, usualStacked: 46 };
+const LIMITS = { least: 25, most: 75, usual: 54, usualWide: 57, usualStacked: 46 };
+const WIDE_PX = 1300;
 
 /** Let a bar share the room between viewer and panel, by pointer or arrow keys; portrait screens share the height. */
 export function createSplit(frame, bar) {
   const portrait = matchMedia("(orientation: portrait) and (max-width: 1000px)");
   const name = () => `${SPLIT}.${portrait.matches ? "stacked" : "beside"}`;
-  const usual = () => (portrait.matches ? LIMITS.usualStacked : LIMITS.usual);
+  const usual = () => (portrait.matches ? LIMITS.usualStacked : innerWidth >= WIDE_PX ? LIMITS.usualWide : LIMITS.usual);
   const set = (share) => {
     const value = Math.min(LIMITS.most, Math.max(LIMITS.least, Math.round(share)));
     frame.style.setProperty("--split", `${value}%`);

@@ -47,6 +47,12 @@ export function gradeWords(finding, grade) {
   return finding.choices?.find((choice) => choice.grade === grade)?.words ?? String(grade).replaceAll("_", " ");
 }
 
+/** Words of a grade without the name of its scale where that stands before it: "III" of "Pfirrmann grade III". */
+export function shortWords(finding, grade) {
+  const words = gradeWords(finding, grade);
+  return words.endsWith(` ${grade}`) ? String(grade) : words;
+}
+
 /** Return the grade that stands: the reader's where there is one, else the machine's; null when not assessable. */
 export function standingGrade(finding) {
   if (finding.decision?.verdict === "edit" && finding.decision.grade) return finding.decision.grade;
@@ -55,7 +61,7 @@ export function standingGrade(finding) {
 
 /** Return grades that the conformal set keeps beside the grade given: what cannot be excluded. */
 export function notExcluded(finding) {
-  return (finding.prediction_set ?? []).filter((grade) => grade !== finding.grade).map((grade) => gradeWords(finding, grade));
+  return (finding.prediction_set ?? []).filter((grade) => grade !== finding.grade).map((grade) => shortWords(finding, grade));
 }
 
 /** Return who did something, whatever the shape the service tells it in. */
