@@ -22,7 +22,17 @@ def configure_logging(*, debug: bool) -> None:
     if not debug:
         handler.addFilter(_drop_traceback)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for room in ("cli", "pipeline", "vlm", "reporting", "grading", "segmentation", "imaging", "runtime"):
+    for room in (
+        "cli",
+        "service",
+        "pipeline",
+        "vlm",
+        "reporting",
+        "grading",
+        "segmentation",
+        "imaging",
+        "runtime",
+    ):
         logging.getLogger(room).setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 

@@ -29,6 +29,7 @@ from cli import (
     read,
     serve,
     train,
+    user,
     worker,
 )
 from runtime.errors import SpineScribeError
@@ -47,6 +48,7 @@ _COMMANDS = (
     serve,
     worker,
     audit,
+    user,
     demo,
 )
 _ENVIRONMENT = {

@@ -39,6 +39,8 @@ class ServiceConfig:
         allowed_hosts: Host names the service answers to (``SPINESCRIBE_ALLOWED_HOSTS``, commas); empty for any.
         oidc_issuer: Address of the OpenID Connect provider (``SPINESCRIBE_OIDC_ISSUER``); empty for none.
         oidc_client_id: Our name there (``SPINESCRIBE_OIDC_CLIENT_ID``).
+        oidc_creates_users: Whether someone unknown whom it recognises gets an account, as a radiologist
+            (``SPINESCRIBE_OIDC_CREATE``, 1 or 0).
     """
 
     home: Path
@@ -56,6 +58,7 @@ class ServiceConfig:
     allowed_hosts: tuple[str, ...] = ()
     oidc_issuer: str = ""
     oidc_client_id: str = ""
+    oidc_creates_users: bool = False
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -100,6 +103,7 @@ def load_service_config() -> ServiceConfig:
         allowed_hosts=tuple(host.strip() for host in hosts.split(",") if host.strip()),
         oidc_issuer=os.environ.get("SPINESCRIBE_OIDC_ISSUER", ""),
         oidc_client_id=os.environ.get("SPINESCRIBE_OIDC_CLIENT_ID", ""),
+        oidc_creates_users=_switch("SPINESCRIBE_OIDC_CREATE"),
     )
 
 
