@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from service.accounts.actor import Actor
+from service.api import chat, exports, readings, reports, session, studies
 from service.api.application import build_api
 from service.pages.routes import build_pages
 from service.pages.templating import build_static
@@ -32,26 +32,9 @@ EVIL = "<img src=x onerror=window.wasFooled=1>"
 """A label that must stay text."""
 
 
-@dataclass(frozen=True)
-class Room:
-    """A served study.
-
-    Attributes:
-        services: The open services behind it.
-        address: Of the server.
-        study_id: Study.
-        actors: Name -> who may be signed in.
-    """
-
-    services: Services
-    address: str
-    study_id: str
-    actors: dict[str, Actor]
-
-    @property
-    def page(self) -> str:
-        """Address of the study's page."""
-        return f"{self.address}/read/{self.study_id}"
+def routers() -> list[APIRouter]:
+    """Return the routes that the page speaks to."""
+    return [session.router, studies.router, readings.router, reports.router, chat.router, exports.router]
 
 
 @contextmanager
@@ -83,7 +66,7 @@ def served(services: Services, routers: list[APIRouter], actors: dict[str, Actor
         thread.join(timeout=10)
 
 
-def add_pictures(services: Services, session: Session, reading: StoredReading) -> None:
+def add_pictures(services: Services, database: Session, reading: StoredReading) -> None:
     """Give a stored reading the viewer's files, with pixels of no meaning."""
     files: dict[str, bytes] = {}
     rows = []
@@ -105,8 +88,9 @@ def add_pictures(services: Services, session: Session, reading: StoredReading) -
     }
     files[MANIFEST] = json.dumps(manifest).encode()
     for name, content in files.items():
-        blob = services.blobs.put_bytes(content)
-        session.add(ReadingFile(id=new_id(), reading_id=reading.id, name=name, sha256=blob.sha256, bytes=blob.bytes))
+        blob = services.blobs.put(content)
+        row = ReadingFile(id=new_id(), reading_id=reading.id, name=name, sha256=blob.sha256, bytes=blob.bytes)
+        database.add(row)
 
 
 def _series_row(document: dict[str, Any], series: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:
