@@ -13,7 +13,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from service.api import audit, chat, exports, health, history, oidc, readings, reports, research, session, studies, users
+from service.api import (
+    audit,
+    chat,
+    exports,
+    health,
+    history,
+    oidc,
+    readings,
+    reports,
+    research,
+    session,
+    studies,
+    users,
+)
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
 from service.jobs.embedded import embedded_worker

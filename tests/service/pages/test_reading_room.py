@@ -260,7 +260,10 @@ def test_text_is_edited_saved_undone_and_survives_a_reload(room: Any) -> None:
 def test_two_readers_lose_nothing(room: Any, api: Callable[..., Any]) -> None:
     report = api("GET", "/report")
     sections = [
-        {"name": section["name"], "sentences": [{"id": row["id"], "text": row["text"]} for row in section["sentences"]]}
+        {
+            "name": section["name"],
+            "sentences": [{"id": row["id"], "text": row["text"]} for row in section["sentences"]],
+        }
         for section in report["sections"]
     ]
     findings = next(section for section in sections if section["name"] == "findings")["sentences"]
@@ -288,7 +291,9 @@ def test_a_decision_upon_an_old_state_is_not_made(room: Any, api: Callable[..., 
     room.click("#tab-findings")
     room.get_by_role("button", name=re.compile("Reject L4-L5 neural foraminal")).first.click()
     room.get_by_text("Another reader changed this report").wait_for()
-    assert [item["decision"] for item in api("GET", "/report")["findings"] if item["id"] == "g78"][0]["verdict"] == "accept"
+    assert [item["decision"] for item in api("GET", "/report")["findings"] if item["id"] == "g78"][0][
+        "verdict"
+    ] == "accept"
 
 
 def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Callable[..., Any]) -> None:
@@ -300,7 +305,12 @@ def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Callable[
     room.wait_for_selector("tr[aria-current=true]")
     report = api("GET", "/report", user="rad")
     undecided = [item["id"] for item in report["findings"] if item["is_positive"]]
-    api("POST", "/decisions", {"version": report["version"], "finding_ids": undecided, "verdict": "accept"}, user="rad")
+    api(
+        "POST",
+        "/decisions",
+        {"version": report["version"], "finding_ids": undecided, "verdict": "accept"},
+        user="rad",
+    )
     room.reload()
     room.get_by_role("button", name=re.compile("^Acknowledge")).first.click()
     room.wait_for_selector("#alert.calm")
@@ -345,7 +355,9 @@ def test_questions_are_answered_with_citations(room: Any) -> None:
     room.wait_for_selector(".answer.refused")
 
 
-def test_the_machine_can_be_hidden_until_one_has_looked(room: Any, opened: Services, actors: dict[str, Actor]) -> None:
+def test_the_machine_can_be_hidden_until_one_has_looked(
+    room: Any, opened: Services, actors: dict[str, Actor]
+) -> None:
     room.click("#hide-ai")
     room.wait_for_selector("#looked")
     assert not room.locator("#report-body").is_visible()
@@ -370,7 +382,9 @@ def test_history_shows_what_changed(room: Any) -> None:
     assert room.locator(".versions li").count() == 2
 
 
-def test_two_readings_stand_side_by_side(tab: Any, address: str, opened: Services, study: str, critical: Any) -> None:
+def test_two_readings_stand_side_by_side(
+    tab: Any, address: str, opened: Services, study: str, critical: Any
+) -> None:
     other = copy.deepcopy(critical)
     other["report"]["sections"][1]["sentences"][0]["text"] = "T12-L1: worded otherwise."
     with opened.database.begin() as session:
@@ -389,10 +403,14 @@ def test_a_study_that_is_being_read_opens_by_itself(
     tab: Any, address: str, opened: Services, actors: dict[str, Actor], critical: dict[str, Any]
 ) -> None:
     with opened.database.begin() as session:
-        row = Study(owner_id=actors["rad"].user_id, label="soon", status=StudyStatus.READING.value, upload_sha256="0" * 64)
+        row = Study(
+            owner_id=actors["rad"].user_id, label="soon", status=StudyStatus.READING.value, upload_sha256="0" * 64
+        )
         session.add(row)
         session.flush()
-        job = Job(study_id=row.id, state=JobState.RUNNING.value, stage="grading", fraction=0.4, message="grading discs")
+        job = Job(
+            study_id=row.id, state=JobState.RUNNING.value, stage="grading", fraction=0.4, message="grading discs"
+        )
         session.add(job)
         session.flush()
         study_id, job_id = row.id, job.id
