@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -70,7 +71,7 @@ def _run_beside(app: FastAPI, services: Services, *, has_worker: bool) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[object]:
+    async def lifespan(application: FastAPI) -> AsyncIterator[Any]:
         async with inner(application) as state:
             if has_worker:
                 with embedded_worker(services.config):
