@@ -9,11 +9,25 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from service.api import audit, chat, exports, history, oidc, readings, reports, research, session, studies, users
+from service.api import (
+    audit,
+    chat,
+    exports,
+    health,
+    history,
+    oidc,
+    readings,
+    reports,
+    research,
+    session,
+    studies,
+    users,
+)
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
 from service.jobs.embedded import embedded_worker
@@ -43,6 +57,7 @@ def create_app(config: ServiceConfig | None = None, *, has_worker: bool = False)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     services = Services.open(load_service_config() if config is None else config)
     app = build_api(services, ROUTERS)
+    app.include_router(health.router)
     app.include_router(build_pages(services))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     mount_research(app, services)
@@ -56,7 +71,7 @@ def _run_beside(app: FastAPI, services: Services, *, has_worker: bool) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[object]:
+    async def lifespan(application: FastAPI) -> AsyncIterator[Any]:
         async with inner(application) as state:
             if has_worker:
                 with embedded_worker(services.config):

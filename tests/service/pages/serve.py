@@ -18,6 +18,12 @@ from service import audit
 from service.accounts.actor import Actor
 from service.accounts.groups import add_group
 from service.accounts.users import add_user
+<<<<<<< HEAD
+=======
+from service.api import audit as audit_routes
+from service.api import chat, exports, history, readings, reports, session, studies, users
+from service.api.application import build_api
+>>>>>>> i8
 from service.config import ServiceConfig
 from service.jobs.summary import finding_rows, levels_summary
 from service.services import Services
@@ -50,15 +56,16 @@ def fill(opened: Session, count: int) -> None:
     opened.flush()
     owner = Actor.of(rita)
     document: dict[str, Any] = json.loads(READING.read_text(encoding="utf-8"))
-    alert = "Severe spinal canal stenosis at L4-L5"
+    alert = "Moderate spinal canal stenosis at L4-L5 (canal AP diameter 6.5 mm)."
     _add(opened, owner, document, "Bench 3", age=1, is_critical=True, alert=alert)
     _add(opened, owner, document, "Shared case", age=3, group_id=group.id, report=ReportStatus.SIGNED)
     failed = "the reading took longer than 900 s and was ended"
     _plain(opened, owner, "Too slow", StudyStatus.FAILED, age=5, error_code="timeout", error_message=failed)
     refused = "no sagittal series was found"
     _plain(opened, owner, "A knee", StudyStatus.REFUSED, age=8, error_code="not_eligible", error_message=refused)
-    waiting = _plain(opened, owner, "Being read", StudyStatus.QUEUED, age=0)
-    opened.add(Job(study_id=waiting.id))
+    if count > 0:
+        waiting = _plain(opened, owner, "Being read", StudyStatus.QUEUED, age=0)
+        opened.add(Job(study_id=waiting.id))
     for number in range(count):
         label = HOSTILE if number == 0 else f"Series of tests {number}"
         _add(opened, owner, document, label, age=24 + number, burden=30.0 - number / 2)

@@ -55,7 +55,7 @@ def test_the_worklist_is_ordered_by_urgency_and_shows_what_matters(open_tab: Ope
     first = tab.locator(ROWS).first.inner_text()
     assert "Critical" in first
     assert "Bench 3" in first
-    assert "Severe spinal canal stenosis" in first
+    assert "canal AP diameter 6.5 mm" in first
     assert tab.inner_text("#total") == "36 studies"
     assert tab.inner_text("#range") == "1 to 25 of 36"
     tab.click('[data-page="next"]')
@@ -266,7 +266,7 @@ def test_theme_and_password_are_changed(open_tab: Open) -> None:
     tab.get_by_text("are not the same").wait_for()
     tab.fill("#again-password", f"{PASSWORD} anew")
     tab.get_by_role("button", name="Change password").click()
-    tab.get_by_text("the password is wrong").wait_for()
+    tab.get_by_text("The password is wrong").wait_for()
     tab.fill("#current-password", PASSWORD)
     tab.get_by_role("button", name="Change password").click()
     tab.get_by_text("The password is changed.").wait_for()

@@ -67,6 +67,9 @@ export function timeOf(text, words = moment(text)) {
   return text ? el("time", { datetime: text, title: moment(text) }, words) : el("span", {}, "");
 }
 
+/** A sentence of the server with its first letter upper case. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** First letter upper case; underscores to spaces. */
 export function words(value) {
   const plain = String(value ?? "").replaceAll("_", " ");

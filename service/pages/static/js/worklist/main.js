@@ -1,6 +1,6 @@
 // The worklist: ask, show, ask again every two seconds while something visible is being read (else every fifteen).
 import { api } from "../api.js";
-import { el, toast } from "../dom.js";
+import { el, sentence, toast } from "../dom.js";
 import { listenToKeys } from "./keys.js";
 import { fillForm, formQuery, isNarrowed, PAGE_SIZE, readQuery, toParams, writeQuery } from "./query.js";
 import { isActive, nameOf, Rows } from "./rows.js";
@@ -105,7 +105,7 @@ async function act(verb, id) {
   try {
     await api.post(`/studies/${id}/${verb}`);
   } catch (error) {
-    toast(error.message, "danger");
+    toast(sentence(error.message), "danger");
   }
   refresh();
 }
@@ -125,7 +125,7 @@ async function readSample(button) {
     tellAccepted(1);
   } catch (error) {
     const wait = error.status === 429 && error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-    toast(`${error.message}${wait}`, "warn");
+    toast(`${sentence(error.message)}${wait}`, "warn");
   }
   button.disabled = false;
   refresh();
