@@ -18,12 +18,6 @@ from service import audit
 from service.accounts.actor import Actor
 from service.accounts.groups import add_group
 from service.accounts.users import add_user
-<<<<<<< HEAD
-=======
-from service.api import audit as audit_routes
-from service.api import chat, exports, history, readings, reports, session, studies, users
-from service.api.application import build_api
->>>>>>> i8
 from service.config import ServiceConfig
 from service.jobs.summary import finding_rows, levels_summary
 from service.services import Services

@@ -45,7 +45,9 @@ def busy_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def tab(busy_site: Site, chromium: Any) -> Any:
     context = chromium.new_context(viewport=WIDE, base_url=busy_site.address, locale="en-GB")
-    return context.new_page()
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    return page
 
 
 def take(tab: Any, name: str) -> None:
