@@ -51,6 +51,34 @@ class TooLargeError(ServiceError):
     status, code = 413, "too_large"
 
 
+class TooSlowError(ServiceError):
+    """The body stopped coming."""
+
+    status, code = 408, "too_slow"
+
+
+class UnsupportedError(ServiceError):
+    """The file is of a kind that is not read."""
+
+    status, code = 415, "unsupported"
+
+
+class StaleError(ConflictError):
+    """Somebody else changed the report meanwhile: what was sent is about an older version.
+
+    Args:
+        current_version: The version that stands.
+    """
+
+    code = "stale"
+
+    def __init__(self, current_version: int) -> None:
+        super().__init__(
+            f"the report was changed meanwhile: version {current_version} stands now; load it and try again"
+        )
+        self.current_version = current_version
+
+
 class InvalidError(ServiceError):
     """What was sent is wrong; the sentence says what was expected."""
 

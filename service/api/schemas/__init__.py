@@ -1,1 +1,1 @@
-"""What the REST API takes and gives, by router."""
+"""Request and answer models of the routes, one file a router."""
