@@ -1,22 +1,14 @@
 """All routes of the application, and requests that would be right but for who sends them."""
 
-import importlib
-import pkgutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-import service.api
-from service.api.application import API, build_api
+from service.api.application import API
 from service.api.dependencies import administrator, current_actor, researcher
-from service.config import ServiceConfig
-from service.security import secure
-from service.services import Services
 from service.store.tables import Role
 
 _ROLES = {administrator: Role.ADMINISTRATOR, researcher: Role.RESEARCHER}
@@ -53,28 +45,6 @@ class Knock:
         return f"{self.method} {self.path}"
 
 
-def build_application(services: Services) -> FastAPI:
-    """Return the application with all routes: every router of ``service.api``, and the pages."""
-    modules = [
-        importlib.import_module(f"service.api.{found.name}")
-        for found in pkgutil.iter_modules(service.api.__path__)
-        if not found.ispkg
-    ]
-    routers = [module.router for module in modules if isinstance(getattr(module, "router", None), APIRouter)]
-    app = build_api(services, routers)
-    secure(app, services)
-    return app
-
-
-def all_knocks() -> list[Knock]:
-    """Return every route with every method, in order of address."""
-    with tempfile.TemporaryDirectory() as folder:
-        services = Services.open(ServiceConfig(home=Path(folder)))
-        app = build_application(services)
-        services.database.close()
-    return sorted(knocks_of(app), key=str)
-
-
 def knocks_of(app: FastAPI) -> Iterator[Knock]:
     """Yield the routes of an application; a mounted one as a page below its address."""
     paths: dict[str, Any] = app.openapi()["paths"]
@@ -86,7 +56,7 @@ def knocks_of(app: FastAPI) -> Iterator[Knock]:
         calls = set(_calls(getattr(route, "dependant", None)))
         roles = frozenset(role for call, role in _ROLES.items() if call in calls)
         for method in sorted(route.methods - {"HEAD", "OPTIONS"}):
-            operation = paths.get(path, {}).get(method.lower(), {})
+            operation = paths.get(str(route.path_format), {}).get(method.lower(), {})
             yield Knock(method, path, roles, current_actor in calls, operation)
 
 
@@ -97,19 +67,25 @@ def _calls(dependant: Any) -> Iterator[Any]:
         yield from _calls(inner)
 
 
-def fill(path: str, values: dict[str, str], operation: dict[str, Any]) -> str:
+def fill(knock: Knock, values: dict[str, str], document: dict[str, Any]) -> str:
     """Return an address: parameters by name, else the first value that the schema allows."""
-    schemas = {item["name"]: item["schema"] for item in operation.get("parameters", []) if item["in"] == "path"}
+    schemas = document.get("components", {}).get("schemas", {})
+    asked = knock.operation.get("parameters", [])
+    allowed = {item["name"]: item["schema"] for item in asked if item["in"] == "path"}
+    path = knock.path
     while "{" in path:
         head, _, rest = path.partition("{")
         name, _, tail = rest.partition("}")
         plain = name.partition(":")[0]
-        path = head + values.get(plain, str(example(schemas.get(plain, {"type": "string"}), {}))) + tail
+        path = head + values.get(plain, str(example(allowed.get(plain, {"type": "string"}), schemas))) + tail
     return path
 
 
-def request_of(knock: Knock, document: dict[str, Any]) -> dict[str, Any]:
-    """Return what a right request to a route carries: query, JSON or a form with files."""
+def request_of(knock: Knock, values: dict[str, str], document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a right request to a route carries: query, JSON or a form with files.
+
+    Fields of JSON whose names are among ``values`` have those.
+    """
     schemas = document.get("components", {}).get("schemas", {})
     query = {
         item["name"]: example(item["schema"], schemas)
@@ -119,7 +95,7 @@ def request_of(knock: Knock, document: dict[str, Any]) -> dict[str, Any]:
     request: dict[str, Any] = {"params": query} if query else {}
     content = knock.operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
-        request["json"] = example(content["application/json"]["schema"], schemas)
+        request["json"] = example(content["application/json"]["schema"], schemas, values)
     elif "multipart/form-data" in content:
         fields = example(content["multipart/form-data"]["schema"], schemas)
         request["files"] = {name: ("file.bin", b"x") for name, value in fields.items() if value == b""}
@@ -127,10 +103,10 @@ def request_of(knock: Knock, document: dict[str, Any]) -> dict[str, Any]:
     return request
 
 
-def example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+def example(schema: dict[str, Any], schemas: dict[str, Any], values: dict[str, str] | None = None) -> Any:
     """Return the smallest value that a JSON schema allows; empty bytes for a file."""
     if "$ref" in schema:
-        return example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+        return example(schemas[schema["$ref"].rpartition("/")[2]], schemas, values)
     for key in ("anyOf", "oneOf", "allOf"):
         if key in schema:
             return example(schema[key][0], schemas)
@@ -141,7 +117,8 @@ def example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
     kind = schema.get("type")
     if kind == "object":
         fields = schema.get("properties", {})
-        return {name: example(fields[name], schemas) for name in schema.get("required", [])}
+        known = {name: value for name, value in (values or {}).items() if name in fields}
+        return {name: example(fields[name], schemas) for name in schema.get("required", [])} | known
     if kind == "array":
         return [example(schema["items"], schemas)] * schema.get("minItems", 0)
     if kind in ("integer", "number"):
