@@ -13,7 +13,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from service.api import audit, chat, exports, history, oidc, readings, reports, research, session, studies, users
+from service.api import audit, chat, exports, health, history, oidc, readings, reports, research, session, studies, users
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
 from service.jobs.embedded import embedded_worker
@@ -43,6 +43,7 @@ def create_app(config: ServiceConfig | None = None, *, has_worker: bool = False)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     services = Services.open(load_service_config() if config is None else config)
     app = build_api(services, ROUTERS)
+    app.include_router(health.router)
     app.include_router(build_pages(services))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     mount_research(app, services)

@@ -1,7 +1,7 @@
 """The findings graph of a stored reading: as the machine made it, and as a reader's decisions leave it.
 
-Accepted and undecided findings stand as the machine gave them. An edited one has the reader's grade and no
-probabilities. A rejected one is not asserted: the graph for the report does not hold it, the document for chat and
+Accepted and undecided findings stand as the machine gave them. An edited one has the reader's grade, no
+probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for the report does not hold it, the document for chat and
 tables calls it not assessable, with that reason. A second way of grading the same place (a check) falls with the
 decision: the reader has settled it.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from anatomy import SCALES, Condition, Side, load_protocol
@@ -162,7 +163,33 @@ def _is_changed(grade: Grade, ruling: Ruling | None) -> bool:
 def _rescored(machine: Findings, grades: tuple[Grade, ...], rulings: Rulings) -> Findings:
     if not changed_ids(machine, rulings):
         return replace(machine, grades=grades)
-    return replace(machine, grades=grades, burden=measure_burden(grades, load_protocol(machine.protocol)))
+    return replace(machine, grades=grades, burden=_score(_Graded(machine.protocol, grades)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Graded:
+    """Grades as a key: the score takes a quarter of a second, and each request asks for it several times."""
+
+    protocol: str
+    grades: tuple[Grade, ...]
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        fields = (
+            (item.id, _place(item), item.scale, item.grade, *item.probabilities.items()) for item in self.grades
+        )
+        return self.protocol, *fields
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Graded) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=128)
+def _score(graded: _Graded) -> Burden:
+    return measure_burden(graded.grades, load_protocol(graded.protocol))
 
 
 def _verdict(rulings: Rulings, finding_id: str) -> Verdict | None:

@@ -1,8 +1,7 @@
 """Review, signature and amendment. Who signs proves again who it is: a session left open signs nothing.
 
 The proof is the password. Users of an OpenID Connect provider have none here: they type the name they sign in
-with, which proves no identity (their session does) but is no click by mistake; the audit line says which of both it
-was.
+with, which proves no identity (their session does) but is no click by mistake; the audit line says which it was.
 """
 
 from __future__ import annotations

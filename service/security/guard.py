@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.application import error_response
-from service.pages.paths import login_path
 from service.security.paths import API, is_public, is_research, path_of
 
 
@@ -38,6 +39,10 @@ class GuardMiddleware:
 def _refusal(scope: Scope, path: str) -> Response:
     wants_page = not is_research(path) or "text/html" in Headers(scope=scope).get("accept", "")
     if scope["method"] in ("GET", "HEAD") and not path.startswith(API) and wants_page:
+        # Two slashes in front would name another host.
+        is_worth_returning = path != "/" and not path.startswith("//")
         query = scope["query_string"].decode("latin-1")
-        return RedirectResponse(login_path(f"{path}?{query}" if query else path), status_code=303)
+        wanted = quote(f"{path}?{query}" if query else path, safe="")
+        target = f"/login?next={wanted}" if is_worth_returning else "/login"
+        return RedirectResponse(target, status_code=303)
     return error_response(401, "unauthenticated", "sign in first", {"Connection": "close"})

@@ -276,16 +276,18 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("size", [WIDE, TABLET], ids=["wide", "tablet"])
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_every_page_is_accessible_and_fits(open_tab: Open, size: dict[str, int], theme: str) -> None:
+def test_every_page_is_accessible_and_fits(open_tab: Open) -> None:
     for user, paths in PAGES:
-        watched = open_tab(user, size)
+        watched = open_tab(user)
         watched.expected = ["403"]
         for path in paths:
             ready(watched.tab, path)
-            watched.tab.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
             _check(watched.tab, path)
+            watched.tab.evaluate("document.documentElement.dataset.theme = 'light'")
+            _check(watched.tab, f"{path}, light")
+            watched.tab.set_viewport_size(TABLET)
+            _check_width(watched.tab, f"{path}, on a tablet")
+            watched.tab.set_viewport_size(WIDE)
 
 
 def test_dialogs_are_accessible(open_tab: Open, picture: Path) -> None:
@@ -308,5 +310,9 @@ def _check(tab: Any, what: str) -> None:
 
     found = Axe().run(tab)
     assert found.violations_count == 0, f"{what}: {found.generate_report()}"
+    _check_width(tab, what)
+
+
+def _check_width(tab: Any, what: str) -> None:
     wider = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0, f"{what} is {wider} px too wide"
