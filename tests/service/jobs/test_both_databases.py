@@ -42,6 +42,7 @@ def test_the_bound_holds_when_all_come_at_once(both_services: Services) -> None:
 
     with ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(try_one, range(30))) == 5
+    small.queue.close()
     with both_services.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Study)) == 5
 
