@@ -51,13 +51,18 @@ def saliency_files(reader: Reader, reading: Reading) -> dict[str, bytes]:
     """
     positive = positive_grades(reading.findings)
     by_network = [grade for grade in positive if grade.probabilities and grade.grade is not None]
-    heats = _heats(reader, reading, by_network)
+    fault = None
+    try:
+        heats = _heats(reader, reading, by_network)
+    except Exception:  # an explanation is no reason to lose a reading; the log has the fault, the reader is told
+        logger.exception("study %s: heat maps could not be made", reading.study.key)
+        heats, fault = {}, "not computed: something went wrong on our side; the server's log says more"
     files: dict[str, bytes] = {}
     places: dict[str, dict[str, Any]] = {}
     for name, (series_id, k, heat) in heats.items():
         files[saliency_file(name)] = heat_png(heat)
         places[name] = {"series": series_id, "slice": k}
-    reasons = {grade.id: _reason(grade) for grade in reading.findings.grades if grade.id not in heats}
+    reasons = {grade.id: fault or _reason(grade) for grade in reading.findings.grades if grade.id not in heats}
     index = {"schema": SCHEMA, "maps": places, "reasons": reasons}
     files[SALIENCY] = json.dumps(index, ensure_ascii=False).encode()
     return files
