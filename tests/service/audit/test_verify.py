@@ -15,7 +15,6 @@ from cli.main import main
 from service.audit import AuditFilter, Fault, Verification, append, list_entries, verify_log
 from service.audit.log import entry_hash
 from service.services import Services
-from service.store.tables import AuditEntry
 
 LINES = 7
 
@@ -199,7 +198,9 @@ def test_the_command_line_verifies(
     assert capsys.readouterr().out.splitlines()[-3] == "BROKEN: line 3 was changed after it was written"
 
 
-def test_the_command_line_lists_and_exports(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_lists_and_exports(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command("list", "--actor", "user1", "--limit", "2") == 0
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == ["7", "5"]
     assert command("export", "--since", "2020-01-01") == 0

@@ -16,9 +16,7 @@ from tests.service.review.conftest import Desk
 
 
 def _given(case: Case) -> dict[str, list[GivenSentence]]:
-    return {
-        section.name: [GivenSentence(row.id, row.text) for row in section.visible] for section in case.current
-    }
+    return {section.name: [GivenSentence(row.id, row.text) for row in section.visible] for section in case.current}
 
 
 def _put(desk: Desk, given: dict[str, list[GivenSentence]], actor: Actor | None = None) -> Case:

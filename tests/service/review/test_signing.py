@@ -104,9 +104,7 @@ def test_an_amendment_needs_a_reason_and_a_new_signature(small_desk: Desk) -> No
 
 
 def test_what_the_machine_proposed_and_what_was_signed_are_both_kept(small_desk: Desk) -> None:
-    signed = signing.sign(
-        small_desk.services, small_desk.actor, small_desk.study_id, _settled(small_desk), "rad"
-    )
+    signed = signing.sign(small_desk.services, small_desk.actor, small_desk.study_id, _settled(small_desk), "rad")
     with small_desk.services.database.read() as session:
         diff = diff_versions(session, small_desk.actor, small_desk.study_id, PROPOSED, signed.version)
         words = next(item.words for item in diff.sections if item.name == "findings")
@@ -153,8 +151,14 @@ def test_of_many_readers_at_once_one_wins_and_the_others_are_told(small_desk: De
         won = list(pool.map(decide, range(8)))
     assert won.count(True) == 1
     case = small_desk.case
-    assert (case.version, case.decisions["g71"].verdict) == (2, (Verdict.ACCEPT, Verdict.REJECT)[won.index(True) % 2])
+    assert (case.version, case.decisions["g71"].verdict) == (
+        2,
+        (Verdict.ACCEPT, Verdict.REJECT)[won.index(True) % 2],
+    )
     with small_desk.services.database.read() as session:
-        assert [row.version for row in session.scalars(select(ReportVersion).order_by(ReportVersion.version))] == [1, 2]
+        assert [row.version for row in session.scalars(select(ReportVersion).order_by(ReportVersion.version))] == [
+            1,
+            2,
+        ]
         actions = session.scalars(select(AuditEntry.action)).all()
     assert actions == ["report.decide"]

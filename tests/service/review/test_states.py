@@ -70,7 +70,9 @@ def _steps(desk: Desk) -> dict[str, Callable[[int], Case]]:
             for section in desk.case.current
         ]
         changed = [
-            GivenSection(item.name, (*item.sentences, GivenSentence(None, text))) if item.name == "findings" else item
+            GivenSection(item.name, (*item.sentences, GivenSentence(None, text)))
+            if item.name == "findings"
+            else item
             for item in given
         ]
         return editing.edit_text(*work, version, changed)
