@@ -18,7 +18,17 @@ from reporting.places import level_place
 from reporting.prior import Comparison, compose_comparison
 from reporting.types import DraftSentence
 from service.review.graph import Rulings, changed_ids, decided_findings
-from service.review.rows import Origin, Row, Section, Sections, carried_after, names_level
+from service.review.rows import (
+    Origin,
+    Row,
+    Section,
+    Sections,
+    carried_after,
+    grouped,
+    names_level,
+    scope_of,
+    with_levels,
+)
 from service.review.summary import ImpressionWriter
 from service.store.tables import Verdict
 
@@ -205,31 +215,6 @@ def finding_words(grade: Grade) -> str:
     side = f"{grade.side.value} " if grade.side is not None else ""
     place = f" at {grade.level}" if grade.level not in (None, SIJ) else ""
     return f"{side}{CONDITIONS[grade.condition].words}{place}"
-
-
-def grouped(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows by slot, in the order of their first ones; each row of a human stands alone."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        key = ("row", row.id) if row.origin is Origin.HUMAN else ("slot", row.slot)
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
-
-
-def scope_of(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return the findings that some rows answer for, each once."""
-    return tuple(dict.fromkeys(key for row in rows for key in row.scope))
-
-
-def with_levels(rows: Iterable[Row]) -> dict[Row, tuple[str, ...]]:
-    """Return the rows that are shown, each with the levels carried to it by the text before."""
-    carried: tuple[str, ...] = ()
-    found = {}
-    for row in rows:
-        if not row.is_hidden:
-            found[row] = carried
-            carried = carried_after(row.text, carried)
-    return found
 
 
 def _unique(rows: Sequence[Row]) -> list[Row]:

@@ -1,9 +1,9 @@
 """The findings graph of a stored reading: as the machine made it, and as a reader's decisions leave it.
 
 Accepted and undecided findings stand as the machine gave them. An edited one has the reader's grade, no
-probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for the report does not hold it, the document for chat and
-tables calls it not assessable, with that reason. A second way of grading the same place (a check) falls with the
-decision: the reader has settled it.
+probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for
+the report does not hold it, the document for chat and tables calls it not assessable, with that reason. A second
+way of grading the same place (a check) falls with the decision: the reader has settled it.
 """
 
 from __future__ import annotations

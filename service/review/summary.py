@@ -14,7 +14,7 @@ from reporting import compose_impression
 from reporting.burden import burden_name
 from reporting.phrases import read_template
 from reporting.types import DraftSentence
-from service.review.rows import Origin, Row
+from service.review.rows import Origin, Row, grouped, scope_of
 
 if TYPE_CHECKING:
     from service.review.follow import Follower
@@ -45,8 +45,6 @@ class ImpressionWriter:
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
         """Return the impression as the decisions leave it."""
-        from service.review.follow import grouped, scope_of
-
         groups = grouped(rows)
         standing = [base for group in groups if (base := self._standing(group)) is not None]
         said = {self._key(row) for row in standing if self._key(row)[0] == _LEVEL}
@@ -69,8 +67,6 @@ class ImpressionWriter:
 
     def _standing(self, group: Sequence[Row]) -> Row | None:
         """Return the machine's row of a group if no decision touches it."""
-        from service.review.follow import scope_of
-
         if group[0].origin is Origin.HUMAN:
             return None
         base = self._follower.base.get(group[0].slot)

@@ -55,7 +55,8 @@ def test_an_answer_cites_findings_and_the_sentences_that_state_them(client: Test
 
 
 @pytest.mark.parametrize("question", [
-    STENOSIS, "What is wrong at L4-L5?", "Which level is the worst?", "Summarise the report.", "Where is the canal narrow?",
+    STENOSIS, "What is wrong at L4-L5?", "Which level is the worst?", "Summarise the report.",
+    "Where is the canal narrow?",
     "How many levels have spinal canal stenosis?", "How sure is the grade of the stenosis at L4-L5?",
     "Why is the canal at L4-L5 graded so?",
 ])  # fmt: skip
