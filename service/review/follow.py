@@ -70,6 +70,7 @@ class Follower:
         self.changed = changed_ids(machine, rulings)
         self.base = {row.id: row for section in proposed for row in section.rows}
         self._rulings = rulings
+        self._order = {grade.id: index for index, grade in enumerate(machine.grades)}
         self._contexts = {
             row.id: levels for section in proposed for row, levels in with_levels(section.rows).items()
         }
@@ -125,6 +126,13 @@ class Follower:
             )
         return rows
 
+    def scope(self, group: Sequence[Row]) -> tuple[str, ...]:
+        """Return what the rows of a slot answer for, in the order of the machine's sentence or of its findings."""
+        keys, base = scope_of(group), self.base.get(group[0].slot)
+        if base is not None and set(keys) == set(base.scope):
+            return base.scope
+        return tuple(sorted(keys, key=self._order.__getitem__))
+
     def is_untouched(self, base: Row | None, scope: Sequence[str]) -> bool:
         """Tell whether the machine's sentence still holds, and no human took a part of it."""
         return base is not None and set(base.scope) <= set(scope) and not set(base.scope) & self.changed
@@ -135,8 +143,7 @@ class Follower:
             if group[0].origin is Origin.HUMAN:
                 kept += group
                 continue
-            scope = scope_of(group)
-            base = self.base.get(group[0].slot)
+            base, scope = self.base.get(group[0].slot), self.scope(group)
             if base is not None and self.is_untouched(base, scope):
                 kept.append(base)
             elif base is not None or set(scope) & self.changed:
@@ -192,22 +199,22 @@ class Follower:
 
     def _compared(self, rows: Sequence[Row], comparison: Comparison) -> list[Row]:
         """Return the comparison, always the composer's: its sentences stay where the new table says the same."""
-        if not self.changed:
-            return [row if row.origin is Origin.HUMAN else self.base.get(row.slot, row) for row in rows
-                    if row.origin is Origin.HUMAN or row.slot in self.base]  # fmt: skip
-        lines = compose_comparison(comparison, self.decided)
-        human = {key for row in rows if row.origin is Origin.HUMAN for key in row.scope}
+        human = [row for row in rows if row.origin is Origin.HUMAN]
+        taken = {key for row in human for key in row.scope}
         old = {row.text: row for row in self.base.values() if row.id.startswith("comparison-")}
-        kept: list[Row] = []
-        for number, line in enumerate(lines):
-            if human & set(line.finding_ids):
-                continue
-            name, scope = f"comparison+{number}", [key for key in line.finding_ids if self.machine.grade(key)]
-            first = Row(name, "", slot=name)
-            kept += [old[line.text]] if line.text in old else self.written(first, scope, [line])
-        gone = [row for row in old.values() if row.text not in {line.text for line in lines}]
-        hidden = [item for row in gone if not human & set(row.scope) for item in self.written(row, row.scope, [])]
-        return _unique([*kept, *hidden, *(row for row in rows if row.origin is Origin.HUMAN)])
+        if not self.changed:
+            slots = {row.slot for row in human}
+            return _with_human([row for row in old.values() if row.slot not in slots], rows)
+        made: list[Row] = []
+        for number, line in enumerate(compose_comparison(comparison, self.decided)):
+            scope = [key for key in line.finding_ids if self.machine.grade(key) is not None]
+            if line.text in old:
+                made.append(old[line.text])
+            elif not taken & set(scope):
+                name = f"comparison+{number}"
+                made += self.written(Row(name, "", slot=name), scope, [line])
+        slots = {row.slot for row in human}
+        return _unique(_with_human([row for row in made if row.slot not in slots], rows))
 
 
 def finding_words(grade: Grade) -> str:
@@ -215,6 +222,17 @@ def finding_words(grade: Grade) -> str:
     side = f"{grade.side.value} " if grade.side is not None else ""
     place = f" at {grade.level}" if grade.level not in (None, SIJ) else ""
     return f"{side}{CONDITIONS[grade.condition].words}{place}"
+
+
+def _with_human(made: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Return machine-made rows with a human's among them, each behind the row it stood behind."""
+    merged = list(made)
+    for index, row in enumerate(rows):
+        if row.origin is Origin.HUMAN:
+            before = {item.id for item in rows[:index]}
+            places = [place for place, item in enumerate(merged, start=1) if item.id in before]
+            merged.insert(places[-1] if places else 0, row)
+    return merged
 
 
 def _unique(rows: Sequence[Row]) -> list[Row]:

@@ -105,6 +105,7 @@ def test_a_rejected_finding_is_in_the_table_as_rejected_only(
     assert "not assessable" in row
     assert "was rejected by a reader" in row
     assert "g76" not in text
+    assert "two ways of grading spinal canal stenosis disagree" not in text  # a notice on what was rejected
 
 
 def test_text_is_shown_and_never_run(services: Services, radiologist: Actor, study: str) -> None:
