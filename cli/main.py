@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cli import (
     ask,
+    audit,
     backup,
     check_store,
     compare,
@@ -31,13 +32,14 @@ from cli import (
     restore,
     serve,
     train,
+    user,
     worker,
 )
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
     read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
-    backup, restore, check_store, demo,
+    user, audit, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",

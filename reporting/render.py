@@ -46,8 +46,11 @@ def render_markdown(
         comparison: Change table against an earlier reading; None without one.
     """
     view = build_view(report, findings, provenance, comparison)
-    blocks = [] if alert is None else [f"> **{_plain(alert)}**"]
-    blocks += [f"# {_plain(view.title)}", f"Report state: {view.state}. Study key: `{_code(view.study_key)}`."]
+    blocks = [] if alert is None else [f"> **{escape_markdown(alert)}**"]
+    blocks += [
+        f"# {escape_markdown(view.title)}",
+        f"Report state: {view.state}. Study key: `{_code(view.study_key)}`.",
+    ]
     blocks += _section_blocks(view)
     blocks += _table_blocks(view)
     if view.provenance:
@@ -93,12 +96,12 @@ def _section_blocks(view: ReportView) -> list[str]:
     blocks = []
     for section in view.sections:
         lines = [f"- {' '.join(_sentence(item) for item in paragraph)}" for paragraph in section.paragraphs]
-        blocks.append(f"## {_plain(section.name.capitalize())}\n\n" + "\n".join(lines))
+        blocks.append(f"## {escape_markdown(section.name.capitalize())}\n\n" + "\n".join(lines))
     return blocks
 
 
 def _sentence(row: SentenceRow) -> str:
-    return _plain(row.text) + (" *[repaired]*" if row.is_repaired else "")
+    return escape_markdown(row.text) + (" *[repaired]*" if row.is_repaired else "")
 
 
 def _table_blocks(view: ReportView) -> list[str]:
@@ -110,7 +113,7 @@ def _table_blocks(view: ReportView) -> list[str]:
     blocks += [_table("Grades", _GRADE_HEAD, [_cells(row, 9) for row in view.grades])]
     if view.measurements:
         blocks.append(_table("Measurements", _VALUE_HEAD, [_cells(row, 7) for row in view.measurements]))
-    blocks.append(f"## Burden score\n\n{_plain(view.burden.text)}")
+    blocks.append(f"## Burden score\n\n{escape_markdown(view.burden.text)}")
     if view.burden.terms:
         terms = [(term.id, term.what, term.points) for term in view.burden.terms]
         blocks.append(_table("", ("Grade", "What", "Points"), terms))
@@ -127,7 +130,7 @@ def _cells(row: object, count: int) -> tuple[str, ...]:
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"## {title}\n"] if title else []
     lines += [_row(head), _row(["---"] * len(head))]
-    lines += [_row([_plain(cell) for cell in row]) for row in rows]
+    lines += [_row([escape_markdown(cell) for cell in row]) for row in rows]
     return "\n".join(lines)
 
 
@@ -135,7 +138,7 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape what Markdown or HTML inside it would act on; line breaks become spaces."""
     escaped = _MARKDOWN_SIGNS.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
     return _LIST_MARK.sub(r"\\\1", escaped.replace(r"\<", "&lt;").replace(r"\>", "&gt;"))

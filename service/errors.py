@@ -63,6 +63,22 @@ class UnsupportedError(ServiceError):
     status, code = 415, "unsupported"
 
 
+class StaleError(ConflictError):
+    """Somebody else changed the report meanwhile: what was sent is about an older version.
+
+    Args:
+        current_version: The version that stands.
+    """
+
+    code = "stale"
+
+    def __init__(self, current_version: int) -> None:
+        super().__init__(
+            f"the report was changed meanwhile: version {current_version} stands now; load it and try again"
+        )
+        self.current_version = current_version
+
+
 class InvalidError(ServiceError):
     """What was sent is wrong; the sentence says what was expected."""
 

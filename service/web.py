@@ -13,16 +13,22 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from service.api import health, oidc, readings, session, studies, users
+from service.api import (
+    audit, chat, exports, health, history, oidc, readings, reports, research, session, studies, users,
+)  # fmt: skip
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
 from service.jobs.embedded import embedded_worker
 from service.pages.routes import build_pages
+from service.screens.mount import mount_research
 from service.security import secure
 from service.services import Services
 
 STATIC = Path(__file__).parent / "pages" / "static"
-ROUTERS = (session.router, oidc.router, users.router, studies.router, readings.router)
+ROUTERS = (
+    session.router, oidc.router, users.router, studies.router, readings.router, reports.router, chat.router,
+    exports.router, audit.router, history.router, research.router,
+)  # fmt: skip
 
 
 def create_app(config: ServiceConfig | None = None, *, has_worker: bool = False) -> FastAPI:
@@ -42,6 +48,7 @@ def create_app(config: ServiceConfig | None = None, *, has_worker: bool = False)
     app.include_router(health.router)
     app.include_router(build_pages(services))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    mount_research(app, services)
     _run_beside(app, services, has_worker=has_worker)
     secure(app, services)
     return app

@@ -54,15 +54,13 @@ def disc_slice_heats(
         grades: Given by networks. One without any heat that speaks for it is left out.
     """
     read = disc_windows(grader, study, segmented)
-    cells: dict[str, dict[str, Cells]] = {}
-    for grade in grades:
-        cells[grade.id] = {}
+    cells: dict[str, dict[str, Cells]] = {grade.id: {} for grade in grades}
     for member in grader.members:
         mine = [grade for grade in grades if head_of(grader, grade).key in member.heads]
-        share = 1.0 / max(1, len(grader.members))
         for grade_id, name, values in _member_cells(grader, member, read.inputs, mine):
-            placed = np.zeros((*read.tables[name].present.shape, *values.shape[1:]), dtype=np.float32)
-            placed[read.tables[name].present.cpu().numpy()] = values * share
+            present = read.tables[name].present.cpu().numpy()
+            placed = np.zeros((*present.shape, *values.shape[1:]), dtype=np.float32)
+            placed[present] = values
             found = cells[grade_id]
             found[name] = placed if name not in found else found[name] + placed
     heats = {grade.id: _slice_heat(grade, cells[grade.id], read.windows, grader) for grade in grades}

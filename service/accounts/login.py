@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service import audit
 from service.accounts import throttle
 from service.accounts.actor import Actor
-from service.accounts.passwords import check_new_password, hash_password, needs_rehash, verify_password
+from service.accounts.passwords import check_new_password, hash_password, needs_rehash, verify
 from service.accounts.sessions import end_all_sessions, end_session, open_session, purge_sessions
 from service.accounts.users import clean_name
 from service.config import load_secret_key
@@ -136,7 +136,7 @@ def _recognise(services: Services, name: str, password: str, address: str, refus
     with services.database.read() as session:
         user = session.scalar(select(User).where(User.name == cleaned))
     # Hashing takes a tenth of a second: outside of any transaction.
-    is_right = verify_password(None if user is None else user.password_hash, password)
+    is_right = verify(None if user is None else user.password_hash, password)
     if user is None or not is_right or not user.is_active:
         _refuse(services, user, attempt, refused)
     stored = user.password_hash or ""

@@ -103,7 +103,7 @@ def resolve_user(session: Session, config: ServiceConfig, person: Person) -> Use
     if user is None:
         if not config.oidc_creates_users:
             raise ForbiddenError(
-                f"no account here is linked to yours. Ask the administrator to link the subject {person.subject!r}",
+                f"no account here is linked to yours; ask the administrator to link the subject {person.subject}",
                 code="oidc_no_account",
             )
         user = add_user(

@@ -60,7 +60,7 @@ def hash_password(password: str) -> str:
         return _hasher.hash(_normal(password))
 
 
-def verify_password(stored: str | None, password: str) -> bool:
+def verify(stored: str | None, password: str) -> bool:
     """Return whether a password is the stored one; as slow for users who have none.
 
     Args:
@@ -74,7 +74,7 @@ def verify_password(stored: str | None, password: str) -> bool:
             _hasher.verify(reference, given)
         except (VerificationError, InvalidHashError):
             return False
-    return stored is not None
+    return bool(stored)
 
 
 def needs_rehash(stored: str) -> bool:

@@ -116,9 +116,9 @@ def _wait_s(session: Session, key: str, rule: _Rule, moment: datetime) -> float:
     failures, last = int(counted[0]), counted[1]
     if failures < rule.free or last is None:
         return 0.0
-    penalty_s = min(rule.longest_s, 2 ** min(failures - rule.free, 20))
+    penalty_s = min(rule.longest_s, 1 << min(failures - rule.free, 20))
     elapsed: timedelta = moment - last
-    return penalty_s - elapsed.total_seconds()
+    return float(penalty_s - elapsed.total_seconds())
 
 
 def _clear(session: Session, keys: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from runtime.errors import SpineScribeError
-from service.errors import BusyError, ServiceError
+from service.errors import BusyError, ServiceError, StaleError
 from service.services import Services
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ def error_response(status: int, code: str, message: str, headers: dict[str, str]
 
 def _service_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
+    if isinstance(error, StaleError):
+        body = {"error": {"code": error.code, "message": str(error)}, "current_version": error.current_version}
+        return JSONResponse(body, status_code=error.status)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
     return error_response(error.status, error.code, str(error), headers)
 

@@ -1,4 +1,4 @@
-"""Routes of the sign-in by an OpenID Connect provider: there and back. Both are visited by the browser as pages."""
+"""Routes of the sign-in by an OpenID Connect provider: there and back, both visited by the browser as pages."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def patch_preferences(body: PreferencesIn, actor: ActorDep, services: ServicesDe
     """Keep choices of the user's screens; null forgets one."""
     with services.database.begin() as session:
         user = _user(session, actor)
-        merged = {**user.preferences, **body.preferences}
+        merged = {**user.preferences, **body.root}
         kept = {key: value for key, value in merged.items() if value is not None}
         if len(kept) > _MOST_PREFERENCES:
             raise InvalidError(f"at most {_MOST_PREFERENCES} preferences are kept")

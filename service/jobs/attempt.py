@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from runtime.errors import SpineScribeError
 from runtime.progress import Progress
 from service.jobs.child import FAULT_WORDS, NOT_ELIGIBLE, STUDY
@@ -138,9 +140,16 @@ class Attempt:
         every_s = min(_LONGEST_BEAT_S, self.services.config.lease_s / _BEATS_PER_LEASE)
         if is_new_stage or clock - self._beaten >= every_s:
             self._beaten = clock
-            order = beat(self.services, self.held, self._progress)
-            return {Order.CANCEL: Stop.CANCELLED, Order.LET_GO: Stop.LOST}.get(order)
+            return self._beat()
         return None
+
+    def _beat(self) -> Stop | None:
+        try:
+            order = beat(self.services, self.held, self._progress)
+        except SQLAlchemyError as error:
+            logger.warning("job %s: %s; the reading goes on", self.held.job_id, type(error).__name__)
+            return None
+        return {Order.CANCEL: Stop.CANCELLED, Order.LET_GO: Stop.LOST}.get(order)
 
     def _settle(self, answer: dict[str, Any] | Stop, folder: Path) -> None:
         if isinstance(answer, Stop):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from huey import PostgresHuey, SqliteHuey
 from huey.storage import BaseStorage
 from sqlalchemy import make_url
 
+from runtime.errors import SpineScribeError
 from service.config import ServiceConfig
 
 logger = logging.getLogger(__name__)
@@ -21,6 +24,10 @@ QUEUE_FILE = "queue.sqlite"
 _NAME = "readings"
 _BUSY_S = 30.0
 _POLL_S = 0.1
+
+
+class QueueError(SpineScribeError):
+    """The queue cannot be reached; the jobs are safe in the table."""
 
 
 class JobQueue:
@@ -46,19 +53,24 @@ class JobQueue:
     def put(self, job_id: str) -> None:
         """Add a job. One that cannot be added is found in the table by the next sweep, so this never fails."""
         try:
-            self._storage.enqueue(job_id.encode("ascii"))
-        except Exception as error:  # of whichever driver; the job is safe in the table
-            logger.warning("job %s was not put into the queue (%s); a sweep will", job_id, type(error).__name__)
+            with _named_errors():
+                self._storage.enqueue(job_id.encode("ascii"))
+        except QueueError as error:
+            logger.warning("job %s was not put into the queue, a sweep will: %s", job_id, error)
 
     def take(self, wait_s: float = 0.0) -> str | None:
         """Take the next job out of the queue.
 
         Args:
             wait_s: How long to wait for one.
+
+        Raises:
+            QueueError: If the queue cannot be reached.
         """
         until = time.monotonic() + wait_s
         while True:
-            data = self._storage.dequeue()
+            with _named_errors():
+                data = self._storage.dequeue()
             if data is not None:
                 return bytes(data).decode("ascii")
             left = until - time.monotonic()
@@ -67,9 +79,23 @@ class JobQueue:
             time.sleep(min(_POLL_S, left))
 
     def ids(self) -> set[str]:
-        """Return all jobs in the queue."""
-        return {bytes(data).decode("ascii") for data in self._storage.enqueued_items()}
+        """Return all jobs in the queue.
+
+        Raises:
+            QueueError: If the queue cannot be reached.
+        """
+        with _named_errors():
+            return {bytes(data).decode("ascii") for data in self._storage.enqueued_items()}
 
     def close(self) -> None:
         """Close the connection."""
         self._storage.close()
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Have an error of whichever driver be ours, without its words: they may hold an address."""
+    try:
+        yield
+    except Exception as error:
+        raise QueueError(f"the queue cannot be used at the moment ({type(error).__name__})") from error

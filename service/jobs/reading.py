@@ -7,7 +7,6 @@ preset; empty for the service's own), ``prior`` (content of an earlier reading.j
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from reporting import render_html
 from runtime.progress import Progress
 from runtime.settings import load_settings
 from service.jobs.finish import REPORT_PAGE
+from service.viewing.pack import viewer_files
 from vlm.writers import DEFAULT, WriterChoice
 
 _KEPT_READERS = 2
@@ -81,7 +81,7 @@ def write_files(reading: Reading, folder: Path, writer: str) -> dict[str, Any]:
         comparison=reading.comparison,
     )
     (folder / REPORT_PAGE).write_text(page, encoding="utf-8")
-    for name, content in _viewer_files(reading).items():
+    for name, content in viewer_files(reading).items():
         (folder / name).write_bytes(content)
     return {
         "writer": writer_name(reading, writer),
@@ -95,9 +95,3 @@ def writer_name(reading: Reading, asked: str) -> str:
     """Return who wrote the text: the composer where no language model did, whatever was asked for."""
     wrote = "vlm" in reading.provenance.prompts
     return (asked or load_settings().writer or DEFAULT) if wrote else Writer.COMPOSER.value
-
-
-def _viewer_files(reading: Reading) -> dict[str, bytes]:
-    """Return what the viewer needs beside the reading's own files."""
-    found: dict[str, bytes] = import_module("service.viewing.pack").viewer_files(reading)
-    return found

@@ -11,6 +11,7 @@ import platform
 import signal
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from types import FrameType
@@ -21,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.jobs.attempt import Attempt
 from service.jobs.claim import claim, say_goodbye, show_alive
 from service.jobs.process import ReadingProcess
+from service.jobs.queue import QueueError
 from service.jobs.sweep import forget_workers, sweep
 from service.services import Services
 from service.store.tables import Job, JobState
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 ALIVE_S = 2.0
 """How often a worker shows that it is alive."""
+
+_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,20 @@ class _Worker:
     def run(self) -> None:
         while not self._stop.is_set():
             self._pulse()
-            job_id = self._services.queue.take(self._options.wait_s)
-            if job_id is not None:
-                self._work(job_id)
-            elif self._options.is_once and not self._is_any_left():
-                return
+            try:
+                job_id = self._services.queue.take(self._options.wait_s)
+                if job_id is not None:
+                    self._work(job_id)
+                elif self._options.is_once and not self._is_any_left():
+                    return
+            except (SQLAlchemyError, QueueError, OSError) as error:
+                logger.error("%s; what was under way is given out again when its lease ends", _short(error))
+                self._stop.wait(_PAUSE_S)
 
     def close(self) -> None:
         self._process.close()
-        say_goodbye(self._services, self._id)
+        with suppress(SQLAlchemyError):  # it is forgotten after an hour in any case
+            say_goodbye(self._services, self._id)
 
     def _work(self, job_id: str) -> None:
         held = claim(self._services, job_id, self._id)
@@ -103,8 +112,6 @@ class _Worker:
         self._job_id = job_id
         try:
             Attempt(self._services, held, self._process, self._stop, self._pulse).run()
-        except (SQLAlchemyError, OSError) as error:
-            logger.error("job %s: %s; given out again when its lease ends", job_id, type(error).__name__)
         finally:
             self._job_id = None
 
@@ -119,8 +126,8 @@ class _Worker:
             if self._job_id is None and self._is_due("clean_up", options.clean_up_s):
                 forget_workers(self._services)
                 clean_up(self._services)
-        except SQLAlchemyError as error:
-            logger.warning("the database could not be used (%s); tried again", type(error).__name__)
+        except (SQLAlchemyError, QueueError) as error:
+            logger.warning("%s; tried again", _short(error))
 
     def _is_due(self, name: str, every_s: float) -> bool:
         clock = time.monotonic()
@@ -134,3 +141,8 @@ class _Worker:
         open_states = (JobState.QUEUED.value, JobState.RUNNING.value)
         with self._services.database.read() as session:
             return bool(session.scalar(select(func.count()).where(Job.state.in_(open_states))))
+
+
+def _short(error: Exception) -> str:
+    """Return an error's kind; the words of a database's errors hold what was written."""
+    return type(error).__name__

@@ -30,4 +30,4 @@ def local_path(wanted: str | None) -> str:
 def login_path(wanted: str) -> str:
     """Return the address of the sign-in page that leads back to ``wanted``."""
     back = local_path(wanted)
-    return "/login" if back == HOME else f"/login?next={quote(back, safe='')}"
+    return "/login" if back in (HOME, "/") else f"/login?next={quote(back, safe='')}"

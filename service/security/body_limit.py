@@ -1,7 +1,7 @@
 """Bodies that are too large (413) or do not arrive (408) are ended, also where no length was announced.
 
-Uploads may have the configured size, everything else 1 MiB. A body may pause for half a minute, and must on average
-come at 1 KiB/s: whoever holds a connection open pays for it.
+Uploads may have the configured size, everything else 1 MiB. A body may pause for half a minute, and must on
+average come at 1 KiB/s: nobody holds connections open at no cost.
 """
 
 from __future__ import annotations
@@ -39,13 +39,11 @@ class BodyLimitMiddleware:
     Args:
         app: The application inside.
         config: The size of uploads.
-        stall_s: Longest pause, in seconds.
     """
 
-    def __init__(self, app: ASGIApp, config: ServiceConfig, stall_s: float = STALL_S) -> None:
+    def __init__(self, app: ASGIApp, config: ServiceConfig) -> None:
         self._app = app
         self._upload_bytes = config.max_upload_bytes + _FORM_BYTES
-        self._stall_s = stall_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,7 +52,7 @@ class BodyLimitMiddleware:
             return
         limit = self._limit(path_of(scope))
         announced = Headers(scope=scope).get("content-length", "")
-        body = _Body(receive, limit, self._stall_s)
+        body = _Body(receive, limit)
         if announced.isdecimal() and int(announced) > limit:
             await _refuse(413, scope, body, send)
             return
@@ -85,10 +83,9 @@ class BodyLimitMiddleware:
 class _Body:
     """A body under way: how much came, how long it was waited for, why it was refused."""
 
-    def __init__(self, receive: Receive, limit: int, stall_s: float) -> None:
+    def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
         self._limit = limit
-        self._stall_s = stall_s
         self._bytes = 0
         self._waited_s = 0.0
         self._is_complete = False
@@ -104,7 +101,7 @@ class _Body:
             return await self._receive()  # waits until the browser goes away: as long as it likes
         began = time.monotonic()
         try:
-            with anyio.fail_after(self._stall_s):
+            with anyio.fail_after(STALL_S):
                 message = await self._receive()
         except TimeoutError:
             raise self._refusal(408) from None
@@ -114,7 +111,7 @@ class _Body:
             self._is_complete = not message.get("more_body", False)
         if self._bytes > self._limit:
             raise self._refusal(413)
-        if not self._is_complete and self._waited_s > self._stall_s + self._bytes / _LEAST_BYTES_PER_S:
+        if not self._is_complete and self._waited_s > STALL_S + self._bytes / _LEAST_BYTES_PER_S:
             raise self._refusal(408)
         return message
 

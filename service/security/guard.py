@@ -41,6 +41,8 @@ def _refusal(scope: Scope, path: str) -> Response:
     if scope["method"] in ("GET", "HEAD") and not path.startswith(API) and wants_page:
         # Two slashes in front would name another host.
         is_worth_returning = path != "/" and not path.startswith("//")
-        target = f"/login?next={quote(path, safe='/')}" if is_worth_returning else "/login"
+        query = scope["query_string"].decode("latin-1")
+        wanted = quote(f"{path}?{query}" if query else path, safe="")
+        target = f"/login?next={wanted}" if is_worth_returning else "/login"
         return RedirectResponse(target, status_code=303)
     return error_response(401, "unauthenticated", "sign in first", {"Connection": "close"})

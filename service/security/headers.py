@@ -1,7 +1,7 @@
 """Headers that tell browsers what our pages may do: nothing from outside, no frames, no kept copies.
 
-The research screens get a looser policy, since Gradio's page holds inline scripts and styles; even there nothing is
-loaded from, or sent to, another address.
+The research screens get a looser policy, since Gradio's page holds inline scripts and styles; even there nothing
+is loaded from, or sent to, another address.
 """
 
 from __future__ import annotations

@@ -363,20 +363,28 @@ class ChatMessage(Base):
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)
     finding_ids: Mapped[list[Any]] = mapped_column(default=list)
+    is_refused: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Evaluation(Base):
-    """A run of the evaluation suite on uploaded predictions; its files are blobs named in ``files``."""
+    """A run of the evaluation suite on uploaded predictions.
+
+    ``state`` is ``running``, ``done`` or ``failed``, then with ``cause`` for the user. ``files``: name -> sha256,
+    bytes and media_type of a blob.
+    """
 
     __tablename__ = "evaluations"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     task: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20), default=JobState.RUNNING.value)
+    cause: Mapped[str | None] = mapped_column(Text)
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):

@@ -6,6 +6,7 @@ The event loop only passes pieces on; parsing and writing run in the thread pool
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ PIECE_BYTES = 2**20
 
 PATIENCE_S = 30.0
 """Longest wait for the next bytes."""
+
+GRACE_S = 60.0
+SLOWEST_BYTES_S = 16 * 1024
+"""An upload that is slower on the whole, after the time of grace, is given up: it holds room on the disk."""
 
 _FORM_BYTES = 2**16
 _DRAIN_BYTES = 64 * 2**20
@@ -49,7 +54,7 @@ async def receive_upload(services: Services, request: Request) -> Upload:
     Raises:
         InvalidError: If the body is no whole form with one file.
         TooLargeError: If the file is larger than accepted.
-        TooSlowError: If nothing comes for ``PATIENCE_S``.
+        TooSlowError: If nothing comes for ``PATIENCE_S``, or too little on the whole.
         UnsupportedError: If the file is of a kind that is not read.
     """
     max_bytes = services.config.max_upload_bytes
@@ -84,7 +89,7 @@ async def drain(request: Request) -> None:
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
     """Yield the body in pieces of about ``PIECE_BYTES``."""
     stream = request.stream()
-    gathered = bytearray()
+    gathered, came, began = bytearray(), 0, time.monotonic()
     while True:
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -96,6 +101,10 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         except ClientDisconnect as error:
             raise InvalidError("the upload was broken off; send it again") from error
         gathered += chunk
+        came += len(chunk)
+        waited = time.monotonic() - began
+        if waited > GRACE_S and came < SLOWEST_BYTES_S * waited:
+            raise TooSlowError(f"the upload is slower than {SLOWEST_BYTES_S // 1024} kB a second; send it again")
         if len(gathered) >= PIECE_BYTES:
             yield bytes(gathered)
             gathered.clear()

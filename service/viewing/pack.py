@@ -164,11 +164,14 @@ def _boxes(reading: Reading) -> dict[str, list[dict[str, Any]]]:
 
 
 def _words(grade: Grade) -> str:
-    """Return a finding in words, such as ``disc bulge at L4-L5: present``."""
+    """Return a finding in words, such as ``disc bulge at L4-L5: present``; steps not excluded are told too."""
     place = "" if grade.level is None else f" at {grade.level}"
     side = "" if grade.side is None else f", {grade.side.value}"
-    step = "not graded" if grade.grade is None else SCALES[grade.scale].step(grade.grade).words
-    return f"{CONDITIONS[grade.condition].words}{place}{side}: {step}"
+    scale = SCALES[grade.scale]
+    step = "not graded" if grade.grade is None else scale.step(grade.grade).words
+    others = [scale.step(item).words for item in grade.prediction_set if item != grade.grade]
+    doubt = f" ({', '.join(others)} not excluded)" if others else ""
+    return f"{CONDITIONS[grade.condition].words}{place}{side}: {step}{doubt}"
 
 
 def _structures(reading: Reading) -> list[dict[str, Any]]:

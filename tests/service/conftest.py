@@ -1,6 +1,7 @@
 """What tests of the service share: an open service in a folder of its own, users, a stored reading."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,18 @@ def document() -> dict[str, Any]:
     return content
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a service with tables and nothing in them: to be copied, which is quicker than made."""
+    home = tmp_path_factory.mktemp("service") / "home"
+    Services.open(ServiceConfig(home=home)).database.close()
+    return home
+
+
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path, empty_home: Path) -> Iterator[Services]:
     """Return an open service on SQLite."""
+    shutil.copytree(empty_home, tmp_path / "home")
     opened = Services.open(ServiceConfig(home=tmp_path / "home"))
     yield opened
     opened.database.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from service.store.tables import Group, Role, User
 
-_Password = Annotated[str, Field(max_length=1024, repr=False)]
+_Password = Annotated[str, Field(max_length=1024)]
 _Id = Annotated[str, Field(min_length=1, max_length=32)]
 _PreferenceKey = Annotated[str, Field(min_length=1, max_length=60)]
 _PreferenceText = Annotated[str, Field(max_length=500)]
@@ -32,10 +32,8 @@ class PasswordIn(_In):
     new: _Password
 
 
-class PreferencesIn(_In):
-    """Choices of a user's screens; null forgets one."""
-
-    preferences: dict[_PreferenceKey, bool | int | float | _PreferenceText | None] = Field(max_length=50)
+class PreferencesIn(RootModel[dict[_PreferenceKey, bool | int | float | _PreferenceText | None]]):
+    """Choices of a user's screens, by name; null forgets one."""
 
 
 class UserIn(_In):

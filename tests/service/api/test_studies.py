@@ -30,9 +30,7 @@ def client(client_of: Callable[..., TestClient], radiologist: Actor) -> TestClie
     return client_of([router], radiologist)
 
 
-def test_a_view_is_noted_once_in_five_minutes(
-    client: TestClient, services: Services, radiologist: Actor
-) -> None:
+def test_a_view_is_noted_once_in_five_minutes(client: TestClient, services: Services, radiologist: Actor) -> None:
     study_id = accept(services, radiologist)
     for _ in range(3):
         assert client.get(f"{STUDIES}/{study_id}").json()["id"] == study_id

@@ -157,6 +157,18 @@ def test_a_body_that_stops_coming_is_given_up(services: Services, monkeypatch: p
         anyio.run(_receive, services, silence())
 
 
+def test_a_body_that_drips_is_given_up(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "GRACE_S", 0.05)
+
+    async def drip() -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield {"type": "http.request", "body": b"-", "more_body": True}
+            await anyio.sleep(0.02)
+
+    with pytest.raises(TooSlowError, match="slower than 16 kB a second"):
+        anyio.run(_receive, services, drip())
+
+
 def test_a_client_that_goes_leaves_nothing(services: Services) -> None:
     async def leave() -> AsyncIterator[dict[str, Any]]:
         yield {"type": "http.request", "body": b"--b\r\n", "more_body": True}

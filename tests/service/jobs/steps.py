@@ -1,4 +1,4 @@
-"""What tests of jobs do again and again: accept an upload, run a worker until nothing is left, look at the rows."""
+"""What tests of jobs do again and again: accept an upload, run a worker to the end, look at the rows."""
 
 from dataclasses import replace
 from pathlib import Path

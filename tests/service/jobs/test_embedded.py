@@ -21,9 +21,7 @@ from tests.service.jobs.fakes import READER, picture
 from tests.service.jobs.steps import accept, jobs_of, study_of
 
 
-def test_a_killed_worker_is_started_again_and_ends_with_the_server(
-    services: Services, radiologist: Actor
-) -> None:
+def test_a_killed_worker_is_started_again_and_ends_with_the_server(services: Services, radiologist: Actor) -> None:
     with embedded_worker(services.config, reader=READER) as worker:
         _until(lambda: _beats(services) == 1)
         first = worker.pid
@@ -62,9 +60,7 @@ def test_a_worker_ends_when_its_server_is_killed(services: Services) -> None:
     assert _beats(services) == 0
 
 
-def test_the_worker_gets_the_settings_of_the_server(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_gets_the_settings_of_the_server(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment_of(services.config).items():
         monkeypatch.setenv(name, value)
     assert load_service_config() == services.config

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from service.accounts.actor import Actor
 from service.audit.log import entry_hash
 from service.services import Services
 from service.store.tables import AuditEntry, Job, ReadingFile, ReportVersion, StoredReading, Study, StudyReport

@@ -1,4 +1,4 @@
-"""The service's own reader, with the shipped weights: a picture goes in, a reading with all its files comes out."""
+"""The service's own reader with the shipped weights: a picture goes in, a reading and its files come out."""
 
 import io
 
@@ -17,7 +17,6 @@ from tests.service.jobs.steps import accept, readings_of, study_of, work
 
 @pytest.mark.weights
 def test_a_phantom_picture_is_read_end_to_end(services: Services, radiologist: Actor) -> None:
-    pytest.importorskip("service.viewing.pack")
     stream = io.BytesIO()
     Image.fromarray(phantom_picture(build_phantom("lumbar", seed=3))).save(stream, "PNG")
     options = {"protocol": "lumbar", "spacing": "0.73", "writer": "composer"}

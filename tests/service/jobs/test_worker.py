@@ -127,9 +127,7 @@ def test_a_running_study_is_cancelled_and_tried_again(services: Services, radiol
     assert study_of(services, study_id).error_code is None
 
 
-def test_a_stopped_worker_gives_the_job_back_and_leaves_no_process(
-    services: Services, radiologist: Actor
-) -> None:
+def test_a_stopped_worker_gives_the_job_back_and_leaves_no_process(services: Services, radiologist: Actor) -> None:
     study_id = accept(services, radiologist, picture("hang"))
     stop = Event()
     worker = _start(services, stop)

@@ -94,9 +94,7 @@ def _with_one_grade(document: dict[str, Any], level: str, grade: str) -> dict[st
     return {**document, "grades": [{**row, "level": level, "grade": grade}]}
 
 
-def test_search_takes_signs_as_they_are(
-    services: Services, radiologist: Actor, document: dict[str, Any]
-) -> None:
+def test_search_takes_signs_as_they_are(services: Services, radiologist: Actor, document: dict[str, Any]) -> None:
     study_id = _add(services, radiologist, document, "Knee 100% L4_5")
     for text in ("100%", "l4_5", study_id[:8], document["study"]["key"][:6]):
         assert _labels(services, radiologist, search=text) == ["Knee 100% L4_5"]
@@ -123,7 +121,9 @@ def test_the_route_checks_what_it_is_asked(
 ) -> None:
     _add(services, radiologist, document, "one")
     client = client_of([router], radiologist)
-    page = client.get("/api/v1/studies", params={"status": "ready", "report": "draft", "protocol": "lumbar"}).json()
+    page = client.get(
+        "/api/v1/studies", params={"status": "ready", "report": "draft", "protocol": "lumbar"}
+    ).json()
     assert page["total"] == 1
     (study,) = page["items"]
     assert (study["report_status"], study["owner"]["name"]) == ("draft", "Dr rad")

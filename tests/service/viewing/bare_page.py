@@ -44,7 +44,9 @@ const manifest = await (await fetch(`${base}/readings/${readingId}/viewer`)).jso
 const api = { bytes, get: async (path) => (await fetch(base + path)).json(), url: (path) => base + path };
 window.heard = [];
 window.viewer = createViewer(document.getElementById("viewer"), { readingId, manifest, api });
-for (const event of ["pick", "level", "slice"]) window.viewer.on(event, (data) => window.heard.push({ event, ...data }));
+for (const event of ["pick", "level", "slice"]) {
+  window.viewer.on(event, (data) => window.heard.push({ event, ...data }));
+}
 """
 
 

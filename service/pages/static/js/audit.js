@@ -29,10 +29,8 @@ button.addEventListener("click", async () => {
   button.disabled = true;
   try {
     const state = await api.get("/audit/verify");
-    chain.className = state.is_intact ? "notice ok" : "notice danger";
-    chain.textContent = state.is_intact
-      ? `The chain holds: ${state.lines} lines, each with the hash of the line before.`
-      : `The chain is broken at line ${state.broken_at}: ${state.reason}`;
+    chain.className = state.intact ? "notice ok" : "notice danger";
+    chain.textContent = state.intact ? `The chain holds: ${state.message}` : `The chain is broken: ${state.message}`;
   } catch (error) {
     chain.className = "notice danger";
     chain.textContent = `The chain could not be verified: ${error.message}`;

@@ -2,6 +2,8 @@
 
 const COLOURS = { line: "#ff5a5a", box: "#ff7ad9", chosen: "#ff3cc8", hovered: "#ffffff", cut: "#ffd166", halo: "rgba(0, 0, 0, 0.75)" };
 
+const FONT = "600 12px system-ui, sans-serif";
+
 /** Fill and outline every structure. `layers`: {fill, outlines, opacity}. */
 export function drawStructures(context, paths, structures, layout, layers) {
   const matrix = new DOMMatrix([layout.scaleX, 0, 0, layout.scaleY, layout.left, layout.top]);
@@ -35,11 +37,29 @@ export function drawHeat(context, bitmap, layout, opacity) {
   context.restore();
 }
 
-/** A measured line with end ticks; its value is written when it is long enough or pointed at. */
-export function drawMeasurement(context, row, layout, isHovered) {
+/** Measured lines; values where there is room, those of the chosen level and the one pointed at before others. */
+export function drawMeasurements(context, rows, layout, { hovered, level }) {
+  for (const row of rows) drawLine(context, row, layout, row === hovered);
+  const rank = (row) => (row === hovered ? 0 : row.level === level ? 1 : row.name.startsWith("canal") ? 2 : 3);
+  const taken = [];
+  for (const row of [...rows].sort((a, b) => rank(a) - rank(b))) {
+    if (row.value === null) continue;
+    const [a, b] = row.line_px.map((point) => layout.place(...point));
+    const text = valueWords(row);
+    context.font = FONT;
+    const box = { x: Math.max(a[0], b[0]) + 7, y: (a[1] + b[1]) / 2, width: context.measureText(text).width + 4 };
+    const isFree = taken.every((other) => Math.abs(other.y - box.y) > 15 || other.x > box.x + box.width || box.x > other.x + other.width);
+    if (!isFree && row !== hovered) continue;
+    taken.push(box);
+    writeText(context, text, box.x, box.y, row === hovered ? COLOURS.hovered : "#ffb3b3");
+  }
+}
+
+/** A measured line with end ticks. */
+function drawLine(context, row, layout, isHovered) {
   const [a, b] = row.line_px.map((point) => layout.place(...point));
   const length = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
-  const across = [(-(b[1] - a[1]) / length) * 4, ((b[0] - a[0]) / length) * 4];
+  const across = [(-(b[1] - a[1]) / length) * 3, ((b[0] - a[0]) / length) * 3];
   const trace = () => {
     context.beginPath();
     context.moveTo(...a);
@@ -53,14 +73,11 @@ export function drawMeasurement(context, row, layout, isHovered) {
   context.save();
   context.lineCap = "round";
   context.strokeStyle = COLOURS.halo;
-  context.lineWidth = 4;
+  context.lineWidth = 3;
   trace();
   context.strokeStyle = isHovered ? COLOURS.hovered : COLOURS.line;
-  context.lineWidth = 1.75;
+  context.lineWidth = 1.25;
   trace();
-  if ((isHovered || length > 26) && row.value !== null) {
-    writeText(context, valueWords(row), Math.max(a[0], b[0]) + 7, (a[1] + b[1]) / 2, isHovered ? COLOURS.hovered : "#ffb3b3");
-  }
   context.restore();
 }
 
@@ -72,7 +89,7 @@ export function valueWords(row) {
 }
 
 function writeText(context, text, x, y, colour) {
-  context.font = "600 12px system-ui, sans-serif";
+  context.font = FONT;
   context.textBaseline = "middle";
   context.lineWidth = 3;
   context.strokeStyle = COLOURS.halo;

@@ -1,4 +1,5 @@
-// Keys of a pane, while it has the focus; W and space are held while the pointer drags over the viewer.
+// Keys of a pane, while it has the focus; W and space are held while the pointer drags over the viewer. The letters
+// keep clear of those of the reading room (A, E, G, J, K, O, R, S).
 
 /** Key -> what it does, for the list of shortcuts too. */
 export const KEYS = [
@@ -7,11 +8,9 @@ export const KEYS = [
   ["Home End", "first, last slice"],
   ["+ −", "zoom in, out"],
   ["0", "fit"],
-  ["A", "window by the slice"],
-  ["R", "window as acquired"],
-  ["I", "invert"],
-  ["O", "structures on or off"],
-  ["G", "heat map on or off"],
+  ["Q", "window by the slice"],
+  ["X", "window as acquired"],
+  ["I", "invert grey"],
   ["W + drag", "window"],
   ["Space + drag", "pan"],
 ];
@@ -26,11 +25,9 @@ export function actOnKey(key, pane, acts) {
   else if (key === "+" || key === "=") pane.zoomBy(1.25);
   else if (key === "-") pane.zoomBy(0.8);
   else if (key === "0") pane.setView(1, 0, 0);
-  else if (key === "a") pane.setAutoWindow();
-  else if (key === "r") pane.resetWindow();
+  else if (key === "q") pane.setAutoWindow();
+  else if (key === "x") pane.resetWindow();
   else if (key === "i") pane.setWindow({ ...pane.window, inverted: !pane.window.inverted });
-  else if (key === "o") acts.toggleLayer("structures");
-  else if (key === "g") acts.toggleHeat();
   else return false;
   return true;
 }

@@ -26,22 +26,34 @@ export function makeChips(series, onpick) {
 
 /** Put the chips where they belong on a laid out slice. `chosen` is the name of the chosen level, or null. */
 export function placeChips(chips, slice, layout, chosen) {
+  const nearest = nearestLevel(chips.map((chip) => chip.level), slice);
+  const gap = Math.max(GAP_PX, (chips[0]?.node.offsetHeight ?? 0) + 3);
   let below = -Infinity;
   chips.forEach(({ level, node, isStrip }, i) => {
     node.setAttribute("aria-pressed", String(level.name === chosen));
-    node.classList.toggle("sv-chip-away", level.slice !== slice);
     if (isStrip) {
+      node.classList.toggle("sv-chip-here", level === nearest);
       node.style.left = "8px";
-      node.style.top = `${STRIP_TOP_PX + i * GAP_PX}px`;
+      node.style.top = `${STRIP_TOP_PX + i * gap}px`;
       return;
     }
+    node.classList.toggle("sv-chip-away", level.slice !== slice);
     const { x, y } = besideDisc(level, layout);
-    const top = Math.max(y, below + GAP_PX);
+    const top = Math.max(y, below + gap);
     below = top;
     node.style.left = `${x}px`;
     node.style.top = `${top}px`;
     node.hidden = y < 10 || top > layout.height - 10;
   });
+}
+
+/** Level whose slice is nearest, null where the next one is further away than levels are apart. */
+function nearestLevel(levels, slice) {
+  const slices = levels.map((level) => level.slice).sort((a, b) => a - b);
+  const apart = Math.min(...slices.slice(1).map((k, i) => k - slices[i]), Infinity);
+  const away = (level) => Math.abs(level.slice - slice);
+  const best = [...levels].sort((a, b) => away(a) - away(b))[0];
+  return best && away(best) <= Math.max(1, apart / 2) ? best : null;
 }
 
 function besideDisc(level, layout) {

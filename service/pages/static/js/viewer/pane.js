@@ -2,7 +2,7 @@
 // pointer and the keys mean is in pointer.js and keys.js, what several panes do together in viewer.js.
 
 import { contours } from "./contours.js";
-import { drawBox, drawCut, drawHeat, drawMeasurement, drawStructures } from "./draw.js";
+import { drawBox, drawCut, drawHeat, drawMeasurements, drawStructures } from "./draw.js";
 import { layOut, scaleBar } from "./geometry.js";
 import { makeChips, placeChips } from "./levels.js";
 import { make } from "./make.js";
@@ -11,6 +11,7 @@ import { boxesOn, DIRECTIONS, seriesWords } from "./places.js";
 
 const EDGES = ["left", "right", "top", "bottom"];
 const MOST_PATHS = 24;
+const REST_MS = 150;
 
 export class Pane {
   /** `shared`: {manifest, store, layers, chosen, emit, cutLines(pane), heat()}. */
@@ -126,18 +127,21 @@ export class Pane {
     this.panBy(layout.width / 2 - (x0 + x1) / 2, layout.height / 2 - (y0 + y1) / 2);
   }
 
-  /** Draw soon; many calls make one drawing. */
+  /** Draw soon; many calls make one drawing. While things move, enlarging is quick; at rest it is fine. */
   draw() {
     if (this.frame || this.ended) return;
+    clearTimeout(this.rest);
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
-      this.#drawNow();
+      this.#drawNow("low");
+      this.rest = setTimeout(() => this.#drawNow("high"), REST_MS);
     });
   }
 
   destroy() {
     this.ended = true;
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.rest);
     this.observer.disconnect();
     this.element.remove();
   }
@@ -208,7 +212,7 @@ export class Pane {
     this.element.dataset.painted = `${this.series.id}/${this.slice}`;
   }
 
-  #drawNow() {
+  #drawNow(quality) {
     if (!this.series || this.stage.clientWidth === 0) return;
     const ratio = window.devicePixelRatio || 1;
     const layout = this.layout;
@@ -220,7 +224,7 @@ export class Pane {
     this.#paint();
     if (this.paintedSeries === this.series) {
       context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
+      context.imageSmoothingQuality = quality;
       context.drawImage(this.bitmap, layout.left, layout.top, this.series.columns * layout.scaleX, this.series.rows * layout.scaleY);
     }
     this.#drawLayers(context, layout);
@@ -234,7 +238,7 @@ export class Pane {
     const heat = this.shared.heat();
     if (heat && heat.series === this.series.id && heat.slice === this.slice) drawHeat(context, heat.bitmap, layout, layers.opacity);
     for (const ends of this.shared.cutLines(this)) drawCut(context, ends, layout);
-    if (layers.measurements) for (const row of this.lines) drawMeasurement(context, row, layout, this.hovered === row);
+    if (layers.measurements) drawMeasurements(context, this.lines, layout, { hovered: this.hovered, level: this.shared.chosenLevel });
     if (layers.boxes) {
       for (const group of this.boxes) {
         if (group.isPositive || this.hovered?.box === group.box) drawBox(context, group.box, layout, this.hovered?.box === group.box ? "hovered" : "quiet");

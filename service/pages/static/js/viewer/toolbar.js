@@ -5,7 +5,7 @@ import { make, pressed, toggle } from "./make.js";
 import { PRESETS } from "./pixels.js";
 
 const LAYERS = [
-  ["structures", "Outlines", "Outlines of discs, vertebrae and canal (O)"],
+  ["structures", "Outlines", "Outlines of discs, vertebrae and canal"],
   ["fill", "Fill", "Fill the outlines"],
   ["names", "Levels", "Names of the levels"],
   ["boxes", "Findings", "Boxes of positive findings"],
@@ -18,7 +18,7 @@ const TOOLS = [
 ];
 
 export class Toolbar {
-  /** `acts`: {setPanes(n), setTool(name), setLayers(part), preset(window), auto(), reset(), invert(), zoom(f), fit(), setLinked(b)}. */
+  /** `acts`: {setPanes(n), setTool(name), setLayers(part), preset(window), auto(), reset(), invert(), zoom(f), fit(), setLinked(b), toggleHeat()}. */
   constructor(acts, { mostPanes, heats }) {
     this.panes = Array.from({ length: mostPanes }, (_, i) =>
       toggle(String(i + 1), i ? `${i + 1} panes side by side` : "One pane", i ? `${i + 1} panes` : "One pane", () => acts.setPanes(i + 1)));
@@ -26,7 +26,7 @@ export class Toolbar {
     this.layers = new Map(LAYERS.map(([name, text, title]) => [name, toggle(text, title, title, () => acts.setLayers({ [name]: !this.state[name] }))]));
     this.opacity = make("input", { type: "range", class: "sv-range", min: "0", max: "100", step: "5", "aria-label": "Opacity of outlines and heat map",
       oninput: () => acts.setLayers({ opacity: Number(this.opacity.value) / 100 }) });
-    this.heat = toggle("Heat", "Heat map of a finding (Grad-CAM)", "Where the network looked (G): no outline of a lesion", () => acts.toggleHeat());
+    this.heat = toggle("Heat", "Heat map of a finding (Grad-CAM)", "Where the network looked: no outline of a lesion", () => acts.toggleHeat());
     this.heatOf = make("select", { class: "sv-select", "aria-label": "Finding of the heat map", onchange: () => acts.setLayers({ heat: this.heatOf.value }) },
       ...heats.map(({ id, words }) => make("option", { value: id }, words)));
     if (heats.length === 0) {
@@ -37,10 +37,10 @@ export class Toolbar {
       ...PRESETS.map(({ id, words }) => make("option", { value: id }, words)));
     this.linked = toggle("Link", "Scroll panes of the same plane together", "Panes of the same plane scroll together", () => acts.setLinked(!this.isLinked));
     const button = (text, label, act) => make("button", { type: "button", class: "sv-button", "aria-label": label, title: label, onclick: act }, text);
-    this.element = make("div", { class: "sv-tools", role: "toolbar", "aria-label": "Viewer tools" },
+    this.element = make("div", { class: "sv-tools", role: "group", "aria-label": "Viewer tools" },
       group("Panes", ...this.panes, this.linked),
       group("Dragging", ...this.tools.values()),
-      group("Window", this.presets, button("Auto", "Window by the slice (A)", acts.auto), button("Reset", "Window as acquired, whole picture (R, 0)", acts.reset), button("Invert", "Invert grey (I)", acts.invert)),
+      group("Window", this.presets, button("Auto", "Window by the slice (Q)", acts.auto), button("Reset", "Window as acquired, whole picture (X, 0)", acts.reset), button("Invert", "Invert grey (I)", acts.invert)),
       group("Zoom", button("−", "Zoom out", () => acts.zoom(0.8)), button("Fit", "Fit the picture (0)", acts.fit), button("+", "Zoom in", () => acts.zoom(1.25))),
       group("Layers", ...this.layers.values(), this.heat, this.heatOf, this.opacity),
       keyList());
@@ -67,5 +67,5 @@ function group(name, ...nodes) {
 
 function keyList() {
   const rows = KEYS.flatMap(([key, words]) => [make("dt", {}, key), make("dd", {}, words)]);
-  return make("details", { class: "sv-keys" }, make("summary", { "aria-label": "Keys of the viewer", title: "Keys of the viewer" }, "Keys"), make("dl", {}, ...rows));
+  return make("details", { class: "sv-keys" }, make("summary", { "aria-label": "Keys of the viewer", title: "Keys of the viewer" }, "?"), make("dl", {}, ...rows));
 }

@@ -1,7 +1,8 @@
 // The image viewer: createViewer(container, {readingId, manifest, api}) -> show, highlight, on, setLayers, destroy.
 //
 // `api` has bytes(path) -> ArrayBuffer, paths below /api/v1. Events: `pick` {finding_ids, level, series, slice} when a
-// place is clicked, `level` {level, series, slice} when a level is chosen, `slice` {series, slice, pane} on scrolling.
+// place is clicked, `level` {level, series, slice} when a level is chosen, `slice` {series, slice, pane} on scrolling,
+// `layers` {structures, ..., heat} when one is changed.
 // Colours come from the page's CSS variables; see css/viewer.css.
 
 import { cutLine, sliceBeside } from "./geometry.js";
@@ -81,6 +82,7 @@ class Viewer {
   setLayers({ heat, ...part }) {
     Object.assign(this.layers, part);
     if (heat !== undefined && heat !== this.heatId) this.#setHeat(heat);
+    this.events.emit("layers", { ...this.layers, heat: this.heatId });
     this.drawAll();
   }
 
@@ -283,8 +285,6 @@ class Viewer {
       scroll: (item, steps) => this.scrollTo(item, item.slice + steps),
       scrollTo: (item, k) => this.scrollTo(item, k),
       nextLevel: (item, step) => this.#nextLevel(item, step),
-      toggleLayer: (name) => this.setLayers({ [name]: !this.layers[name] }),
-      toggleHeat: () => this.#toggleHeat(),
     });
     if (!isMeant) return;
     event.preventDefault();

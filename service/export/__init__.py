@@ -1,0 +1,6 @@
+"""What leaves the house: the report as it stands, as Markdown, HTML, PDF or JSON; drafts are marked on every page."""
+
+from service.export.content import Outgoing, build_outgoing
+from service.export.leave import Exported, Format, export_report
+
+__all__ = ["Exported", "Format", "Outgoing", "build_outgoing", "export_report"]

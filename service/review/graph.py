@@ -1,0 +1,261 @@
+"""The findings graph of a stored reading: as the machine made it, and as a reader's decisions leave it.
+
+Accepted and undecided findings stand as the machine gave them. An edited one has the reader's grade, no
+probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for the report does not hold it, the document for chat and
+tables calls it not assessable, with that reason. A second way of grading the same place (a check) falls with the
+decision: the reader has settled it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from anatomy import SCALES, Condition, Side, load_protocol
+from grading.burden import measure_burden
+from grading.types import Burden, BurdenTerm, Findings, Grade, GradeStatus
+from reporting.prior import Comparison, compare_with_prior
+from reporting.statements import steps_of
+from reporting.stored import read_findings
+from segmentation.types import Measurement
+from service.store.tables import Verdict
+
+BY_READER = "graded by the reader"
+REJECTED = "rejected by the reader"
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a reader decided of a finding.
+
+    Attributes:
+        verdict: Accepted, edited or rejected.
+        grade: Of an edited one, the step that is right; None otherwise.
+    """
+
+    verdict: Verdict
+    grade: str | None = None
+
+
+Rulings = Mapping[str, Ruling]
+
+
+def machine_findings(document: Document) -> Findings:
+    """Return the findings graph of a reading as the machine made it, reasons and score included."""
+    bare = read_findings(document)
+    grades = {row["id"]: row for row in document["grades"]}
+    levels = {row["name"]: row for row in document["levels"]}
+    values = {row["id"]: row for row in document["measurements"]}
+    return replace(
+        bare,
+        sequences=tuple(dict.fromkeys(row["role"] for row in document["study"]["series"] if row["role"])),
+        levels=tuple(replace(level, doubt=levels[level.name]["doubt"]) for level in bare.levels),
+        measurements=tuple(_told(item, values[item.id]) for item in bare.measurements),
+        grades=tuple(replace(grade, reason=grades[grade.id]["reason"]) for grade in bare.grades),
+        burden=_burden(document["burden"]),
+    )
+
+
+def decided_findings(machine: Findings, rulings: Rulings) -> Findings:
+    """Return the graph that the report states: edited findings with the reader's grade, rejected ones left out."""
+    kept = [grade for grade in decided_grades(machine, rulings) if grade.reason != REJECTED]
+    return _rescored(machine, tuple(kept), rulings)
+
+
+def decided_grades(machine: Findings, rulings: Rulings) -> tuple[Grade, ...]:
+    """Return all grades as decided; a rejected one is not assessable, with that reason."""
+    settled = {_place(grade) for grade in machine.reported if _is_changed(grade, rulings.get(grade.id))}
+    return tuple(
+        _ruled(grade, rulings.get(grade.id))
+        for grade in machine.grades
+        if not (grade.is_check and _place(grade) in settled)
+    )
+
+
+def changed_ids(machine: Findings, rulings: Rulings) -> frozenset[str]:
+    """Return the ids of the findings that no longer stand as the machine gave them."""
+    return frozenset(grade.id for grade in machine.reported if _is_changed(grade, rulings.get(grade.id)))
+
+
+def decided_comparison(document: Document, machine: Findings, rulings: Rulings) -> Comparison | None:
+    """Return the change table against the earlier reading, made again from what was decided; None without one."""
+    table = document.get("comparison")
+    if table is None:
+        return None
+    rejected = {_place(grade) for grade in machine.grades if _verdict(rulings, grade.id) is Verdict.REJECT}
+    prior = _prior(table, machine.protocol)
+    prior = replace(prior, grades=tuple(grade for grade in prior.grades if _place(grade) not in rejected))
+    return compare_with_prior(decided_findings(machine, rulings), prior, notices=table["notices"])
+
+
+def decided_document(
+    document: Document, rulings: Rulings, sections: Sequence[Mapping[str, Any]], state: str
+) -> dict[str, Any]:
+    """Return reading.json as it stands after a reader's decisions, for chat and for export.
+
+    Args:
+        document: What the machine stored.
+        rulings: Finding id -> what was decided.
+        sections: Sections of the report as they stand, as in reading.json.
+        state: State of the report.
+    """
+    machine = machine_findings(document)
+    changed = changed_ids(machine, rulings)
+    decided = {grade.id: grade for grade in decided_grades(machine, rulings)}
+    result: dict[str, Any] = copy.deepcopy(dict(document))
+    result["grades"] = [
+        decided[row["id"]].to_dict() if row["id"] in changed else row
+        for row in result["grades"]
+        if row["id"] in decided
+    ]
+    if changed:
+        result["burden"] = decided_findings(machine, rulings).burden.to_dict()
+        comparison = decided_comparison(document, machine, rulings)
+        if comparison is not None:
+            result["comparison"] = comparison.to_dict()
+    result["report"] = {"state": state, "sections": [dict(section) for section in sections]}
+    return result
+
+
+def reported_beside(machine: Findings, measurement_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the reported grades that rest on measurements: where to decide on a value that has no grade."""
+    wanted = set(measurement_ids)
+    return tuple(grade.id for grade in machine.reported if wanted & set(grade.measurement_ids))
+
+
+def _ruled(grade: Grade, ruling: Ruling | None) -> Grade:
+    if ruling is None or ruling.verdict is Verdict.ACCEPT or not _is_changed(grade, ruling):
+        return grade
+    if ruling.verdict is Verdict.REJECT or ruling.grade is None:
+        return replace(
+            grade,
+            grade=None,
+            probabilities={},
+            prediction_set=(),
+            status=GradeStatus.NOT_ASSESSABLE,
+            reason=REJECTED,
+            evidence=None,
+        )
+    return replace(
+        grade,
+        grade=ruling.grade,
+        probabilities={},
+        prediction_set=(ruling.grade,),
+        status=GradeStatus.GRADED,
+        reason=BY_READER,
+    )
+
+
+def _is_changed(grade: Grade, ruling: Ruling | None) -> bool:
+    """Tell whether a decision makes a finding say something else."""
+    if ruling is None or ruling.verdict is Verdict.ACCEPT:
+        return False
+    if ruling.verdict is Verdict.REJECT:
+        return True
+    return grade.status is GradeStatus.NOT_ASSESSABLE or steps_of(grade) != (ruling.grade,)
+
+
+def _rescored(machine: Findings, grades: tuple[Grade, ...], rulings: Rulings) -> Findings:
+    if not changed_ids(machine, rulings):
+        return replace(machine, grades=grades)
+    return replace(machine, grades=grades, burden=_score(_Graded(machine.protocol, grades)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Graded:
+    """Grades as a key: the score takes a quarter of a second, and each request asks for it several times."""
+
+    protocol: str
+    grades: tuple[Grade, ...]
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        fields = (
+            (item.id, _place(item), item.scale, item.grade, *item.probabilities.items()) for item in self.grades
+        )
+        return self.protocol, *fields
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Graded) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=128)
+def _score(graded: _Graded) -> Burden:
+    return measure_burden(graded.grades, load_protocol(graded.protocol))
+
+
+def _verdict(rulings: Rulings, finding_id: str) -> Verdict | None:
+    ruling = rulings.get(finding_id)
+    return None if ruling is None else ruling.verdict
+
+
+def _place(grade: Grade) -> tuple[str | None, Side | None, Condition]:
+    return grade.level, grade.side, grade.condition
+
+
+def _told(item: Measurement, row: Mapping[str, Any]) -> Measurement:
+    return replace(item, method=row["method"], reason=row["reason"], percentile=row["percentile"])
+
+
+def _burden(row: Mapping[str, Any]) -> Burden:
+    interval = row.get("interval")
+    return Burden(
+        score=row["score"],
+        category=row["category"],
+        terms=tuple(BurdenTerm(term["grade"], term["points"]) for term in row["terms"]),
+        formula=row["formula"],
+        interval=None if interval is None else (interval[0], interval[1]),
+        expected=row.get("expected"),
+        upper_bound=row.get("upper_bound"),
+        completeness=row.get("completeness"),
+    )
+
+
+def _prior(table: Mapping[str, Any], protocol: str) -> Findings:
+    """Return the earlier findings as far as the change table holds them."""
+    grades = tuple(_prior_grade(row) for row in table["grades"] if row["before"] is not None)
+    values = tuple(_prior_value(row) for row in table["measurements"] if row["before"] is not None)
+    return Findings("prior", protocol, (), (), values, grades, Burden(None, None, (), "none"))
+
+
+def _prior_grade(row: Mapping[str, Any]) -> Grade:
+    before = row["before"]
+    scale = str(row["scale"])
+    chosen = set(before["prediction_set"])
+    return Grade(
+        id=before["id"],
+        level=row["level"],
+        side=None if row["side"] is None else Side(row["side"]),
+        condition=Condition(row["condition"]),
+        scale=scale,
+        grade=before["grade"],
+        probabilities={},
+        prediction_set=tuple(step for step in SCALES[scale].grades if step in chosen),
+        status=GradeStatus(before["status"]),
+        reason=None if before["status"] == GradeStatus.GRADED.value else "not said",
+        evidence=None,
+    )
+
+
+def _prior_value(row: Mapping[str, Any]) -> Measurement:
+    value = row["before"]["value"]
+    return Measurement(
+        id=row["before"]["id"],
+        name=row["name"],
+        level=row["level"],
+        side=None if row["side"] is None else Side(row["side"]),
+        value=value,
+        unit=row["unit"],
+        method="",
+        reason=None if value is not None else "not said",
+        series_id="",
+        slice_index=None,
+    )
