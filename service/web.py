@@ -14,7 +14,18 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from service.api import (
-    audit, chat, exports, health, history, oidc, readings, reports, research, session, studies, users,
+    audit,
+    chat,
+    exports,
+    health,
+    history,
+    oidc,
+    readings,
+    reports,
+    research,
+    session,
+    studies,
+    users,
 )  # fmt: skip
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
