@@ -64,12 +64,14 @@ function exchange(room, item, links) {
     el("div", { class: item.refused ? "answer refused" : "answer" },
       item.refused ? el("p", { class: "small" }, el("strong", {}, "Not answered")) : null,
       el("p", {}, item.answer),
-      cited.length || sentences.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "Rests on"), cited, sentences) : null,
+      cited.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "Rests on"), cited) : null,
+      sentences.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "In the report"), sentences) : null,
       el("p", { class: "muted small" }, timeOf(item.at))));
 }
 
 function sentenceChip(room, { section, index }, links) {
   const sentence = room.draft.section(section)?.sentences[index];
   if (!sentence) return null;
-  return button(`${sectionTitle(section)}, sentence ${index + 1}`, () => links.sentence(sentence.key), { class: "chip finding-chip", title: sentence.text });
+  return button(`${sectionTitle(section).split(" ")[0]} ${index + 1}`, () => links.sentence(sentence.key), {
+    class: "chip finding-chip", label: `${sectionTitle(section)}, sentence ${index + 1}: ${sentence.text}` });
 }

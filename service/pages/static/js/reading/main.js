@@ -48,7 +48,7 @@ async function open() {
 
 function openRoom(room) {
   room.prefersHidden = document.body.dataset.hideAi === "true";
-  room.on("notice", ({ words, kind }) => toast(words, kind));
+  room.on("notice", ({ words, kind }) => { if (!document.querySelector("dialog[open] .ask-form")) toast(words, kind); });
   room.on("conflict", ({ theirs }) => resolveConflict(room, theirs, { base: room.draft.base.sections, mine: room.draft.sections }));
   const viewer = new ViewerLink(byId("viewer"), room);
   const tabs = buildTabs(room, viewer);
