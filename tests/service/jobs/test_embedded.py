@@ -94,7 +94,7 @@ def _beats(services: Services) -> int:
         return session.query(WorkerBeat).count()
 
 
-def _until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
