@@ -1,20 +1,26 @@
-"""Web entry: ``python app.py`` serves the reading screen (SPINESCRIBE_HOST, SPINESCRIBE_PORT)."""
+"""Web entry: ``python app.py`` serves the reading room and runs a worker beside it."""
 
 import logging
+import sys
 
-import uvicorn
-
+from runtime.errors import ConfigError
 from runtime.settings import load_settings
-from service import create_app
+from service.serving import serve
+
+logger = logging.getLogger("spinescribe")
 
 
-def main() -> None:
+def main() -> int:
     """Serve until interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = load_settings()
-    logging.getLogger(__name__).info("serving on http://%s:%d", settings.host, settings.port)
-    uvicorn.run(create_app(), host=settings.host, port=settings.port, log_level="warning")
+    try:
+        settings = load_settings()
+        serve(settings.host, settings.port, has_worker=True, say=logger.info)
+    except ConfigError as error:
+        logger.error("%s", error)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

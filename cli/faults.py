@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 ERROR_LOG = "error.log"
+_ROOMS = ("cli", "service", "pipeline", "vlm", "reporting", "grading", "segmentation", "imaging", "runtime")
 
 
 def say(message: str) -> None:
@@ -22,7 +23,7 @@ def configure_logging(*, debug: bool) -> None:
     if not debug:
         handler.addFilter(_drop_traceback)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for room in ("cli", "pipeline", "vlm", "reporting", "grading", "segmentation", "imaging", "runtime"):
+    for room in _ROOMS:
         logging.getLogger(room).setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 

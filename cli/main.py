@@ -17,6 +17,8 @@ from pathlib import Path
 from cli import (
     ask,
     audit,
+    backup,
+    check_store,
     compare,
     deidentify,
     demo,
@@ -27,26 +29,18 @@ from cli import (
     parse,
     phantom,
     read,
+    restore,
     serve,
     train,
+    user,
+    worker,
 )
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read,
-    import_labels,
-    ask,
-    explain,
-    compare,
-    parse,
-    phantom,
-    deidentify,
-    train,
-    evaluate,
-    serve,
-    audit,
-    demo,
-)
+    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
+    user, audit, backup, restore, check_store, demo,
+)  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imaging.isolate import load_study_isolated
     from imaging.label_map import write_label_map
     from imaging.load import load_study
+    from imaging.unpack import unpack_zip
 
 __all__ = [
     "check_eligibility",
@@ -24,6 +25,7 @@ __all__ = [
     "normalise_slice",
     "parse_spacing",
     "read_spacing_csv",
+    "unpack_zip",
     "write_label_map",
 ]
 
@@ -34,6 +36,7 @@ _HOMES = {
     "normalise_slice": "imaging.intensity",
     "parse_spacing": "imaging.geometry",
     "read_spacing_csv": "imaging.geometry",
+    "unpack_zip": "imaging.unpack",
     "write_label_map": "imaging.label_map",
 }
 

@@ -74,8 +74,24 @@ def load_settings() -> Settings:
 
 
 def read_secret(variable: str) -> str | None:
-    """Return a secret from the environment, or None; it is never part of ``Settings``, a message or a log line."""
-    return os.environ.get(variable) or None
+    """Return a secret, or None; it is never part of ``Settings``, a message or a log line.
+
+    Args:
+        variable: Name of the environment variable that holds it; the one of that name with ``_FILE`` after
+            it may name a file that holds it instead (as container secrets and systemd credentials do).
+
+    Raises:
+        ConfigError: If there is a name of a file, but the file cannot be read.
+    """
+    file = os.environ.get(f"{variable}_FILE")
+    if not file:
+        return os.environ.get(variable) or None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{variable}_FILE: expected a text file that can be read, got {type(error).__name__}"
+        ) from None
 
 
 def _whole_number(name: str, default: str) -> int:

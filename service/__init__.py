@@ -1,6 +1,6 @@
-"""The web service: one page on which a study is uploaded, read, edited and downloaded.
+"""The web service: worklist, reading room, sign-off, audit, research screens and the REST API under them.
 
-``create_app`` builds the FastAPI application; screens (the only place that knows gradio) are in ``screens/``.
+``create_app`` builds the FastAPI application; ``screens/`` is the only place that knows gradio.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.errors import ConfigError
+from runtime.settings import read_secret
 
 GIB = 2**30
 _SECRET_FILE = "secret.key"
@@ -24,7 +25,9 @@ class ServiceConfig:
 
     Attributes:
         home: Folder of the database, the files and the key (``SPINESCRIBE_HOME``).
-        database_url: SQLAlchemy's address of the database (``SPINESCRIBE_DATABASE_URL``); empty: SQLite.
+        database_url: SQLAlchemy's address of the database (``SPINESCRIBE_DATABASE_URL``); empty: SQLite. Its
+            password may come apart (``SPINESCRIBE_DATABASE_PASSWORD``), and either from a file, named by the
+            variable with ``_FILE`` after its name.
         max_upload_bytes: Largest upload (``SPINESCRIBE_MAX_UPLOAD_MB``, default 2048).
         max_queued: Studies that may wait before uploads are refused with 429 (``SPINESCRIBE_MAX_QUEUED``).
         job_timeout_s: A reading that takes longer is ended with that cause (``SPINESCRIBE_JOB_TIMEOUT_S``).
@@ -39,10 +42,12 @@ class ServiceConfig:
         allowed_hosts: Host names the service answers to (``SPINESCRIBE_ALLOWED_HOSTS``, commas); empty for any.
         oidc_issuer: Address of the OpenID Connect provider (``SPINESCRIBE_OIDC_ISSUER``); empty for none.
         oidc_client_id: Our name there (``SPINESCRIBE_OIDC_CLIENT_ID``).
+        oidc_creates_users: Whether someone unknown whom it recognises gets an account, as a radiologist
+            (``SPINESCRIBE_OIDC_CREATE``, 1 or 0).
     """
 
     home: Path
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     max_upload_bytes: int = 2 * GIB
     max_queued: int = 200
     job_timeout_s: float = 900.0
@@ -56,6 +61,7 @@ class ServiceConfig:
     allowed_hosts: tuple[str, ...] = ()
     oidc_issuer: str = ""
     oidc_client_id: str = ""
+    oidc_creates_users: bool = False
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -88,7 +94,7 @@ def load_service_config() -> ServiceConfig:
     hosts = os.environ.get("SPINESCRIBE_ALLOWED_HOSTS", "")
     return ServiceConfig(
         home=Path(os.environ.get("SPINESCRIBE_HOME", str(default_home))).expanduser(),
-        database_url=os.environ.get("SPINESCRIBE_DATABASE_URL", ""),
+        database_url=_database_url(),
         max_upload_bytes=_positive("SPINESCRIBE_MAX_UPLOAD_MB", 2048) * 2**20,
         max_queued=_positive("SPINESCRIBE_MAX_QUEUED", 200),
         job_timeout_s=float(_positive("SPINESCRIBE_JOB_TIMEOUT_S", 900)),
@@ -100,16 +106,18 @@ def load_service_config() -> ServiceConfig:
         allowed_hosts=tuple(host.strip() for host in hosts.split(",") if host.strip()),
         oidc_issuer=os.environ.get("SPINESCRIBE_OIDC_ISSUER", ""),
         oidc_client_id=os.environ.get("SPINESCRIBE_OIDC_CLIENT_ID", ""),
+        oidc_creates_users=_switch("SPINESCRIBE_OIDC_CREATE"),
     )
 
 
 def load_secret_key(config: ServiceConfig) -> bytes:
-    """Return the key that signs tokens: of ``SPINESCRIBE_SECRET_KEY``, else of a file in ``home``, made if absent.
+    """Return the key that signs tokens: of ``SPINESCRIBE_SECRET_KEY`` or the file that
+    ``SPINESCRIBE_SECRET_KEY_FILE`` names, else of a file in ``home``, made if absent.
 
     Raises:
         ConfigError: If the key has fewer than 32 characters.
     """
-    given = os.environ.get("SPINESCRIBE_SECRET_KEY")
+    given = read_secret("SPINESCRIBE_SECRET_KEY")
     if given is not None:
         if len(given) < _SECRET_BYTES:
             raise ConfigError(
@@ -125,6 +133,32 @@ def load_secret_key(config: ServiceConfig) -> bytes:
     with os.fdopen(handle, "wb") as stream:
         stream.write(secrets.token_hex(_SECRET_BYTES).encode())
     return file.read_bytes()
+
+
+def _database_url() -> str:
+    """Return the database's address with its password; for PostgreSQL without a driver named, psycopg 3.
+
+    Raises:
+        ConfigError: If it is no address.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    given = read_secret("SPINESCRIBE_DATABASE_URL")
+    if given is None:
+        return ""
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        raise ConfigError(
+            "SPINESCRIBE_DATABASE_URL: expected an address such as postgresql://user@host/name"
+        ) from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    password = read_secret("SPINESCRIBE_DATABASE_PASSWORD")
+    if password is not None:
+        url = url.set(password=password)
+    return url.render_as_string(hide_password=False)
 
 
 def _positive(name: str, default: int) -> int:

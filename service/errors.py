@@ -51,6 +51,12 @@ class TooLargeError(ServiceError):
     status, code = 413, "too_large"
 
 
+class UnsupportedError(ServiceError):
+    """The file is of a kind that is not read."""
+
+    status, code = 415, "unsupported"
+
+
 class StaleError(ConflictError):
     """Somebody else changed the report meanwhile: what was sent is about an older version.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from service.config import ServiceConfig
+from service.jobs.queue import JobQueue
 from service.store import BlobStore, Database
 
 
@@ -22,3 +24,14 @@ class Services:
         for folder in (config.home, config.blob_dir, config.work_dir):
             folder.mkdir(parents=True, exist_ok=True)
         return cls(config, Database.open(config), BlobStore(config.blob_dir))
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """Return the queue of jobs, opened the first time it is asked for."""
+        return JobQueue.open(self.config)
+
+    def close(self) -> None:
+        """Close the connections to the database and the queue."""
+        if "queue" in self.__dict__:
+            self.queue.close()
+        self.database.close()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian packages the tests drive: a browser, a DICOM validator and reader, a Java runtime for METEOR.
+# Debian packages the tests drive: a browser, a DICOM validator and reader, a Java runtime for METEOR, PostgreSQL.
 # Installed when we may; else named.
 set -eu
 missing=""
@@ -7,6 +7,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v dciodvfy >/dev/null 2>&1 || missing="$missing dicom3tools"
 command -v dcmdump >/dev/null 2>&1 || missing="$missing dcmtk"
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     apt-get update -qq

@@ -9,7 +9,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from runtime.errors import SpineScribeError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 2**20
+INCOMING = ".incoming-"
+"""How the names of files begin that are not whole yet."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,43 @@ class Blob:
 
     sha256: str
     bytes: int
+
+
+class BlobWriter:
+    """A file on its way in, made by ``BlobStore.writer``: written in pieces, named when it is whole.
+
+    Attributes:
+        size: Bytes written so far.
+    """
+
+    def __init__(self, store: BlobStore, folder: Path) -> None:
+        self._store = store
+        self._digest = hashlib.sha256()
+        handle, temporary = tempfile.mkstemp(prefix=INCOMING, dir=folder)
+        self._stream, self._temporary = os.fdopen(handle, "wb"), Path(temporary)
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add a piece."""
+        self._digest.update(chunk)
+        self.size += len(chunk)
+        self._stream.write(chunk)
+
+    def keep(self) -> Blob:
+        """Sync the file and move it to its place."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        name = self._digest.hexdigest()
+        target = self._store.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self._temporary, target)
+        return Blob(name, self.size)
+
+    def close(self) -> None:
+        """Remove what was not kept."""
+        self._stream.close()
+        self._temporary.unlink(missing_ok=True)
 
 
 class BlobStore:
@@ -49,24 +89,24 @@ class BlobStore:
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Blob:
         """Keep what comes in pieces; whatever error they raise is passed on and nothing is kept."""
+        with self.writer() as writer:
+            for chunk in chunks:
+                writer.write(chunk)
+            return writer.keep()
+
+    @contextmanager
+    def writer(self) -> Iterator[BlobWriter]:
+        """Open a file on its way in; one that was not kept at the end is removed."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        digest, size = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(prefix=".incoming-", dir=self._folder)
+        writer = BlobWriter(self, self._folder)
         try:
-            with os.fdopen(handle, "wb") as stream:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    size += len(chunk)
-                    stream.write(chunk)
-                stream.flush()
-                os.fsync(stream.fileno())
-            target = self.path(digest.hexdigest())
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return Blob(digest.hexdigest(), size)
+            yield writer
+        finally:
+            writer.close()
+
+    def remove(self, sha256: str) -> None:
+        """Remove a file, if it is there; who calls knows that nothing names it."""
+        self.path(sha256).unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Return where a file lies.

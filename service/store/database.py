@@ -75,9 +75,12 @@ class Database:
 
 def build_engine(url: str) -> Engine:
     """Return an engine; on SQLite with write-ahead log, foreign keys and immediate transactions."""
+    # Values of statements and rows (hashes of passwords, texts of reports) are in no log line and no error.
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    options = {"timeout": _BUSY_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=options, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

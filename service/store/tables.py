@@ -192,6 +192,8 @@ class Study(Base):
     study_key: Mapped[str | None] = mapped_column(String(64))
     protocol: Mapped[str | None] = mapped_column(String(20))
     burden: Mapped[float | None]
+    burden_category: Mapped[str | None] = mapped_column(String(20))
+    levels_summary: Mapped[str] = mapped_column(String(400), default="")
     is_critical: Mapped[bool] = mapped_column(default=False)
     alert: Mapped[str | None] = mapped_column(Text)
     error_code: Mapped[str | None] = mapped_column(String(60))
@@ -253,6 +255,34 @@ class ReadingFile(Base):
     bytes: Mapped[int]
     media_type: Mapped[str] = mapped_column(String(80), default="application/octet-stream")
     reading: Mapped[StoredReading] = relationship(back_populates="files")
+
+
+class StudyFinding(Base):
+    """A grade of a study's first reading, in columns, so that the worklist can be filtered by it."""
+
+    __tablename__ = "study_findings"
+    __table_args__ = (Index("ix_study_findings_filter", "condition", "level", "grade"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), index=True)
+    finding_id: Mapped[str] = mapped_column(String(80))
+    level: Mapped[str | None] = mapped_column(String(20))
+    side: Mapped[str | None] = mapped_column(String(10))
+    condition: Mapped[str] = mapped_column(String(60))
+    scale: Mapped[str] = mapped_column(String(20))
+    grade: Mapped[str] = mapped_column(String(40))
+    is_positive: Mapped[bool]
+
+
+class WorkerBeat(Base):
+    """A worker process and when it was last heard of; ``job_id`` is what it reads."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    heard_at: Mapped[datetime] = mapped_column(default=now)
+    job_id: Mapped[str | None] = mapped_column(String(32))
 
 
 class StudyReport(Base):
@@ -338,16 +368,23 @@ class ChatMessage(Base):
 
 
 class Evaluation(Base):
-    """A run of the evaluation suite on uploaded predictions; its files are blobs named in ``files``."""
+    """A run of the evaluation suite on uploaded predictions.
+
+    ``state`` is ``running``, ``done`` or ``failed``, then with ``cause`` for the user. ``files``: name -> sha256,
+    bytes and media_type of a blob.
+    """
 
     __tablename__ = "evaluations"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     task: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20), default=JobState.RUNNING.value)
+    cause: Mapped[str | None] = mapped_column(Text)
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):

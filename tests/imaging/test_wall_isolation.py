@@ -366,3 +366,43 @@ def test_an_error_of_another_room_is_a_fault() -> None:
     error = error_of(failure_of(ReportError("lost")), "x.dcm")
     assert type(error) is SpineScribeError
     assert "lost" in str(error)
+
+
+_WRITES = """
+import os, sys
+from pathlib import Path
+from imaging.isolate.sandbox import give_up_rights
+def tries(act):
+    try:
+        act()
+    except OSError as error:
+        return error.errno
+    return 0
+root = Path(sys.argv[1])
+version = give_up_rights(root / 'own')
+print([version > 0, *map(tries, [
+    lambda: (root / 'own' / 'file').write_text('x'),
+    lambda: (root / 'own' / 'folder').mkdir(),
+    lambda: (root / 'outside').write_text('x'),
+    lambda: os.execv(str(root / 'own' / 'program'), ['program']),
+])])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock is of Linux")
+def test_a_process_may_keep_one_folder_to_write_in(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    program = tmp_path / "own" / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", _WRITES, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    has_landlock, *told = ast.literal_eval(done.stdout)
+    if not has_landlock:
+        pytest.skip("this kernel has no Landlock")
+    assert told == [0, 0, 13, 13]  # EACCES outside, and for running what was written
+    assert not (tmp_path / "outside").exists()

@@ -14,6 +14,11 @@ SMALL = NetworkConfig(
 )
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def images() -> torch.Tensor:
     return torch.randn(2, 1, 96, 64, generator=torch.Generator().manual_seed(0))

@@ -16,6 +16,7 @@ from service.api.application import build_api
 from service.config import ServiceConfig
 from service.services import Services
 from service.store.tables import Group, Job, JobState, Role, StoredReading, Study, StudyReport, StudyStatus, User
+from tests.service import postgres
 
 READING = Path(__file__).parent / "data" / "lumbar_reading.json"
 
@@ -41,7 +42,37 @@ def services(tmp_path: Path, empty_home: Path) -> Iterator[Services]:
     shutil.copytree(empty_home, tmp_path / "home")
     opened = Services.open(ServiceConfig(home=tmp_path / "home"))
     yield opened
-    opened.database.close()
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """Return a real PostgreSQL 15; skips, saying so, where it is not installed."""
+    if not postgres.is_installed():
+        pytest.skip(f"no PostgreSQL 15 in {postgres.BINARIES} (Debian package postgresql)")
+    with postgres.running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """Return the address of an empty PostgreSQL database."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of an empty database, once of each kind (empty: SQLite in ``home``)."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def both_services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    """Return an open service, once on SQLite and once on PostgreSQL."""
+    opened = Services.open(ServiceConfig(home=tmp_path / "home", database_url=database_url))
+    yield opened
+    opened.close()
 
 
 def add_user(services: Services, name: str, role: Role = Role.RADIOLOGIST, group: str | None = None) -> Actor:

@@ -89,7 +89,7 @@ def logits_of(model: Any, talker: Talker, source: HubSource) -> torch.Tensor:
 
 
 @pytest.mark.usefixtures("made_up_patients")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
 def test_a_run_resumed_is_a_run_unbroken(name: str, hub_folders: dict[str, Path], tmp_path: Path) -> None:
     """Two steps at once, or one and one more: the same weights; and what was learnt writes a draft."""
     regions = "" if name == "biomedclip" else "made up"

@@ -1,1 +1,1 @@
-"""What the API takes and answers, as pydantic models; requests refuse fields they do not know."""
+"""Request and answer models of the routes, one file a router."""

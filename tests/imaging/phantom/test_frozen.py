@@ -51,7 +51,9 @@ def test_every_body_region_has_its_two_sets() -> None:
     assert spans[0][0] >= 900_000
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name.endswith("_shifted") else name for name in SETS]
+)
 def test_the_set_is_as_it_was(name: str) -> None:
     setup = load_setup(name)
     now = record(build_phantom(setup.protocol, seed=setup.seeds["first"], setup=name))

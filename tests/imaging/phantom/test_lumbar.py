@@ -276,6 +276,7 @@ def test_modic_types_look_like_their_definition(kind: int, expected: str) -> Non
     assert grade_modic(kind, spine.disc("L3-L4"), tables, palette)[0] == expected
 
 
+@pytest.mark.slow
 def test_the_plans_findings_come_at_their_published_rates() -> None:
     plans = [draw_plan(load_tables(), seed=seed) for seed in range(400)]
     discs = [plan.disc("L4-L5") for plan in plans]

@@ -9,6 +9,8 @@ from imaging.phantom.lumbar.plan import LUMBARISED, SACRALISED, USUAL, DiscPlan,
 from imaging.phantom.lumbar.tables import load_tables
 from imaging.phantom.setup import load_setup
 
+pytestmark = pytest.mark.slow  # 400 plans; run after a change of the tables or of drawing
+
 TABLES = load_tables()
 LUMBAR = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 

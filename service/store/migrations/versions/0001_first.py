@@ -63,13 +63,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("oidc_subject", name=op.f("uq_users_oidc_subject")),
     )
     op.create_table(
+        "workers",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("job_id", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "evaluations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("task", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=False),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_evaluations_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
     )
@@ -124,6 +135,8 @@ def upgrade() -> None:
         sa.Column("study_key", sa.String(length=64), nullable=True),
         sa.Column("protocol", sa.String(length=20), nullable=True),
         sa.Column("burden", sa.Double(), nullable=True),
+        sa.Column("burden_category", sa.String(length=20), nullable=True),
+        sa.Column("levels_summary", sa.String(length=400), nullable=False),
         sa.Column("is_critical", sa.Boolean(), nullable=False),
         sa.Column("alert", sa.Text(), nullable=True),
         sa.Column("error_code", sa.String(length=60), nullable=True),
@@ -244,6 +257,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_report_versions_study_id"), ["study_id"], unique=False)
 
     op.create_table(
+        "study_findings",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("study_id", sa.String(length=32), nullable=False),
+        sa.Column("finding_id", sa.String(length=80), nullable=False),
+        sa.Column("level", sa.String(length=20), nullable=True),
+        sa.Column("side", sa.String(length=10), nullable=True),
+        sa.Column("condition", sa.String(length=60), nullable=False),
+        sa.Column("scale", sa.String(length=20), nullable=False),
+        sa.Column("grade", sa.String(length=40), nullable=False),
+        sa.Column("is_positive", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["studies.id"], name=op.f("fk_study_findings_study_id_studies"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_findings")),
+    )
+    with op.batch_alter_table("study_findings", schema=None) as batch_op:
+        batch_op.create_index("ix_study_findings_filter", ["condition", "level", "grade"], unique=False)
+        batch_op.create_index(batch_op.f("ix_study_findings_study_id"), ["study_id"], unique=False)
+
+    op.create_table(
         "readings",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("study_id", sa.String(length=32), nullable=False),
@@ -316,6 +349,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_readings_study_id"))
 
     op.drop_table("readings")
+    with op.batch_alter_table("study_findings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_study_findings_study_id"))
+        batch_op.drop_index("ix_study_findings_filter")
+
+    op.drop_table("study_findings")
     with op.batch_alter_table("report_versions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_report_versions_study_id"))
 
@@ -353,6 +391,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_evaluations_user_id"))
 
     op.drop_table("evaluations")
+    op.drop_table("workers")
     op.drop_table("users")
     with op.batch_alter_table("login_failures", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_login_failures_key"))

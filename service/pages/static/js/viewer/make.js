@@ -1,0 +1,40 @@
+// Elements and events of the viewer; text is never read as HTML.
+
+/** An element with attributes, listeners (onclick: f) and children. */
+export function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children);
+  return node;
+}
+
+/** A push button that stays in; `pressed(node, true)` sets it. */
+export function toggle(text, label, title, onclick) {
+  return make("button", { type: "button", class: "sv-button", "aria-label": label, "aria-pressed": "false", title, onclick }, text);
+}
+
+/** Set a button in or out. */
+export function pressed(node, value) {
+  node.setAttribute("aria-pressed", String(Boolean(value)));
+}
+
+/** Handlers by event name: `on` adds one and returns what takes it away. */
+export class Emitter {
+  constructor() {
+    this.handlers = new Map();
+  }
+
+  on(event, handler) {
+    if (!this.handlers.has(event)) this.handlers.set(event, new Set());
+    this.handlers.get(event).add(handler);
+    return () => this.handlers.get(event).delete(handler);
+  }
+
+  emit(event, data) {
+    for (const handler of this.handlers.get(event) ?? []) handler(data);
+  }
+}

@@ -1,0 +1,106 @@
+"""The research screens on a real server: the API, a stand-in for the sign-in, and a worker without networks."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request, Response
+from PIL import Image, ImageDraw
+
+from service.accounts.actor import Actor
+from service.api.application import build_api
+from service.api.dependencies import ActorDep, ServicesDep
+from service.api.research import router as research
+from service.config import ServiceConfig
+from service.jobs.embedded import embedded_worker
+from service.screens.mount import mount_research
+from service.services import Services
+from service.store.tables import Role
+from service.studies.access import open_reading
+from tests.service.conftest import add_user
+from tests.service.jobs.fakes import FakeReader
+
+READER = "tests.service.screens.conftest:open_picture_reader"
+files = APIRouter()
+
+
+@files.get("/readings/{reading_id}/files/{name}")
+def reading_file(reading_id: str, name: str, services: ServicesDep, actor: ActorDep) -> Response:
+    """Stand for the route of the reading room."""
+    with services.database.read() as session:
+        reading = open_reading(session, actor, reading_id)
+        file = next(item for item in reading.files if item.name == name)
+        return Response(services.blobs.read(file.sha256), media_type=file.media_type)
+
+
+class PictureReader(FakeReader):
+    """Writes a picture that can be seen."""
+
+    def read(self, source: Path, folder: Path, options: dict[str, Any]) -> Iterator[Any]:
+        """Read as the fake does."""
+        for event in super().read(source, folder, options):
+            if isinstance(event, dict):
+                picture = Image.new("L", (240, 320), 40)
+                ImageDraw.Draw(picture).rectangle((90, 60, 150, 260), fill=170)
+                picture.save(folder / "overlay.png")
+            yield event
+
+
+def open_picture_reader() -> PictureReader:
+    return PictureReader()
+
+
+def screens(services: Services, actors: dict[str, Actor]) -> FastAPI:
+    """Return the application; the cookie ``user`` names who is signed in."""
+    app = build_api(services, [research, files])
+
+    @app.middleware("http")
+    async def sign_in(request: Request, call_next: Any) -> Response:
+        request.state.actor = actors.get(request.cookies.get("user", ""))
+        response: Response = await call_next(request)
+        return response
+
+    return mount_research(app, services)
+
+
+class Served:
+    """A running server."""
+
+    def __init__(self, services: Services, actors: dict[str, Actor], address: str) -> None:
+        self.services, self.actors, self.address = services, actors, address
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve the screens on a free port, with a worker."""
+    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
+    services = Services.open(ServiceConfig(home=tmp_path_factory.mktemp("home")))
+    actors = {
+        "research": add_user(services, "research", Role.RESEARCHER, group="spine"),
+        "rad": add_user(services, "rad", group="spine"),
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(screens(services, actors), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    with embedded_worker(services.config, reader=READER):
+        yield Served(services, actors, f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    thread.join(20)
+    services.close()
+    shutil.rmtree(services.config.home, ignore_errors=True)
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
