@@ -54,6 +54,11 @@ def _is_outside(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
 
 
+def see(page: Any, table: str, text: str) -> None:
+    """Wait for a cell; Gradio keeps hidden copies of some to measure the columns."""
+    page.locator(table).get_by_text(text, exact=True).locator("visible=true").first.wait_for()
+
+
 def shoot(page: Any, name: str) -> None:
     folder = os.environ.get("SPINESCRIBE_SCREENSHOTS")
     if folder:
@@ -74,9 +79,7 @@ def test_a_researcher_evaluates_and_sees_figures_and_plots(
         page.locator(f"#{side}").get_by_text(side).last.wait_for()
     page.click("#evaluate")
     page.locator("#evaluation-status").get_by_text("grading: done").wait_for()
-    page.locator("#figures td:visible").get_by_text("quadratic_kappa", exact=True).locator(
-        "visible=true"
-    ).first.wait_for()
+    see(page, "#figures", "quadratic_kappa")
     plot = page.locator("#plots img").first
     plot.wait_for()
     page.wait_for_function("() => [...document.querySelectorAll('#plots img')].every(i => i.naturalWidth > 0)")
@@ -153,7 +156,7 @@ def test_a_researcher_looks_at_corrections(
     page.get_by_role("tab", name="Corrections").click()
     page.click("#count")
     page.get_by_text("1 signed reports: 3 decided findings, 2 changed sentences, 1 sentences").wait_for()
-    page.locator("#lines td:visible").get_by_text("T12-L1: normal disc.").locator("visible=true").first.wait_for()
+    see(page, "#lines", "T12-L1: normal disc.")
     assert "Miller" not in page.inner_text("body")
     assert page.locator("#corrections-files a").count() == 3
     shoot(page, "research-corrections")
