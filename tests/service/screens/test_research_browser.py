@@ -21,7 +21,9 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-WAIT_MS = 60_000
+WAIT_MS = 120_000
+EVIL = "${1+1}<img src=x onerror=alert(1)>"
+"""An id that Gradio's templates or the browser would run."""
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +93,16 @@ def test_a_researcher_evaluates_and_sees_figures_and_plots(
 
 def test_the_words_of_the_suite_reach_the_screen(open_page: Callable[[str], Any], tmp_path: Path) -> None:
     page = open_page("research")
-    for side, text in (("predictions", "id,text\na,Disc bulge.\n"), ("references", "id,text\nb,Disc bulge.\n")):
+    for side, text in (("predictions", f"id,text\n{EVIL},Bulge.\n"), ("references", "id,text\nb,Bulge.\n")):
         file = tmp_path / f"{side}.csv"
         file.write_text(text)
         page.locator(f"#{side} input[type=file]").set_input_files(str(file))
         page.locator(f"#{side}").get_by_text(side).last.wait_for()
     page.click("#evaluate")
     page.wait_for_selector("#evaluation-status .error")
-    assert "not in references.csv" in page.inner_text("#evaluation-status")
+    told = page.inner_text("#evaluation-status")
+    assert "not in references.csv" in told
+    assert EVIL in told
 
 
 def test_a_picture_is_read_and_stays_with_the_user(
