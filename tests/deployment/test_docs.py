@@ -1,4 +1,4 @@
-"""docs/deployment.md: every command it gives is one of ours, every file it names is there, every setting is read."""
+"""docs/deployment.md: its commands are ours, its files are there, its settings are read."""
 
 import re
 

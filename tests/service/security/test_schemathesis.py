@@ -7,6 +7,7 @@ study, reading, finding and file.
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from service.accounts.actor import Actor
 from service.accounts.passwords import hash_password
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import ReadingFile, Role, User
+from service.store.tables import ReadingFile, Role, User, WorkerBeat, now
 from service.web import create_app
 from tests.service.conftest import add_study
 
@@ -68,6 +69,7 @@ def add_what_exists(services: Services, document: dict[str, Any]) -> dict[str, s
                 media_type="text/markdown",
             )
         )
+        session.add(WorkerBeat(id="worker", heard_at=now() + timedelta(days=1)))
         finding = document["grades"][0]["id"]
         return {"study_id": study.id, "reading_id": reading.id, "finding_id": finding, "name": "report.md"}
 
@@ -89,7 +91,8 @@ def send(signed_in: SignedIn, case: schemathesis.Case) -> None:
     real = {name: signed_in.real.get(name, value) for name, value in generated.items()}
     for parameters in (generated, real):
         case.path_parameters = parameters
-        answer = case.call(base_url="http://127.0.0.1", session=signed_in.client, headers=signed_in.headers)
+        request = case.as_transport_kwargs(base_url="http://127.0.0.1", headers=signed_in.headers)
+        answer = signed_in.client.request(**request)
         case.validate_response(answer, checks=CHECKS)
         assert answer.status_code != 401, "the sign-in was lost"
 
