@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -26,7 +27,7 @@ from service.api import (
     session,
     studies,
     users,
-)  # fmt: skip
+)
 from service.api.application import build_api
 from service.config import ServiceConfig, load_service_config
 from service.jobs.embedded import embedded_worker
@@ -70,13 +71,13 @@ def _run_beside(app: FastAPI, services: Services, *, has_worker: bool) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[object]:
+    async def lifespan(application: FastAPI) -> AsyncIterator[Any]:
         async with inner(application) as state:
             if has_worker:
                 with embedded_worker(services.config):
                     yield state
             else:
                 yield state
-        services.database.close()
+        services.close()
 
     app.router.lifespan_context = lifespan

@@ -15,7 +15,6 @@ from cli.main import main
 from service.audit import AuditFilter, Fault, Verification, append, list_entries, verify_log
 from service.audit.log import entry_hash
 from service.services import Services
-from service.store.tables import AuditEntry
 
 LINES = 7
 
@@ -134,7 +133,7 @@ def test_a_kept_head_stays_good_while_the_log_grows(log: Services) -> None:
 def test_a_chain_written_anew_shows_against_a_kept_head(log: Services) -> None:
     head = _verify(log).head
     with log.database.read() as session:
-        lines = [entry for entry in list_entries(session, AuditFilter(), limit=99)[0]][::-1]
+        lines = list(list_entries(session, AuditFilter(), limit=99)[0])[::-1]
     previous = "0" * 64
     with _hand(log) as connection:
         for entry in lines:
@@ -199,7 +198,9 @@ def test_the_command_line_verifies(
     assert capsys.readouterr().out.splitlines()[-3] == "BROKEN: line 3 was changed after it was written"
 
 
-def test_the_command_line_lists_and_exports(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_lists_and_exports(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command("list", "--actor", "user1", "--limit", "2") == 0
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == ["7", "5"]
     assert command("export", "--since", "2020-01-01") == 0

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from anatomy import Condition
+from pipeline.document import validate_document
 from reporting import parse_report
 from reporting.parsing import read_sentence, split_sentences
 from service.review.follow import follow
 from service.review.graph import Ruling, changed_ids, decided_document, decided_findings, machine_findings
 from service.review.rows import Sections, implied_scope, load_sections, reading_sections
 from service.store.tables import Verdict
-from pipeline.document import validate_document
 
 REJECT = Ruling(Verdict.REJECT)
 
@@ -65,12 +65,14 @@ def test_only_touched_sentences_change(machine: Any, proposed: Sections) -> None
 def test_an_edited_grade_is_said_with_the_readers_step(machine: Any, proposed: Sections) -> None:
     after = follow(proposed, proposed, machine, {"g75": _edited("severe")})
     assert "L4-L5: Severe spinal canal stenosis (canal AP diameter 6.5 mm)." in _text(after, "findings")
-    assert _text(after, "impression").startswith("Critical: suspected cauda equina crowding with severe spinal canal")
+    assert _text(after, "impression").startswith(
+        "Critical: suspected cauda equina crowding with severe spinal canal"
+    )
 
 
 def test_a_level_without_its_first_sentence_is_named_by_the_next(machine: Any, proposed: Sections) -> None:
     """``Moderate spinal canal stenosis`` would else be read of L3-L4."""
-    gone = {key: REJECT for key in ("g71", "g72", "g73", "g74")}
+    gone = dict.fromkeys(("g71", "g72", "g73", "g74"), REJECT)
     after = follow(proposed, proposed, machine, gone)
     assert "L4-L5: Moderate spinal canal stenosis" in _text(after, "findings")
     facts = parse_report(_text(after, "findings"))
@@ -114,7 +116,9 @@ def test_every_fact_of_the_text_agrees_with_the_decided_graph(
 
 def test_what_was_not_assessed_can_be_graded(machine: Any, proposed: Sections) -> None:
     after = follow(proposed, proposed, machine, {"g5": _edited("severe")})
-    assert _text(after, "findings").startswith("T11-T12: Severe spinal canal stenosis (canal AP diameter 11.7 mm).")
+    assert _text(after, "findings").startswith(
+        "T11-T12: Severe spinal canal stenosis (canal AP diameter 11.7 mm)."
+    )
     assert "T11-T12: Severe spinal canal stenosis" in _text(after, "impression")
     left_out = next(line for line in _text(after, "technique").splitlines() if line.startswith("Not assessable"))
     assert "spinal canal stenosis" not in left_out
@@ -133,7 +137,7 @@ def test_a_normal_grade_takes_the_level_out_of_the_impression(machine: Any, prop
 
 
 def test_a_check_falls_with_the_decision_it_stands_beside(machine: Any) -> None:
-    """``canal_ap`` says severe at L4-L5: once a reader rejected the stenosis it must not come back by that door."""
+    """``canal_ap`` says severe at L4-L5: a stenosis that was rejected must not come back by that door."""
     decided = decided_findings(machine, {"g75": REJECT})
     assert decided.grade("g75") is None
     assert decided.grade("g76") is None

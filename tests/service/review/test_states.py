@@ -70,7 +70,9 @@ def _steps(desk: Desk) -> dict[str, Callable[[int], Case]]:
             for section in desk.case.current
         ]
         changed = [
-            GivenSection(item.name, (*item.sentences, GivenSentence(None, text))) if item.name == "findings" else item
+            GivenSection(item.name, (*item.sentences, GivenSentence(None, text)))
+            if item.name == "findings"
+            else item
             for item in given
         ]
         return editing.edit_text(*work, version, changed)
@@ -94,8 +96,8 @@ def _steps(desk: Desk) -> dict[str, Callable[[int], Case]]:
 
 
 STEPS = (
-    "accept 71", "reject 71", "accept 75", "edit 75", "withdraw 75", "acknowledge", "contradict", "write", "review",
-    "sign", "sign", "amend",
+    "accept 71", "reject 71", "accept 75", "edit 75", "withdraw 75", "acknowledge", "contradict", "write",
+    "review", "sign", "sign", "amend",
 )  # fmt: skip
 
 

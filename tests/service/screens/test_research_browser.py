@@ -13,6 +13,7 @@ import pytest
 
 from service.store.tables import Study
 from tests.service.jobs.fakes import picture
+from tests.service.research.conftest import add_signed
 from tests.service.research.test_evaluations import GRADES
 from tests.service.screens.conftest import Served
 
@@ -73,7 +74,9 @@ def test_a_researcher_evaluates_and_sees_figures_and_plots(
         page.locator(f"#{side}").get_by_text(side).last.wait_for()
     page.click("#evaluate")
     page.locator("#evaluation-status").get_by_text("grading: done").wait_for()
-    page.locator("#figures").get_by_text("quadratic_kappa").first.wait_for()
+    page.locator("#figures td:visible").get_by_text("quadratic_kappa", exact=True).locator(
+        "visible=true"
+    ).first.wait_for()
     plot = page.locator("#plots img").first
     plot.wait_for()
     page.wait_for_function("() => [...document.querySelectorAll('#plots img')].every(i => i.naturalWidth > 0)")
@@ -140,10 +143,17 @@ def test_who_is_no_researcher_is_told_so(open_page: Callable[[str], Any]) -> Non
     assert "takes the role researcher" in page.inner_text("#corrections-status")
 
 
-def test_a_researcher_looks_at_corrections(open_page: Callable[[str], Any]) -> None:
+def test_a_researcher_looks_at_corrections(
+    open_page: Callable[[str], Any], served: Served, document: dict[str, Any]
+) -> None:
+    group = next(iter(served.actors["rad"].group_ids))
+    edits = {0: "T12-L1: normal disc.", 1: "Mrs Miller has no endplate change.", 2: None}
+    add_signed(served.services, document, served.actors["rad"], edits, group_id=group)
     page = open_page("research")
     page.get_by_role("tab", name="Corrections").click()
     page.click("#count")
-    page.get_by_text("signed reports:").wait_for()
+    page.get_by_text("1 signed reports: 3 decided findings, 2 changed sentences, 1 sentences").wait_for()
+    page.locator("#lines td:visible").get_by_text("T12-L1: normal disc.").locator("visible=true").first.wait_for()
+    assert "Miller" not in page.inner_text("body")
     assert page.locator("#corrections-files a").count() == 3
     shoot(page, "research-corrections")

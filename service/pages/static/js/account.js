@@ -1,6 +1,6 @@
 // One's own account: looks and password. Looks are saved as soon as they are chosen.
 import { api, setCsrfToken } from "./api.js";
-import { toast } from "./dom.js";
+import { sentence, toast } from "./dom.js";
 
 const told = (form) => form.querySelector(".error-words");
 
@@ -11,7 +11,7 @@ async function saving(form, request, words) {
     toast(words, "ok");
     return answer;
   } catch (error) {
-    told(form).textContent = error.message;
+    told(form).textContent = sentence(error.message);
     throw error;
   }
 }
