@@ -106,8 +106,8 @@ def told(
     faults = sum(count for status, count in record.statuses.items() if status >= 400)
     kinds = {kind: Percentiles.of(values) for kind, values in sorted(record.seconds.items())}
     print(
-        f"queue of {max_queued}: {uploads} uploads at once: {len(record.accepted)} accepted, {record.refused} refused "
-        f"with 429 and Retry-After, {lost} lost; all read after {read_s:.1f} s"
+        f"queue of {max_queued}: {uploads} uploads at once: {len(record.accepted)} accepted, {record.refused} "
+        f"refused with 429 and Retry-After, {lost} lost; all read after {read_s:.1f} s"
     )
     for kind, row in {"all that users waited for": together, **kinds, "upload": Percentiles.of(posted)}.items():
         print(f"  {kind:28} {row.count:6} requests  p50 {row.p50 * 1e3:6.0f} ms  p95 {row.p95 * 1e3:6.0f} ms  "

@@ -1,7 +1,7 @@
-"""A reader that takes a fixed time and leaves the files of one real reading: the load is on the service, not on the
-networks.
+"""A reader that takes a fixed time and leaves the files of one real reading.
 
-The worker opens it by name; the environment tells it where the files lie and how long to take.
+The load is on the service, not on the networks. The worker opens it by name; the environment tells it where the
+files lie and how long to take.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from service.services import Services
 from service.store.tables import User
 
 PASSWORD = "ten quiet lumbar discs"
-_START_S = 120.0
+_START_S = 400.0
 
 
 @contextmanager
