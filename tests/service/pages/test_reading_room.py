@@ -309,7 +309,7 @@ def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Call) -> 
     room.click("#sign")
     room.fill("#sign-password", "somebody else")
     room.keyboard.press("Enter")
-    room.get_by_text("not signed: ").wait_for()
+    room.get_by_text("not signed: type").wait_for()
     room.fill("#sign-password", "rad")
     room.keyboard.press("Enter")
     room.wait_for_selector("#signed")
