@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from reporting.prior import compare_with_prior, prior_findings
+from reporting.stored import read_findings
 from service.accounts.actor import Actor
 from service.config import ServiceConfig
 from service.services import Services
@@ -121,6 +123,13 @@ def api(address: str, study: str, chromium: Any, opened: Services, actors: dict[
         context.close()
 
 
+def _picture(page: Any, name: str) -> None:
+    """Keep a picture where SPINESCRIBE_SCREENSHOT_DIR says so."""
+    folder = os.environ.get("SPINESCRIBE_SCREENSHOT_DIR")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"reading-room-{name}.png"))
+
+
 def _sentence(page: Any, words: str) -> Any:
     return page.locator(".sentence", has_text=words).first
 
@@ -211,6 +220,9 @@ def test_keys_of_the_images_and_their_list(room: Any) -> None:
     assert outlines.get_attribute("aria-pressed") == "true"
     room.keyboard.press("o")
     assert outlines.get_attribute("aria-pressed") == "false"
+    room.keyboard.press("j")
+    room.keyboard.press("g")
+    room.get_by_text("No Grad-CAM: ").wait_for()
     room.keyboard.press("?")
     room.get_by_role("dialog", name="Keyboard").wait_for()
     room.get_by_label("Single keys are on").uncheck()
@@ -309,7 +321,7 @@ def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Call) -> 
     room.click("#sign")
     room.fill("#sign-password", "somebody else")
     room.keyboard.press("Enter")
-    room.get_by_text("not signed: ").wait_for()
+    room.get_by_text("not signed: type").wait_for()
     room.fill("#sign-password", "rad")
     room.keyboard.press("Enter")
     room.wait_for_selector("#signed")
@@ -372,6 +384,37 @@ def test_history_shows_what_changed(room: Any) -> None:
     assert room.locator(".versions li").count() == 2
 
 
+def test_what_changed_since_the_earlier_study(
+    tab: Any,
+    address: str,
+    opened: Services,
+    actors: dict[str, Actor],
+    document: dict[str, Any],
+    critical: dict[str, Any],
+) -> None:
+    earlier = copy.deepcopy(document)
+    grade = next(item for item in earlier["grades"] if item["id"] == STENOSIS)
+    shares = {"normal_mild": 0.9, "moderate": 0.08, "severe": 0.02}
+    grade.update(grade="normal_mild", probabilities=shares, prediction_set=["normal_mild"])
+    compared = compare_with_prior(
+        read_findings(critical), prior_findings(earlier, protocol="lumbar", name="prior")
+    )
+    with opened.database.begin() as session:
+        before, _reading = add_study(session, actors["rad"], earlier)
+        followed = critical | {"comparison": compared.to_dict()}
+        row, _reading = add_study(session, actors["rad"], followed, prior_study_id=before.id)
+        study_id = row.id
+    tab.goto(f"{address}/read/{study_id}")
+    tab.click("#tab-compare")
+    row_of_stenosis = tab.locator(".changes tbody tr", has_text="spinal canal stenosis").first
+    assert "severe" in row_of_stenosis.inner_text()
+    assert "new" in row_of_stenosis.inner_text()
+    shown = tab.locator(".changes tbody tr").count()
+    tab.click("text=Unchanged too")
+    assert tab.locator(".changes tbody tr").count() > shown
+    _picture(tab, "compare")
+
+
 def test_two_readings_stand_side_by_side(
     tab: Any, address: str, opened: Services, study: str, critical: Any
 ) -> None:
@@ -426,14 +469,12 @@ def test_nothing_is_in_the_way_of_anybody(room: Any, size: tuple[int, int]) -> N
     from axe_playwright_python.sync_playwright import Axe
 
     room.set_viewport_size({"width": size[0], "height": size[1]})
-    folder = os.environ.get("SPINESCRIBE_SCREENSHOT_DIR")
     for name in ("report", "findings", "ask", "versions", "models"):
         room.click(f"#tab-{name}")
         if name == "findings":
             room.keyboard.press("j")
         room.wait_for_timeout(200)
-        if folder:
-            room.screenshot(path=str(Path(folder) / f"reading-room-{size[0]}-{name}.png"))
+        _picture(room, f"{size[0]}-{name}")
         if size[0] == 1366 or name == "findings":
             assert _serious(Axe().run(room).response["violations"]) == []
         assert room.evaluate("document.documentElement.scrollWidth") <= size[0]

@@ -86,8 +86,8 @@ function buildTabs(room, viewer) {
     { id: "models", words: "Models", build: (panel) => createModels(panel, room, links) },
   ]);
   tabs.start();
-  const count = () => tabs.badge("findings", room.report.findings.filter(needsDecision).length, "to decide");
-  room.on("report", count);
+  const count = () => tabs.badge("findings", room.isHidden ? 0 : room.report.findings.filter(needsDecision).length, "to decide");
+  for (const name of ["report", "hidden"]) room.on(name, count);
   count();
   const showFindings = () => {
     tabs.show("findings");
