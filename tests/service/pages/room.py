@@ -1,6 +1,6 @@
-"""The reading room as a running server: the real routes over a stored phantom reading, with made-up pixels.
+"""The reading room as a running server: pages, routes and wall of the service, without the research screens.
 
-Who is signed in is told by the cookie ``as``; signing in itself is tested elsewhere.
+The studies in it are stored phantom readings with made-up pixels.
 """
 
 from __future__ import annotations
@@ -11,25 +11,30 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import uvicorn
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
+from starlette.staticfiles import StaticFiles
 
-from service.accounts.actor import Actor
+from service.accounts.sessions import cookie_name, open_session
 from service.api import chat, exports, readings, reports, session, studies
 from service.api.application import build_api
-from service.pages.routes import build_pages
-from service.pages.templating import build_static
+from service.pages import routes
 from service.review.view import places_of
+from service.security import secure
 from service.services import Services
-from service.store.tables import ReadingFile, StoredReading, new_id
+from service.store import Blob
+from service.store.tables import ReadingFile, StoredReading, User, new_id
 from service.viewing.pack import MANIFEST, labels_file, values_file
 
 EVIL = "<img src=x onerror=window.wasFooled=1>"
 """A label that must stay text."""
+STATIC = Path(routes.__file__).parent / "static"
 
 
 def routers() -> list[APIRouter]:
@@ -38,18 +43,12 @@ def routers() -> list[APIRouter]:
 
 
 @contextmanager
-def served(services: Services, routers: list[APIRouter], actors: dict[str, Actor]) -> Iterator[str]:
-    """Serve the pages and routers on a free port; yield the address."""
-    app = build_api(services, routers)
-    app.include_router(build_pages(services))
-    app.mount("/static", build_static())
-
-    @app.middleware("http")
-    async def sign_in(request: Request, call_next: Any) -> Response:
-        request.state.actor = actors.get(request.cookies.get("as", next(iter(actors))))
-        response: Response = await call_next(request)
-        return response
-
+def served(services: Services) -> Iterator[str]:
+    """Serve the reading room on a free port; yield the address."""
+    app = build_api(services, routers())
+    app.include_router(routes.build_pages(services))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    secure(app, services)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -66,12 +65,30 @@ def served(services: Services, routers: list[APIRouter], actors: dict[str, Actor
         thread.join(timeout=10)
 
 
+def sign_in(services: Services, user_id: str, address: str) -> tuple[dict[str, str], str]:
+    """Sign a user in; return the cookie for Playwright and the token against forged requests."""
+    with services.database.begin() as opened:
+        row, token = open_session(opened, services.config, opened.get_one(User, user_id))
+        return {"name": cookie_name(services.config), "value": token, "url": address}, row.csrf_token
+
+
 def add_pictures(services: Services, database: Session, reading: StoredReading) -> None:
     """Give a stored reading the viewer's files, with pixels of no meaning."""
+    for name, blob in _kept_pictures(services, json.dumps(reading.document)).items():
+        row = ReadingFile(id=new_id(), reading_id=reading.id, name=name, sha256=blob.sha256, bytes=blob.bytes)
+        database.add(row)
+
+
+@cache
+def _kept_pictures(services: Services, document: str) -> dict[str, Blob]:
+    return {name: services.blobs.put(content) for name, content in _pictures(json.loads(document)).items()}
+
+
+def _pictures(document: dict[str, Any]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     rows = []
-    places = places_of(reading.document)
-    for series in reading.document["study"]["series"]:
+    places = places_of(document)
+    for series in document["study"]["series"]:
         columns, height, slices = series["shape"]
         x, y = np.meshgrid(np.arange(columns), np.arange(height))
         plane = (400 + 300 * np.sin(x / 23) * np.cos(y / 17)).astype("<i2")
@@ -79,18 +96,14 @@ def add_pictures(services: Services, database: Session, reading: StoredReading) 
         labels = np.zeros((height, columns), dtype="<u2")
         labels[150:200, 150:250] = 201
         files[labels_file(series["id"])] = labels.tobytes() * slices
-        rows.append(_series_row(reading.document, series, places))
+        rows.append(_series_row(document, series, places))
     manifest = {
         "schema": "spinescribe.viewer/1",
         "primary_series": "S2",
         "series": rows,
         "structures": [{"label": 201, "name": "disc L5-S1", "colour": "#3cc4b2", "level": "L5-S1"}],
     }
-    files[MANIFEST] = json.dumps(manifest).encode()
-    for name, content in files.items():
-        blob = services.blobs.put(content)
-        row = ReadingFile(id=new_id(), reading_id=reading.id, name=name, sha256=blob.sha256, bytes=blob.bytes)
-        database.add(row)
+    return files | {MANIFEST: json.dumps(manifest).encode()}
 
 
 def _series_row(document: dict[str, Any], series: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:

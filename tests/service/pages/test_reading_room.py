@@ -8,27 +8,24 @@ from __future__ import annotations
 import copy
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reporting.prior import compare_with_prior, prior_findings
+from reporting.stored import read_findings
 from service.accounts.actor import Actor
 from service.config import ServiceConfig
 from service.services import Services
 from service.store.tables import Job, JobState, StoredReading, Study, StudyReport, StudyStatus, User
 from tests.service.conftest import add_study, add_user
-from tests.service.pages.room import EVIL, add_pictures, routers, served
+from tests.service.pages.room import EVIL, add_pictures, served, sign_in
 
 pytestmark = pytest.mark.browser
+Call = Callable[..., Any]
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 ALERT = "To be looked at first: suspected spinal canal stenosis at L4-L5."
 REFUSED = re.compile(r"status of (403|404|409)")
 """What the service refuses is told on the page; Chromium logs it as an error too."""
@@ -49,26 +46,15 @@ def actors(opened: Services) -> dict[str, Actor]:
 
 @pytest.fixture(scope="module")
 def address(opened: Services, actors: dict[str, Actor]) -> Iterator[str]:
-    with served(opened, routers(), actors) as found:
+    with served(opened) as found:
         yield found
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def tab(chromium: Any, address: str) -> Iterator[Any]:
-    """Return a fresh tab; nothing may go wrong in it unseen, and nothing may leave the host."""
+def tab(chromium: Any, address: str, opened: Services, actors: dict[str, Actor]) -> Iterator[Any]:
+    """Return a fresh tab of a radiologist; nothing may go wrong in it unseen, and nothing may leave the host."""
     context = chromium.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    context.add_cookies([sign_in(opened, actors["rad"].user_id, address)[0]])
     page = context.new_page()
     page.set_default_timeout(15_000)
     wrong: list[str] = []
@@ -118,18 +104,30 @@ def room(tab: Any, address: str, study: str) -> Any:
 
 
 @pytest.fixture
-def api(address: str, study: str, chromium: Any) -> Iterator[Callable[..., Any]]:
+def api(address: str, study: str, chromium: Any, opened: Services, actors: dict[str, Actor]) -> Iterator[Call]:
     """Return a function (method, path, body, user) -> answer of the service about the study."""
-    context = chromium.new_context()
+    contexts = []
 
     def call(method: str, path: str, body: Any = None, user: str = "colleague") -> Any:
+        context = chromium.new_context()
+        contexts.append(context)
+        cookie, csrf = sign_in(opened, actors[user].user_id, address)
+        context.add_cookies([cookie])
         url = f"{address}/api/v1/studies/{study}{path}"
-        answer = context.request.fetch(url, method=method, data=body, headers={"Cookie": f"as={user}"})
+        answer = context.request.fetch(url, method=method, data=body, headers={"X-CSRF-Token": csrf})
         assert answer.ok, answer.text()
         return answer.json()
 
     yield call
-    context.close()
+    for context in contexts:
+        context.close()
+
+
+def _picture(page: Any, name: str) -> None:
+    """Keep a picture where SPINESCRIBE_SCREENSHOT_DIR says so."""
+    folder = os.environ.get("SPINESCRIBE_SCREENSHOT_DIR")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"reading-room-{name}.png"))
 
 
 def _sentence(page: Any, words: str) -> Any:
@@ -163,6 +161,8 @@ def test_a_place_in_the_images_shows_its_sentences(room: Any) -> None:
     room.mouse.click(chip["x"] - 70, chip["y"] + chip["height"] / 2)
     room.wait_for_selector("#current:not([hidden])")
     assert "L4-L5" in room.inner_text("#current")
+    room.keyboard.press("a")
+    room.wait_for_selector("#current .verdict-accept[aria-pressed=true]")
 
 
 def test_a_decision_changes_the_report(room: Any) -> None:
@@ -220,6 +220,9 @@ def test_keys_of_the_images_and_their_list(room: Any) -> None:
     assert outlines.get_attribute("aria-pressed") == "true"
     room.keyboard.press("o")
     assert outlines.get_attribute("aria-pressed") == "false"
+    room.keyboard.press("j")
+    room.keyboard.press("g")
+    room.get_by_text("No Grad-CAM: ").wait_for()
     room.keyboard.press("?")
     room.get_by_role("dialog", name="Keyboard").wait_for()
     room.get_by_label("Single keys are on").uncheck()
@@ -257,7 +260,7 @@ def test_text_is_edited_saved_undone_and_survives_a_reload(room: Any) -> None:
     assert _sentence(room, EVIL).count() == 0
 
 
-def test_two_readers_lose_nothing(room: Any, api: Callable[..., Any]) -> None:
+def test_two_readers_lose_nothing(room: Any, api: Call) -> None:
     report = api("GET", "/report")
     sections = [
         {
@@ -285,18 +288,17 @@ def test_two_readers_lose_nothing(room: Any, api: Callable[..., Any]) -> None:
     assert any(text.endswith("My own words.") for text in texts)
 
 
-def test_a_decision_upon_an_old_state_is_not_made(room: Any, api: Callable[..., Any]) -> None:
+def test_a_decision_upon_an_old_state_is_not_made(room: Any, api: Call) -> None:
     version = api("GET", "/report")["version"]
     api("POST", "/decisions", {"version": version, "finding_id": "g78", "verdict": "accept"})
     room.click("#tab-findings")
     room.get_by_role("button", name=re.compile("Reject L4-L5 neural foraminal")).first.click()
     room.get_by_text("Another reader changed this report").wait_for()
-    assert [item["decision"] for item in api("GET", "/report")["findings"] if item["id"] == "g78"][0][
-        "verdict"
-    ] == "accept"
+    found = next(item for item in api("GET", "/report")["findings"] if item["id"] == "g78")
+    assert found["decision"]["verdict"] == "accept"
 
 
-def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Callable[..., Any]) -> None:
+def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Call) -> None:
     assert room.locator("#sign").is_disabled()
     alert = room.get_by_role("alert").first
     assert ALERT in alert.inner_text()
@@ -319,7 +321,7 @@ def test_sign_off_needs_everything_and_closes_the_text(room: Any, api: Callable[
     room.click("#sign")
     room.fill("#sign-password", "somebody else")
     room.keyboard.press("Enter")
-    room.get_by_text("not signed").wait_for()
+    room.get_by_text("not signed: type").wait_for()
     room.fill("#sign-password", "rad")
     room.keyboard.press("Enter")
     room.wait_for_selector("#signed")
@@ -343,16 +345,16 @@ def test_exports_say_draft_until_signed(room: Any) -> None:
 
 def test_questions_are_answered_with_citations(room: Any) -> None:
     room.click("#tab-ask")
-    room.fill("#question", f"What is at L4-L5? {EVIL}")
+    room.fill("#question", "What is at L4-L5?")
     room.keyboard.press("Enter")
     room.wait_for_selector(".answer .finding-chip")
     assert "L4-L5" in room.inner_text(".answer")
-    assert EVIL in room.inner_text(".asked")
     room.locator(".answer .finding-chip[data-finding]").first.click()
     room.wait_for_selector("#current:not([hidden])")
-    room.fill("#question", "Does the patient have a tumour of the kidney?")
+    room.fill("#question", f"Does the patient have a tumour of the kidney? {EVIL}")
     room.keyboard.press("Enter")
     room.wait_for_selector(".answer.refused")
+    assert EVIL in room.locator(".asked").last.inner_text()
 
 
 def test_the_machine_can_be_hidden_until_one_has_looked(
@@ -380,6 +382,37 @@ def test_history_shows_what_changed(room: Any) -> None:
     room.wait_for_selector(".diff ins")
     assert "Added words." in room.inner_text(".diff ins")
     assert room.locator(".versions li").count() == 2
+
+
+def test_what_changed_since_the_earlier_study(
+    tab: Any,
+    address: str,
+    opened: Services,
+    actors: dict[str, Actor],
+    document: dict[str, Any],
+    critical: dict[str, Any],
+) -> None:
+    earlier = copy.deepcopy(document)
+    grade = next(item for item in earlier["grades"] if item["id"] == STENOSIS)
+    shares = {"normal_mild": 0.9, "moderate": 0.08, "severe": 0.02}
+    grade.update(grade="normal_mild", probabilities=shares, prediction_set=["normal_mild"])
+    compared = compare_with_prior(
+        read_findings(critical), prior_findings(earlier, protocol="lumbar", name="prior")
+    )
+    with opened.database.begin() as session:
+        before, _reading = add_study(session, actors["rad"], earlier)
+        followed = critical | {"comparison": compared.to_dict()}
+        row, _reading = add_study(session, actors["rad"], followed, prior_study_id=before.id)
+        study_id = row.id
+    tab.goto(f"{address}/read/{study_id}")
+    tab.click("#tab-compare")
+    row_of_stenosis = tab.locator(".changes tbody tr", has_text="spinal canal stenosis").first
+    assert "severe" in row_of_stenosis.inner_text()
+    assert "new" in row_of_stenosis.inner_text()
+    shown = tab.locator(".changes tbody tr").count()
+    tab.click("text=Unchanged too")
+    assert tab.locator(".changes tbody tr").count() > shown
+    _picture(tab, "compare")
 
 
 def test_two_readings_stand_side_by_side(
@@ -436,18 +469,15 @@ def test_nothing_is_in_the_way_of_anybody(room: Any, size: tuple[int, int]) -> N
     from axe_playwright_python.sync_playwright import Axe
 
     room.set_viewport_size({"width": size[0], "height": size[1]})
-    folder = os.environ.get("SPINESCRIBE_SCREENSHOT_DIR")
     for name in ("report", "findings", "ask", "versions", "models"):
         room.click(f"#tab-{name}")
         if name == "findings":
             room.keyboard.press("j")
-        room.wait_for_timeout(300)
-        if folder:
-            room.screenshot(path=str(Path(folder) / f"reading-room-{size[0]}-{name}.png"))
-        assert _serious(Axe().run(room).response["violations"]) == []
+        room.wait_for_timeout(200)
+        _picture(room, f"{size[0]}-{name}")
+        if size[0] == 1366 or name == "findings":
+            assert _serious(Axe().run(room).response["violations"]) == []
         assert room.evaluate("document.documentElement.scrollWidth") <= size[0]
-    room.keyboard.press("?")
-    assert _serious(Axe().run(room).response["violations"]) == []
 
 
 def _serious(violations: list[dict[str, Any]]) -> list[str]:

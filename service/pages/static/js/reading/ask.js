@@ -39,7 +39,7 @@ export function createAsk(container, room, links) {
 
   async function put(words) {
     send.disabled = true;
-    await loaded; // earlier questions come first
+    await loaded;
     log.querySelector(".empty")?.remove();
     const waiting = el("div", { class: "exchange" }, el("p", { class: "asked" }, words), el("p", { class: "muted answer" }, "Looking…"));
     log.append(waiting);
@@ -65,12 +65,14 @@ function exchange(room, item, links) {
     el("div", { class: item.refused ? "answer refused" : "answer" },
       item.refused ? el("p", { class: "small" }, el("strong", {}, "Not answered")) : null,
       el("p", {}, item.answer),
-      cited.length || sentences.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "Rests on"), cited, sentences) : null,
+      cited.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "Rests on"), cited) : null,
+      sentences.length ? el("p", { class: "row small citations" }, el("span", { class: "muted" }, "In the report"), sentences) : null,
       el("p", { class: "muted small" }, timeOf(item.at))));
 }
 
 function sentenceChip(room, { section, index }, links) {
   const sentence = room.draft.section(section)?.sentences[index];
   if (!sentence) return null;
-  return button(`${sectionTitle(section)}, sentence ${index + 1}`, () => links.sentence(sentence.key), { class: "chip finding-chip", title: sentence.text });
+  return button(`${sectionTitle(section).split(" ")[0]} ${index + 1}`, () => links.sentence(sentence.key), {
+    class: "chip finding-chip", label: `${sectionTitle(section)}, sentence ${index + 1}: ${sentence.text}` });
 }

@@ -48,7 +48,7 @@ async function open() {
 
 function openRoom(room) {
   room.prefersHidden = document.body.dataset.hideAi === "true";
-  room.on("notice", ({ words, kind }) => toast(words, kind));
+  room.on("notice", ({ words, kind }) => { if (!document.querySelector("dialog[open] .ask-form")) toast(words, kind); });
   room.on("conflict", ({ theirs }) => resolveConflict(room, theirs, { base: room.draft.base.sections, mine: room.draft.sections }));
   const viewer = new ViewerLink(byId("viewer"), room);
   const tabs = buildTabs(room, viewer);
@@ -86,8 +86,8 @@ function buildTabs(room, viewer) {
     { id: "models", words: "Models", build: (panel) => createModels(panel, room, links) },
   ]);
   tabs.start();
-  const count = () => tabs.badge("findings", room.report.findings.filter(needsDecision).length, "to decide");
-  room.on("report", count);
+  const count = () => tabs.badge("findings", room.isHidden ? 0 : room.report.findings.filter(needsDecision).length, "to decide");
+  for (const name of ["report", "hidden"]) room.on(name, count);
   count();
   const showFindings = () => {
     tabs.show("findings");

@@ -30,7 +30,7 @@ function drawList(list, room, links) {
       el("strong", {}, reading.writer || "default"), el("span", { class: "muted small" }, timeOf(reading.created_at)),
       reading.id === room.report.reading_id ? el("span", { class: "chip accent" }, "the report is based on it") : null,
       button("Show its images", () => links.openReading(reading.id), { class: "quiet small", label: `Show the images of the reading by ${reading.writer || "default"}` })))),
-    room.actor.role !== "radiologist" ? null : el("div", { class: "row field" }, el("label", { for: "writer" }, "Another model"), writer, start), progress);
+    room.actor.role !== "radiologist" ? null : el("div", { class: "row another" }, el("label", { for: "writer" }, "Another model"), writer, start), progress);
 }
 
 async function readAgain(room, writer, start, progress) {

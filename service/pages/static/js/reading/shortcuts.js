@@ -17,7 +17,10 @@ const OTHERS = [
   ["Ctrl+Z", "Undo in the report; Ctrl+Shift+Z does it again"], ["Esc", "Leave a sentence or a choice"],
 ];
 
-/** Listen for keys; `actions` has a function for each name above, and number(n), escape(). */
+/**
+ * Listen for keys; `actions` has a function for each name above, and number(n), escape(). A key of the room means the
+ * same wherever the focus is, in the images too: it is taken before they see it.
+ */
 export function listenForKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;
@@ -27,14 +30,18 @@ export function listenForKeys(actions) {
       return;
     }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    if (event.key === "Escape") return actions.escape();
+    if (event.key === "Escape") {
+      actions.escape();
+      return;
+    }
     if (!areKeysOn() && event.key !== "?") return;
-    if (/^[1-9]$/.test(event.key) && actions.number(Number(event.key))) return event.preventDefault();
+    const isNumber = /^[1-9]$/.test(event.key) && actions.number(Number(event.key));
     const action = KEYS.find(([, key]) => key === event.key)?.[0];
-    if (!action) return;
+    if (!isNumber && !action) return;
     event.preventDefault();
-    actions[action]();
-  });
+    event.stopPropagation();
+    if (!isNumber) actions[action]();
+  }, { capture: true });
 }
 
 const areKeysOn = () => localStorage.getItem(KEPT) !== "off";

@@ -47,10 +47,10 @@ export function gradeWords(finding, grade) {
   return finding.choices?.find((choice) => choice.grade === grade)?.words ?? String(grade).replaceAll("_", " ");
 }
 
-/** Words of a grade without the name of its scale where that stands before it: "III" of "Pfirrmann grade III". */
+/** Words of a grade without the name of its scale where the one given says it already: "III" beside "Pfirrmann grade II". */
 export function shortWords(finding, grade) {
-  const words = gradeWords(finding, grade);
-  return words.endsWith(` ${grade}`) ? String(grade) : words;
+  const isNamed = [grade, finding.grade].every((item) => gradeWords(finding, item).endsWith(` ${item}`));
+  return isNamed ? String(grade) : gradeWords(finding, grade);
 }
 
 /** Return the grade that stands: the reader's where there is one, else the machine's; null when not assessable. */
