@@ -149,11 +149,9 @@ def sign_in(tab: Any, user: str, password: str = PASSWORD) -> None:
 
 @pytest.fixture(scope="session")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a picture of one sagittal slice of a generated study."""
+    """Return a grey picture to upload: nothing reads it."""
     from PIL import Image
 
-    from imaging.phantom import build_phantom, phantom_picture
-
     file = tmp_path_factory.mktemp("picture") / "phantom.png"
-    Image.fromarray(phantom_picture(build_phantom("lumbar", seed=7))).save(file)
+    Image.linear_gradient("L").save(file)
     return file
