@@ -51,12 +51,6 @@ class TooLargeError(ServiceError):
     status, code = 413, "too_large"
 
 
-class TooSlowError(ServiceError):
-    """The body stopped coming."""
-
-    status, code = 408, "too_slow"
-
-
 class UnsupportedError(ServiceError):
     """The file is of a kind that is not read."""
 

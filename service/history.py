@@ -118,7 +118,7 @@ def _versions(session: Session, ids: Sequence[str]) -> dict[str, int]:
         .where(ReportVersion.study_id.in_(ids))
         .group_by(ReportVersion.study_id)
     )
-    return dict(session.execute(counted).tuples().all())
+    return {study: count for study, count in session.execute(counted)}  # noqa: C416 (typed as pairs)
 
 
 def _verdicts(session: Session, ids: Sequence[str]) -> dict[tuple[str, str], int]:

@@ -78,6 +78,6 @@ def _run_beside(app: FastAPI, services: Services, *, has_worker: bool) -> None:
                     yield state
             else:
                 yield state
-        services.database.close()
+        services.close()
 
     app.router.lifespan_context = lifespan

@@ -169,8 +169,9 @@ def _safe(address: str) -> str:
 
 def _get_json(address: str) -> dict[str, Any]:
     httpx = _http()
+    safe = _safe(address)
     try:
-        answer = httpx.get(_safe(address), timeout=_TIMEOUT_S)
+        answer = httpx.get(safe, timeout=_TIMEOUT_S)
         answer.raise_for_status()
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:

@@ -18,7 +18,7 @@ from service.viewing.views import log_download, view_reading
 
 router = APIRouter(prefix="/readings/{reading_id}", tags=["readings"])
 
-ReadingId = Annotated[str, Path(max_length=64)]
+ReadingId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 SeriesId = Annotated[str, Path(max_length=64)]
 FindingId = Annotated[str, Path(max_length=80)]
 FileName = Annotated[str, Path(max_length=120)]

@@ -1,4 +1,4 @@
-"""What leaves the house: the report as it stands, as Markdown, HTML, PDF or JSON; drafts are marked on every page."""
+"""What leaves the house: the report as it stands, as Markdown, HTML, PDF or JSON; drafts are marked."""
 
 from service.export.content import Outgoing, build_outgoing
 from service.export.leave import Exported, Format, export_report

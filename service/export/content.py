@@ -16,7 +16,7 @@ from reporting.prior import Comparison
 from reporting.types import Report, ReportSection, ReportSentence, ReportState, SentenceSource, SentenceStatus
 from reporting.view import ReportView, build_view
 from service.review.case import Case
-from service.review.graph import REJECTED, decided_grades
+from service.review.graph import REJECTED, decided_grades, decided_notices
 from service.review.provenance import provenance_of
 from service.review.rows import Origin, Row
 from service.review.signing import is_final
@@ -106,7 +106,7 @@ def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
         alert=triage_alert(case.decided.grades),
         decisions=_decisions(case),
         provenance=provenance_of(case),
-        notices=tuple(case.document["notices"]),
+        notices=tuple(decided_notices(case.document, case.machine, case.rulings)),
         overlay_png=overlay_png,
     )
 

@@ -166,7 +166,8 @@ class Attempt:
         try:
             is_kept = finish_reading(self.services, self.held, folder, outcome_of(told))
         except (SpineScribeError, KeyError, ValueError, OSError) as error:
-            logger.error("job %s: its reading could not be kept", self.held.job_id, exc_info=error)
+            kind = type(error).__name__
+            logger.error("job %s: its reading could not be kept (%s)", self.held.job_id, kind, exc_info=error)
             self._settle_error({"kind": "fault", "code": "internal", "message": FAULT_WORDS})
             return
         if not is_kept:

@@ -93,7 +93,8 @@ def _told(error: Exception) -> dict[str, str | None]:
         logger.error("%s: %s", type(error).__name__, error)
     else:
         frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("an unexpected %s; its words are left out, they may quote the file\n%s", type(error), frames)
+        name = type(error).__name__
+        logger.error("an unexpected %s; its words are left out, they may quote the file\n%s", name, frames)
     return {"kind": FAULT, "code": "internal", "message": FAULT_WORDS}
 
 

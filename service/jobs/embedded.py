@@ -91,6 +91,7 @@ def environment_of(config: ServiceConfig) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "SPINESCRIBE_HOME": str(config.home.absolute()),
         "SPINESCRIBE_DATABASE_URL": config.database_url,
+        "SPINESCRIBE_DATABASE_URL_FILE": "",
         "SPINESCRIBE_JOB_TIMEOUT_S": str(max(1, round(config.job_timeout_s))),
         "SPINESCRIBE_JOB_MEMORY_MB": str(config.job_memory_mb),
         "SPINESCRIBE_JOB_ATTEMPTS": str(config.job_attempts),

@@ -179,8 +179,14 @@ def _add_first(session: Session, reading: StoredReading, outcome: Outcome) -> No
             study_id=study.id,
             version=1,
             status=ReportStatus.DRAFT.value,
-            content={"sections": sections, "decisions": [], "acknowledgements": []},
-            what="proposed by the machine",
+            content={
+                "reading_id": reading.id,
+                "sections": sections,
+                "decisions": [],
+                "acknowledged": {},
+                "signature": None,
+            },
+            what="drafted by the machine",
         )
     )
 

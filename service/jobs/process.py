@@ -21,6 +21,7 @@ import psutil
 
 _ROOT = Path(__file__).resolve().parents[2]
 _END_S = 5.0
+_SECRETS = ("SPINESCRIBE_DATABASE_", "SPINESCRIBE_SECRET_KEY", "SPINESCRIBE_OIDC_")
 
 
 class ProcessEndedError(Exception):
@@ -103,13 +104,12 @@ class ReadingProcess:
     def _start(self) -> None:
         ours, theirs = Pipe()
         with theirs:
-            paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "service.jobs.child", self._reader, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                env=child_environment(),
             )
         self._connection = ours
 
@@ -126,3 +126,10 @@ class ReadingProcess:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of the process that reads: ours, without the keys and addresses of the service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
+    paths = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}

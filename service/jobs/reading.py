@@ -18,6 +18,7 @@ from runtime.progress import Progress
 from runtime.settings import load_settings
 from service.jobs.finish import REPORT_PAGE
 from service.viewing.pack import viewer_files
+from service.viewing.saliency import saliency_files
 from vlm.writers import DEFAULT, WriterChoice
 
 _KEPT_READERS = 2
@@ -33,10 +34,11 @@ class PipelineReader:
         """Read a file; see ``child.StudyReader``."""
         writer = str(options.get("writer") or "")
         yield Progress("models", 0.0, "opening the models")
-        for event in self._reader(writer).read(source, read_options(options)):
+        reader = self._reader(writer)
+        for event in reader.read(source, read_options(options)):
             if isinstance(event, Reading):
-                yield Progress("files", 1.0, "writing the files")
-                yield write_files(event, folder, writer)
+                yield Progress("files", 0.97, "writing the files and where the networks looked")
+                yield write_files(event, folder, writer, reader)
             else:
                 yield event
 
@@ -70,7 +72,7 @@ def read_options(options: dict[str, Any]) -> ReadOptions:
     )
 
 
-def write_files(reading: Reading, folder: Path, writer: str) -> dict[str, Any]:
+def write_files(reading: Reading, folder: Path, writer: str, reader: Reader) -> dict[str, Any]:
     """Write all files of a reading; return what the worker is to know of it."""
     write_reading(reading, folder)
     page = render_html(
@@ -81,7 +83,7 @@ def write_files(reading: Reading, folder: Path, writer: str) -> dict[str, Any]:
         comparison=reading.comparison,
     )
     (folder / REPORT_PAGE).write_text(page, encoding="utf-8")
-    for name, content in viewer_files(reading).items():
+    for name, content in {**viewer_files(reading), **saliency_files(reader, reading)}.items():
         (folder / name).write_bytes(content)
     return {
         "writer": writer_name(reading, writer),

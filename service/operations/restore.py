@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from runtime.errors import ConfigError, SpineScribeError
 from service import audit
-from service.audit.log import GENESIS
+from service.audit.verify import verify_log
 from service.config import ServiceConfig
 from service.operations.archive import BLOBS, ArchiveError, Manifest, extract, verify_archive
 from service.operations.contents import contents_of
 from service.operations.targets import PostgresTarget, SqliteTarget, target_of
 from service.store import BlobStore, Database
 from service.store.database import MIGRATIONS
-from service.store.tables import AuditEntry, LoginSession
+from service.store.tables import LoginSession
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,13 @@ def _settle(file: Path, manifest: Manifest, database: Database) -> int:
 
 
 def _verify_chain(database: Database) -> int:
-    """Follow the audit log from its first line; return how many lines it has.
+    """Walk the audit log; return how many lines it has.
 
     Raises:
         SpineScribeError: If a line is missing or differs from its hash.
     """
-    last, previous = 0, GENESIS
     with database.read() as session:
-        for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.seq)):
-            is_next = entry.seq == last + 1 and entry.previous == previous
-            if not is_next or audit.entry_hash(entry) != entry.hash:
-                raise SpineScribeError(
-                    f"the audit log of the backup was changed: its chain breaks at line {last + 1}"
-                )
-            last, previous = entry.seq, entry.hash
-    return last
+        found = verify_log(session)
+    if not found.is_intact:
+        raise SpineScribeError(f"the audit log of the backup is not as it was written: {found.message}")
+    return found.count

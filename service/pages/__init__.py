@@ -5,6 +5,6 @@ name and the CSRF token: what they show they ask of the API.
 """
 
 from service.pages.routes import build_pages
-from service.pages.templating import STATIC_FOLDER, build_static
+from service.pages.templating import STATIC_FOLDER
 
-__all__ = ["STATIC_FOLDER", "build_pages", "build_static"]
+__all__ = ["STATIC_FOLDER", "build_pages"]

@@ -18,7 +18,7 @@ from service.errors import NotFoundError
 from service.pages import manual
 from service.pages.filters import filter_choices
 from service.pages.paths import HOME, local_path, login_path
-from service.pages.templating import HEADERS, render
+from service.pages.templating import render
 from service.services import Services
 from service.store.tables import User
 from service.studies.access import open_study
@@ -66,7 +66,7 @@ class _Frame:
         actor: Actor | None = getattr(request.state, "actor", None)
         if actor is None:
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return RedirectResponse(login_path(wanted), 303, headers=HEADERS)
+            return RedirectResponse(login_path(wanted), 303)
         if is_for_administrators and not actor.is_administrator:
             words = "This page is for administrators. Ask one of yours if you need something done here."
             return self.show(request, "error.html", status=403, heading="Not your page", words=words)
@@ -88,14 +88,14 @@ def _add_entry(router: APIRouter, frame: _Frame) -> None:
     @router.get("/")
     def root() -> Response:
         """Lead to the worklist."""
-        return RedirectResponse(HOME, 303, headers=HEADERS)
+        return RedirectResponse(HOME, 303)
 
     @router.get("/login")
     def login(request: Request, wanted: _Next = "") -> Response:
         """Show the sign-in page; one who is signed in already is led on."""
         back = local_path(wanted)
         if getattr(request.state, "actor", None) is not None:
-            return RedirectResponse(back, 303, headers=HEADERS)
+            return RedirectResponse(back, 303)
         has_oidc = bool(frame.services.config.oidc_issuer)
         return frame.show(request, "login.html", next_path=back, has_oidc=has_oidc)
 
@@ -165,8 +165,7 @@ def _add_manual(router: APIRouter, frame: _Frame) -> None:
     @router.get("/manual/images/{name}")
     def manual_image(request: Request, name: str) -> Response:
         """Send a picture of the manual."""
-        headers = {"Cache-Control": "no-cache"}
-        return frame.guarded(request, lambda *_: FileResponse(manual.picture(name), headers=headers))
+        return frame.guarded(request, lambda *_: FileResponse(manual.picture(name)))
 
     @router.get("/manual/{page}")
     def manual_page(request: Request, page: str) -> Response:

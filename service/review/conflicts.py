@@ -15,9 +15,9 @@ from reporting import Checker, SentenceContext
 from reporting.compare import Agreement, compare_fact, grades_for
 from reporting.types import Fact, Verdict, VerdictStatus
 from reporting.verifier import positive_grades
-from service.review.follow import finding_words, with_levels
+from service.review.follow import finding_words
 from service.review.graph import Rulings, decided_findings
-from service.review.rows import Origin, Row, Section, names_level
+from service.review.rows import Origin, Row, Section, names_level, with_levels
 from service.store.tables import Verdict as Decided
 
 _SHOWN = 80

@@ -18,7 +18,17 @@ from reporting.places import level_place
 from reporting.prior import Comparison, compose_comparison
 from reporting.types import DraftSentence
 from service.review.graph import Rulings, changed_ids, decided_findings
-from service.review.rows import Origin, Row, Section, Sections, carried_after, names_level
+from service.review.rows import (
+    Origin,
+    Row,
+    Section,
+    Sections,
+    carried_after,
+    grouped,
+    names_level,
+    scope_of,
+    with_levels,
+)
 from service.review.summary import ImpressionWriter
 from service.store.tables import Verdict
 
@@ -60,6 +70,7 @@ class Follower:
         self.changed = changed_ids(machine, rulings)
         self.base = {row.id: row for section in proposed for row in section.rows}
         self._rulings = rulings
+        self._order = {grade.id: index for index, grade in enumerate(machine.grades)}
         self._contexts = {
             row.id: levels for section in proposed for row, levels in with_levels(section.rows).items()
         }
@@ -115,6 +126,13 @@ class Follower:
             )
         return rows
 
+    def scope(self, group: Sequence[Row]) -> tuple[str, ...]:
+        """Return what the rows of a slot answer for, in the order of the machine's sentence or of its findings."""
+        keys, base = scope_of(group), self.base.get(group[0].slot)
+        if base is not None and set(keys) == set(base.scope):
+            return base.scope
+        return tuple(sorted(keys, key=self._order.__getitem__))
+
     def is_untouched(self, base: Row | None, scope: Sequence[str]) -> bool:
         """Tell whether the machine's sentence still holds, and no human took a part of it."""
         return base is not None and set(base.scope) <= set(scope) and not set(base.scope) & self.changed
@@ -125,8 +143,7 @@ class Follower:
             if group[0].origin is Origin.HUMAN:
                 kept += group
                 continue
-            scope = scope_of(group)
-            base = self.base.get(group[0].slot)
+            base, scope = self.base.get(group[0].slot), self.scope(group)
             if base is not None and self.is_untouched(base, scope):
                 kept.append(base)
             elif base is not None or set(scope) & self.changed:
@@ -182,22 +199,22 @@ class Follower:
 
     def _compared(self, rows: Sequence[Row], comparison: Comparison) -> list[Row]:
         """Return the comparison, always the composer's: its sentences stay where the new table says the same."""
-        if not self.changed:
-            return [row if row.origin is Origin.HUMAN else self.base.get(row.slot, row) for row in rows
-                    if row.origin is Origin.HUMAN or row.slot in self.base]  # fmt: skip
-        lines = compose_comparison(comparison, self.decided)
-        human = {key for row in rows if row.origin is Origin.HUMAN for key in row.scope}
+        human = [row for row in rows if row.origin is Origin.HUMAN]
+        taken = {key for row in human for key in row.scope}
         old = {row.text: row for row in self.base.values() if row.id.startswith("comparison-")}
-        kept: list[Row] = []
-        for number, line in enumerate(lines):
-            if human & set(line.finding_ids):
-                continue
-            name, scope = f"comparison+{number}", [key for key in line.finding_ids if self.machine.grade(key)]
-            first = Row(name, "", slot=name)
-            kept += [old[line.text]] if line.text in old else self.written(first, scope, [line])
-        gone = [row for row in old.values() if row.text not in {line.text for line in lines}]
-        hidden = [item for row in gone if not human & set(row.scope) for item in self.written(row, row.scope, [])]
-        return _unique([*kept, *hidden, *(row for row in rows if row.origin is Origin.HUMAN)])
+        if not self.changed:
+            slots = {row.slot for row in human}
+            return _with_human([row for row in old.values() if row.slot not in slots], rows)
+        made: list[Row] = []
+        for number, line in enumerate(compose_comparison(comparison, self.decided)):
+            scope = [key for key in line.finding_ids if self.machine.grade(key) is not None]
+            if line.text in old:
+                made.append(old[line.text])
+            elif not taken & set(scope):
+                name = f"comparison+{number}"
+                made += self.written(Row(name, "", slot=name), scope, [line])
+        slots = {row.slot for row in human}
+        return _unique(_with_human([row for row in made if row.slot not in slots], rows))
 
 
 def finding_words(grade: Grade) -> str:
@@ -207,29 +224,15 @@ def finding_words(grade: Grade) -> str:
     return f"{side}{CONDITIONS[grade.condition].words}{place}"
 
 
-def grouped(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows by slot, in the order of their first ones; each row of a human stands alone."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        key = ("row", row.id) if row.origin is Origin.HUMAN else ("slot", row.slot)
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
-
-
-def scope_of(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return the findings that some rows answer for, each once."""
-    return tuple(dict.fromkeys(key for row in rows for key in row.scope))
-
-
-def with_levels(rows: Iterable[Row]) -> dict[Row, tuple[str, ...]]:
-    """Return the rows that are shown, each with the levels carried to it by the text before."""
-    carried: tuple[str, ...] = ()
-    found = {}
-    for row in rows:
-        if not row.is_hidden:
-            found[row] = carried
-            carried = carried_after(row.text, carried)
-    return found
+def _with_human(made: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Return machine-made rows with a human's among them, each behind the row it stood behind."""
+    merged = list(made)
+    for index, row in enumerate(rows):
+        if row.origin is Origin.HUMAN:
+            before = {item.id for item in rows[:index]}
+            places = [place for place, item in enumerate(merged, start=1) if item.id in before]
+            merged.insert(places[-1] if places else 0, row)
+    return merged
 
 
 def _unique(rows: Sequence[Row]) -> list[Row]:

@@ -1,9 +1,9 @@
 """The findings graph of a stored reading: as the machine made it, and as a reader's decisions leave it.
 
 Accepted and undecided findings stand as the machine gave them. An edited one has the reader's grade, no
-probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for the report does not hold it, the document for chat and
-tables calls it not assessable, with that reason. A second way of grading the same place (a check) falls with the
-decision: the reader has settled it.
+probabilities, and a place in the images only if the machine had one. A rejected one is not asserted: the graph for
+the report does not hold it, the document for chat and tables calls it not assessable, with that reason. A second
+way of grading the same place (a check) falls with the decision: the reader has settled it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reporting.prior import Comparison, compare_with_prior
 from reporting.statements import steps_of
 from reporting.stored import read_findings
 from segmentation.types import Measurement
+from service.review.rows import implied_scope
 from service.store.tables import Verdict
 
 BY_READER = "graded by the reader"
@@ -114,12 +115,19 @@ def decided_document(
         if row["id"] in decided
     ]
     if changed:
+        result["notices"] = decided_notices(document, machine, rulings)
         result["burden"] = decided_findings(machine, rulings).burden.to_dict()
         comparison = decided_comparison(document, machine, rulings)
         if comparison is not None:
             result["comparison"] = comparison.to_dict()
     result["report"] = {"state": state, "sections": [dict(section) for section in sections]}
     return result
+
+
+def decided_notices(document: Document, machine: Findings, rulings: Rulings) -> list[str]:
+    """Return the notices of a reading without those that speak of a finding which was decided otherwise."""
+    changed = changed_ids(machine, rulings)
+    return [text for text in document["notices"] if not changed & set(implied_scope(text, machine))]
 
 
 def reported_beside(machine: Findings, measurement_ids: Iterable[str]) -> tuple[str, ...]:

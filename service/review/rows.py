@@ -8,7 +8,7 @@ stays as a hidden row, so that it comes back when the decision is withdrawn. A h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -64,7 +64,7 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as it is stored."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,31 @@ def carried_after(text: str, carried: tuple[str, ...]) -> tuple[str, ...]:
     for part in split_sentences(text):
         carried = read_sentence(part, carried).levels
     return carried
+
+
+def grouped(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows by slot, in the order of their first ones; each row of a human stands alone."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        key = ("row", row.id) if row.origin is Origin.HUMAN else ("slot", row.slot)
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
+
+
+def scope_of(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the findings that some rows answer for, each once."""
+    return tuple(dict.fromkeys(key for row in rows for key in row.scope))
+
+
+def with_levels(rows: Iterable[Row]) -> dict[Row, tuple[str, ...]]:
+    """Return the rows that are shown, each with the levels carried to it by the text before."""
+    carried: tuple[str, ...] = ()
+    found = {}
+    for row in rows:
+        if not row.is_hidden:
+            found[row] = carried
+            carried = carried_after(row.text, carried)
+    return found
 
 
 def implied_scope(text: str, findings: Findings, carried: tuple[str, ...] = ()) -> tuple[str, ...]:

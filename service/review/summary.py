@@ -14,7 +14,7 @@ from reporting import compose_impression
 from reporting.burden import burden_name
 from reporting.phrases import read_template
 from reporting.types import DraftSentence
-from service.review.rows import Origin, Row
+from service.review.rows import Origin, Row, grouped
 
 if TYPE_CHECKING:
     from service.review.follow import Follower
@@ -45,8 +45,6 @@ class ImpressionWriter:
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
         """Return the impression as the decisions leave it."""
-        from service.review.follow import grouped, scope_of
-
         groups = grouped(rows)
         standing = [base for group in groups if (base := self._standing(group)) is not None]
         said = {self._key(row) for row in standing if self._key(row)[0] == _LEVEL}
@@ -64,17 +62,15 @@ class ImpressionWriter:
                 mine = [line for line in left if self._key(line) == key]
                 left = [line for line in left if line not in mine]
                 reason = _SCORE if key[0] == "burden" else None
-                kept += self._follower.written(group[0], scope_of(group), mine, reason)
+                kept += self._follower.written(group[0], self._follower.scope(group), mine, reason)
         return self._with_added(kept, left)
 
     def _standing(self, group: Sequence[Row]) -> Row | None:
         """Return the machine's row of a group if no decision touches it."""
-        from service.review.follow import scope_of
-
         if group[0].origin is Origin.HUMAN:
             return None
         base = self._follower.base.get(group[0].slot)
-        if base is None or not self._follower.is_untouched(base, scope_of(group)):
+        if base is None or not self._follower.is_untouched(base, self._follower.scope(group)):
             return None
         return None if self._score_changed and self._key(base)[0] == "burden" else base
 

@@ -11,8 +11,7 @@ from grading.types import Grade
 from pipeline import place_of
 from service.accounts.actor import Actor
 from service.review.case import Case, Signature
-from service.review.follow import with_levels
-from service.review.rows import Origin, Row, Section
+from service.review.rows import Origin, Row, Section, with_levels
 from service.review.states import Action, may
 from service.store.tables import Role
 

@@ -30,8 +30,11 @@ _HELP = (
 def build_corrections_tab(services: Services) -> None:
     """Lay out the tab and connect it."""
     gr.Markdown(_HELP)
-    count = gr.Button("Count the corrections", variant="primary", elem_id="count")
-    status = gr.HTML(tables.status_html(""), elem_id="corrections-status")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=220):
+            count = gr.Button("Count the corrections", variant="primary", elem_id="count")
+        with gr.Column(scale=4):
+            status = gr.HTML(tables.status_html(""), elem_id="corrections-status")
     counts = gr.Dataframe(headers=tables.CORRECTION_HEADERS, interactive=False, elem_id="counts")
     lines = gr.Dataframe(headers=_PREVIEW_HEADERS, interactive=False, wrap=True, max_height=420, elem_id="lines")
     links = gr.HTML("", elem_id="corrections-files")

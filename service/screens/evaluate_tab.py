@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from runtime.errors import SpineScribeError
+from service.accounts.actor import Actor
 from service.research.evaluations import (
     SUFFIXES,
     TASKS,
@@ -122,9 +123,8 @@ def _run(
     if not predictions or not references:
         yield {w.status: tables.error_html("Choose both files first: predictions and references.")}
         return
-    row = _start(services, request, task, Path(predictions), Path(references))
-    cleared = {w.figures: [], w.remarks: "", w.plots: "", w.files: ""}
-    yield {w.predictions: None, w.references: None, **cleared}
+    yield {w.predictions: None, w.references: None, w.figures: [], w.remarks: "", w.plots: "", w.files: ""}
+    row = _start(services, actor, task, Path(predictions), Path(references))
     while row.state == JobState.RUNNING.value:
         seconds = int(time.time() - row.at.timestamp())
         yield {w.status: tables.status_html(f"Evaluating, {seconds} s")}
@@ -133,9 +133,8 @@ def _run(
     yield {**_shown(w, row), w.earlier: _earlier(services, request, chosen=row.id)}
 
 
-def _start(services: Services, request: gr.Request, task: str, *files: Path) -> Evaluation:
+def _start(services: Services, actor: Actor, task: str, *files: Path) -> Evaluation:
     """Hand both uploads over; Gradio's own copies are removed."""
-    actor = actor_of(services, request)
     try:
         with ExitStack() as stack:
             told, truth = (Upload(file.name, stack.enter_context(file.open("rb"))) for file in files)

@@ -1,7 +1,8 @@
 """Headers that tell browsers what our pages may do: nothing from outside, no frames, no kept copies.
 
-The research screens get a looser policy, since Gradio's page holds inline scripts and styles; even there nothing
-is loaded from, or sent to, another address.
+The research screens get a looser policy, since Gradio's page holds inline scripts and styles, makes functions of
+text (its HTML components, its ``js``) and sets its base address: each was seen refused in a browser. Even there
+nothing is loaded from, or sent to, another address.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.config import ServiceConfig
 from service.security.paths import API, PUBLIC_FOLDERS, is_research, path_of
 
-_EVERYWHERE = "object-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-PAGE_POLICY = f"default-src 'self'; img-src 'self' blob: data:; form-action 'self'; {_EVERYWHERE}"
-API_POLICY = f"default-src 'none'; form-action 'none'; {_EVERYWHERE}"
+_EVERYWHERE = "object-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = f"default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; {_EVERYWHERE}"
+API_POLICY = f"default-src 'none'; base-uri 'none'; form-action 'none'; {_EVERYWHERE}"
 RESEARCH_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; media-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
-    f"worker-src 'self' blob:; form-action 'self'; {_EVERYWHERE}"
+    f"worker-src 'self' blob:; base-uri 'self'; form-action 'self'; {_EVERYWHERE}"
 )
 _FEATURES = (
     "accelerometer",

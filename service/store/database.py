@@ -75,7 +75,8 @@ class Database:
 
 def build_engine(url: str) -> Engine:
     """Return an engine; on SQLite with write-ahead log, foreign keys and immediate transactions."""
-    # Values of statements (hashes of passwords, texts of reports) are in no log line and no error message.
+    # Values of statements and rows (hashes of passwords, texts of reports) are in no log line and no error.
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     options = {"timeout": _BUSY_S, "check_same_thread": False}

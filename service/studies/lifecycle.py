@@ -16,6 +16,7 @@ from service.store.tables import (
     Job,
     JobState,
     ReadingFile,
+    ReportStatus,
     ReportVersion,
     StoredReading,
     Study,
@@ -27,6 +28,7 @@ from service.studies.accept import add_job, default_label
 from service.studies.access import open_study
 from service.studies.upkeep import remove_unnamed
 
+_SIGNED = (ReportStatus.SIGNED.value, ReportStatus.AMENDED.value)
 _ENDED = (StudyStatus.FAILED.value, StudyStatus.REFUSED.value, StudyStatus.CANCELLED.value)
 
 
@@ -137,8 +139,7 @@ def delete_study(services: Services, actor: Actor, study_id: str) -> None:
     with services.database.begin() as session:
         study = open_study(session, actor, study_id)
         _require_owner(actor, study, "delete")
-        report = session.get(StudyReport, study_id)
-        if report is not None and report.signed_at is not None:
+        if _was_signed(session, study_id):
             raise ConflictError("a signed study is kept; it cannot be deleted", code="signed")
         if _is_running(session, study_id):
             raise ConflictError("the study is being read; cancel it first", code="running")
@@ -168,6 +169,15 @@ def _is_busy(session: Session, study_id: str) -> bool:
 def _is_running(session: Session, study_id: str) -> bool:
     running = select(Job.id).where(Job.study_id == study_id, Job.state == JobState.RUNNING.value)
     return session.scalar(running.limit(1)) is not None
+
+
+def _was_signed(session: Session, study_id: str) -> bool:
+    """Return whether the report is signed, or was before it was amended."""
+    report = session.get(StudyReport, study_id)
+    if report is not None and (report.signed_at is not None or report.status in _SIGNED):
+        return True
+    signed = select(ReportVersion.id).where(ReportVersion.study_id == study_id, ReportVersion.status.in_(_SIGNED))
+    return session.scalar(signed.limit(1)) is not None
 
 
 def _require_owner(actor: Actor, study: Study, what: str) -> None:

@@ -1,32 +1,25 @@
-"""Receiving an upload: as it comes, in pieces, within limits of size and patience, straight to the kept files.
+"""Receiving an upload: as it comes, in pieces, within the limit of size, straight to the kept files.
 
-The event loop only passes pieces on; parsing and writing run in the thread pool.
+The event loop only passes pieces on; parsing and writing run in the thread pool. Bodies that stall or drip are
+ended by ``service.security``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import InvalidError, TooLargeError, TooSlowError
+from service.errors import InvalidError, TooLargeError
 from service.services import Services
 from service.store import Blob
 from service.studies.multipart import UploadForm
 
 PIECE_BYTES = 2**20
 """Bytes that are gathered before they are parsed and written."""
-
-PATIENCE_S = 30.0
-"""Longest wait for the next bytes."""
-
-GRACE_S = 60.0
-SLOWEST_BYTES_S = 16 * 1024
-"""An upload that is slower on the whole, after the time of grace, is given up: it holds room on the disk."""
 
 _FORM_BYTES = 2**16
 _DRAIN_BYTES = 64 * 2**20
@@ -54,7 +47,6 @@ async def receive_upload(services: Services, request: Request) -> Upload:
     Raises:
         InvalidError: If the body is no whole form with one file.
         TooLargeError: If the file is larger than accepted.
-        TooSlowError: If nothing comes for ``PATIENCE_S``, or too little on the whole.
         UnsupportedError: If the file is of a kind that is not read.
     """
     max_bytes = services.config.max_upload_bytes
@@ -88,25 +80,14 @@ async def drain(request: Request) -> None:
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
     """Yield the body in pieces of about ``PIECE_BYTES``."""
-    stream = request.stream()
-    gathered, came, began = bytearray(), 0, time.monotonic()
-    while True:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                chunk = await anext(stream)
-        except StopAsyncIteration:
-            break
-        except TimeoutError as error:
-            raise TooSlowError(f"nothing came for {PATIENCE_S:g} seconds; send it again") from error
-        except ClientDisconnect as error:
-            raise InvalidError("the upload was broken off; send it again") from error
-        gathered += chunk
-        came += len(chunk)
-        waited = time.monotonic() - began
-        if waited > GRACE_S and came < SLOWEST_BYTES_S * waited:
-            raise TooSlowError(f"the upload is slower than {SLOWEST_BYTES_S // 1024} kB a second; send it again")
-        if len(gathered) >= PIECE_BYTES:
-            yield bytes(gathered)
-            gathered.clear()
+    gathered = bytearray()
+    try:
+        async for chunk in request.stream():
+            gathered += chunk
+            if len(gathered) >= PIECE_BYTES:
+                yield bytes(gathered)
+                gathered.clear()
+    except ClientDisconnect as error:
+        raise InvalidError("the upload was broken off; send it again") from error
     if gathered:
         yield bytes(gathered)

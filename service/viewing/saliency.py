@@ -21,6 +21,7 @@ from pipeline.types import Reading
 from reporting.verifier import positive_grades
 
 if TYPE_CHECKING:
+    from grading import JointGrader
     from pipeline import Reader
 
 SALIENCY = "saliency.json"
@@ -33,6 +34,8 @@ _COLD, _HOT = np.array([200.0, 30.0, 20.0]), np.array([255.0, 235.0, 90.0])
 
 Heat = tuple[str, int, NDArray[np.float32]]
 """Series, slice k, and heat (rows, columns) from 0 to 1."""
+
+_NO_HEAT = "no heat: nothing on the pictures that the network read speaks for this grade on its own"
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +54,23 @@ def saliency_files(reader: Reader, reading: Reading) -> dict[str, bytes]:
     """
     positive = positive_grades(reading.findings)
     by_network = [grade for grade in positive if grade.probabilities and grade.grade is not None]
-    heats = _heats(reader, reading, by_network)
+    fault = None
+    try:
+        heats = _heats(reader, reading, by_network)
+    except Exception:  # an explanation is no reason to lose a reading; the log has the fault, the reader is told
+        logger.exception("study %s: heat maps could not be made", reading.study.key)
+        heats, fault = {}, "not computed: something went wrong on our side; the server's log says more"
     files: dict[str, bytes] = {}
     places: dict[str, dict[str, Any]] = {}
     for name, (series_id, k, heat) in heats.items():
         files[saliency_file(name)] = heat_png(heat)
         places[name] = {"series": series_id, "slice": k}
-    reasons = {grade.id: _reason(grade) for grade in reading.findings.grades if grade.id not in heats}
+    asked = {grade.id for grade in by_network}
+    reasons = {
+        grade.id: fault or (_NO_HEAT if grade.id in asked else _reason(grade))
+        for grade in reading.findings.grades
+        if grade.id not in heats
+    }
     index = {"schema": SCHEMA, "maps": places, "reasons": reasons}
     files[SALIENCY] = json.dumps(index, ensure_ascii=False).encode()
     return files
@@ -82,15 +95,20 @@ def _heats(reader: Reader, reading: Reading, grades: Sequence[Grade]) -> dict[st
         found = disc_slice_heats(grader, reading.study, reading.segmented, grades)
         return {name: (item.series_id, item.slice_index, item.map) for name, item in found.items()}
     if isinstance(grader, JointGrader):
-        return {grade.id: _joint_heat(grader, reading, grade) for grade in grades}
+        joints = {grade.id: _joint_heat(grader, reading, grade) for grade in grades}
+        return {name: heat for name, heat in joints.items() if heat is not None}
     return {}
 
 
-def _joint_heat(grader: Any, reading: Reading, grade: Grade) -> Heat:
+def _joint_heat(grader: JointGrader, reading: Reading, grade: Grade) -> Heat | None:
+    """Return the heat on the slice of the evidence (the first), else on the slice with most heat; None without."""
     from grading.saliency import explain_grade
 
-    item = explain_grade(grader, reading.study, reading.segmented, reading.findings, grade.id, slices=1)[0]
-    return item.series_id, item.slice_index, item.map
+    found = explain_grade(grader, reading.study, reading.segmented, reading.findings, grade.id)
+    for item in found:
+        if item.map.max() >= _FLOOR:
+            return item.series_id, item.slice_index, item.map
+    return None
 
 
 def _reason(grade: Grade) -> str:

@@ -42,7 +42,7 @@ def services(tmp_path: Path, empty_home: Path) -> Iterator[Services]:
     shutil.copytree(empty_home, tmp_path / "home")
     opened = Services.open(ServiceConfig(home=tmp_path / "home"))
     yield opened
-    opened.database.close()
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ def both_services(database_url: str, tmp_path: Path) -> Iterator[Services]:
     """Return an open service, once on SQLite and once on PostgreSQL."""
     opened = Services.open(ServiceConfig(home=tmp_path / "home", database_url=database_url))
     yield opened
-    opened.database.close()
+    opened.close()
 
 
 def add_user(services: Services, name: str, role: Role = Role.RADIOLOGIST, group: str | None = None) -> Actor:

@@ -9,15 +9,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from pipeline import reading_to_dict
 from pipeline.types import Reading
 from service.accounts.actor import Actor
 from service.api.readings import router
 from service.services import Services
-from service.store.tables import AuditEntry, ReadingFile
-from service.viewing.pack import viewer_files
+from service.store.tables import AuditEntry
 from service.viewing.saliency import SALIENCY, heat_png, saliency_file
 from tests.service.conftest import add_study
+from tests.service.viewing.bare_page import keep_reading
 from tests.service.viewing.made import MIDDLE, made_reading
 
 Client = Callable[..., TestClient]
@@ -31,23 +30,13 @@ def reading() -> Reading:
 @pytest.fixture
 def stored(services: Services, radiologist: Actor, reading: Reading) -> str:
     """Return the id of the reading, kept with all its files."""
-    return keep(services, radiologist, reading)
-
-
-def keep(services: Services, owner: Actor, reading: Reading) -> str:
     heat = {"maps": {"g14": {"series": "S1", "slice": MIDDLE}}, "reasons": {"g2": "not computed: not positive"}}
-    files = {
-        **viewer_files(reading),
+    extra = {
         "report.md": b"# draft",
         saliency_file("g14"): heat_png(np.ones((240, 160), dtype=np.float32)),
         SALIENCY: json.dumps(heat).encode(),
     }
-    with services.database.begin() as session:
-        _, row = add_study(session, owner, reading_to_dict(reading))
-        for name, content in files.items():
-            blob = services.blobs.put(content)
-            session.add(ReadingFile(reading_id=row.id, name=name, sha256=blob.sha256, bytes=blob.bytes))
-        return row.id
+    return keep_reading(services, radiologist, reading, extra)
 
 
 def paths(rid: str) -> list[str]:
@@ -137,6 +126,11 @@ def test_what_is_not_there_is_refused(
 ) -> None:
     answer = client_of([router], radiologist).get(f"/api/v1/readings/{stored}{end}")
     assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("rid", ["%00", "..%2F..", "a b", "x" * 65])
+def test_an_id_that_can_be_none_is_refused(client_of: Client, radiologist: Actor, rid: str) -> None:
+    assert client_of([router], radiologist).get(f"/api/v1/readings/{rid}/viewer").status_code in (404, 422)
 
 
 def test_a_heat_map_tells_its_slice_and_its_absence_a_reason(

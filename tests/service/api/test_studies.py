@@ -76,7 +76,7 @@ def test_strangers_find_nothing(
 
 def test_events_tell_the_progress_and_end(client: TestClient, services: Services, radiologist: Actor) -> None:
     study_id = accept(services, radiologist, picture("read", seconds=1.2))
-    worker = threading.Thread(target=run_worker, args=(services,), kwargs={"stop": Event(), "options": ONCE})
+    worker = threading.Timer(0.3, run_worker, (services,), {"stop": Event(), "options": ONCE})
     worker.start()
     answer = client.get(f"{STUDIES}/{study_id}/events")
     worker.join()

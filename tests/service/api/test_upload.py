@@ -17,7 +17,7 @@ from service.accounts.actor import Actor
 from service.api.schemas.studies import offered_writers
 from service.api.studies import router
 from service.config import ServiceConfig
-from service.errors import InvalidError, TooSlowError
+from service.errors import InvalidError
 from service.services import Services
 from service.store.tables import Base
 from service.studies import samples, upload
@@ -143,30 +143,6 @@ def test_bodies_that_are_no_form_with_one_file(client: TestClient) -> None:
 
 def test_who_is_not_signed_in_is_not_listened_to(client_of: Callable[..., TestClient]) -> None:
     assert _post(client_of([router], None)).status_code == 401
-
-
-def test_a_body_that_stops_coming_is_given_up(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "PATIENCE_S", 0.05)
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG
-
-    async def silence() -> AsyncIterator[dict[str, Any]]:
-        yield {"type": "http.request", "body": head, "more_body": True}
-        await anyio.sleep(60)
-
-    with pytest.raises(TooSlowError, match="nothing came for"):
-        anyio.run(_receive, services, silence())
-
-
-def test_a_body_that_drips_is_given_up(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "GRACE_S", 0.05)
-
-    async def drip() -> AsyncIterator[dict[str, Any]]:
-        while True:
-            yield {"type": "http.request", "body": b"-", "more_body": True}
-            await anyio.sleep(0.02)
-
-    with pytest.raises(TooSlowError, match="slower than 16 kB a second"):
-        anyio.run(_receive, services, drip())
 
 
 def test_a_client_that_goes_leaves_nothing(services: Services) -> None:

@@ -133,7 +133,7 @@ def test_a_kept_head_stays_good_while_the_log_grows(log: Services) -> None:
 def test_a_chain_written_anew_shows_against_a_kept_head(log: Services) -> None:
     head = _verify(log).head
     with log.database.read() as session:
-        lines = [entry for entry in list_entries(session, AuditFilter(), limit=99)[0]][::-1]
+        lines = list(list_entries(session, AuditFilter(), limit=99)[0])[::-1]
     previous = "0" * 64
     with _hand(log) as connection:
         for entry in lines:

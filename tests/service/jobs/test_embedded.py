@@ -15,6 +15,7 @@ from cli.main import main
 from service.accounts.actor import Actor
 from service.config import load_service_config
 from service.jobs.embedded import embedded_worker, environment_of
+from service.jobs.process import child_environment
 from service.services import Services
 from service.store.tables import WorkerBeat
 from tests.service.jobs.fakes import READER, picture
@@ -66,6 +67,14 @@ def test_the_worker_gets_the_settings_of_the_server(services: Services, monkeypa
     assert load_service_config() == services.config
 
 
+def test_the_process_that_reads_gets_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "DATABASE_PASSWORD", "OIDC_CLIENT_SECRET"):
+        monkeypatch.setenv(f"SPINESCRIBE_{name}", "hush")
+    monkeypatch.setenv("SPINESCRIBE_WEIGHTS", "/weights")
+    assert "hush" not in child_environment().values()
+    assert child_environment()["SPINESCRIBE_WEIGHTS"] == "/weights"
+
+
 def test_the_command_ends_when_nothing_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +94,7 @@ def _beats(services: Services) -> int:
         return session.query(WorkerBeat).count()
 
 
-def _until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"

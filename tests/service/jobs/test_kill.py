@@ -134,7 +134,7 @@ def _check_all_ready_once(services: Services, studies: list[str]) -> None:
     assert not list(services.config.work_dir.iterdir())
 
 
-def _wait_for(marker: Path, seconds: float = 30.0) -> None:
+def _wait_for(marker: Path, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not marker.exists():
         assert time.monotonic() < end, "the process did not come to the point in time"

@@ -182,7 +182,7 @@ def _start(services: Services, stop: Event) -> threading.Thread:
     return thread
 
 
-def _until(condition, seconds: float = 20.0) -> None:  # type: ignore[no-untyped-def]
+def _until(condition, seconds: float = 60.0) -> None:  # type: ignore[no-untyped-def]
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"

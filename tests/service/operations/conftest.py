@@ -15,7 +15,7 @@ from tests.service.conftest import add_study, add_user
 
 
 def add_kept_study(services: Services, document: dict[str, Any], name: str) -> list[str]:
-    """Add a user, a study with an upload and a file of its reading, an evaluation; return the names of the files."""
+    """Add a user, a study with an upload and a file, an evaluation; return the names of the kept files."""
     actor = add_user(services, name)
     upload, report = services.blobs.put(f"upload of {name}".encode()), services.blobs.put(f"# {name}".encode())
     figure = services.blobs.put(f"figure of {name}".encode())

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,18 @@ class Watched:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Serve the pages on a free port."""
-    home = tmp_path_factory.mktemp("pages") / "home"
+    """Serve the pages with many studies; no worker runs."""
+    with serve(tmp_path_factory.mktemp("pages") / "home", 31) as served:
+        yield served
+
+
+@contextmanager
+def serve(home: Path, count: int) -> Iterator[Site]:
+    """Serve the application on a free port; ``count`` more studies than the few."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.service.pages.serve", str(home), str(port)]
+    command = [sys.executable, "-m", "tests.service.pages.serve", str(home), str(port), str(count)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:

@@ -1,7 +1,7 @@
-"""Serves the pages with the real routes, walls and database of a folder of its own, for browser tests.
+"""Serves the application on a folder of its own that holds users and studies, for browser tests.
 
-``python -m tests.service.pages.serve HOME PORT``: no worker runs, so uploads stay queued; studies that look read
-come from a stored reading. Users: ``rita`` (radiologist), ``otto`` (researcher), ``ada`` (administrator).
+``python -m tests.service.pages.serve HOME PORT COUNT``: no worker runs, so uploads stay queued; studies that look
+read come from a stored reading. Users: ``rita`` (radiologist), ``otto`` (researcher), ``ada`` (administrator).
 """
 
 import json
@@ -18,37 +18,29 @@ from service import audit
 from service.accounts.actor import Actor
 from service.accounts.groups import add_group
 from service.accounts.users import add_user
-from service.api import audit as audit_routes
-from service.api import chat, exports, history, readings, reports, session, studies, users
-from service.api.application import build_api
 from service.config import ServiceConfig
 from service.jobs.summary import finding_rows, levels_summary
-from service.pages import build_pages, build_static
-from service.security import secure
 from service.services import Services
 from service.store.tables import Job, ReportStatus, Role, Study, StudyReport, StudyStatus, now
+from service.web import create_app
 from tests.service.conftest import READING, add_study
 
 PASSWORD = "four words of phantom"
 HOSTILE = '<img src=x onerror="document.title=1"> & "label"'
-MORE = 30
+MORE = 31
 
 
-def build(home: Path) -> FastAPI:
-    """Return the application on a folder, with users and studies in it."""
-    services = Services.open(ServiceConfig(home=home))
+def build(home: Path, count: int = MORE) -> FastAPI:
+    """Return the application on a folder, with users and studies in it; ``count`` more studies than the few."""
+    config = ServiceConfig(home=home)
+    services = Services.open(config)
     with services.database.begin() as opened:
-        fill(opened)
-    routers = [session.router, users.router, studies.router, readings.router, reports.router]
-    routers += [chat.router, exports.router, audit_routes.router, history.router]
-    app = build_api(services, routers)
-    app.include_router(build_pages(services))
-    app.mount("/static", build_static())
-    secure(app, services)
-    return app
+        fill(opened, count)
+    services.database.close()
+    return create_app(config)
 
 
-def fill(opened: Session) -> None:
+def fill(opened: Session, count: int) -> None:
     """Add a group, the users and the studies."""
     group = add_group(opened, "system", "Spine team")
     common = {"password": PASSWORD, "group_ids": [group.id]}
@@ -58,18 +50,19 @@ def fill(opened: Session) -> None:
     opened.flush()
     owner = Actor.of(rita)
     document: dict[str, Any] = json.loads(READING.read_text(encoding="utf-8"))
-    alert = "Severe spinal canal stenosis at L4-L5"
+    alert = "Spinal canal at L4-L5 narrowed to 6.5 mm (severe by measurement)."
     _add(opened, owner, document, "Bench 3", age=1, is_critical=True, alert=alert)
-    _add(opened, owner, document, HOSTILE, age=2, burden=41.0, report=ReportStatus.REVIEWED)
     _add(opened, owner, document, "Shared case", age=3, group_id=group.id, report=ReportStatus.SIGNED)
     failed = "the reading took longer than 900 s and was ended"
     _plain(opened, owner, "Too slow", StudyStatus.FAILED, age=5, error_code="timeout", error_message=failed)
     refused = "no sagittal series was found"
     _plain(opened, owner, "A knee", StudyStatus.REFUSED, age=8, error_code="not_eligible", error_message=refused)
-    waiting = _plain(opened, owner, "Being read", StudyStatus.QUEUED, age=0)
-    opened.add(Job(study_id=waiting.id))
-    for number in range(MORE):
-        _add(opened, owner, document, f"Series of tests {number}", age=24 + number, burden=30.0 - number / 2)
+    if count > 0:
+        waiting = _plain(opened, owner, "Being read", StudyStatus.QUEUED, age=0)
+        opened.add(Job(study_id=waiting.id))
+    for number in range(count):
+        label = HOSTILE if number == 0 else f"Series of tests {number}"
+        _add(opened, owner, document, label, age=24 + number, burden=30.0 - number / 2)
 
 
 def _add(
@@ -109,4 +102,5 @@ def _plain(opened: Session, owner: Actor, label: str, status: StudyStatus, *, ag
 
 
 if __name__ == "__main__":
-    uvicorn.run(build(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+    application = build(Path(sys.argv[1]), int(sys.argv[3]))
+    uvicorn.run(application, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")

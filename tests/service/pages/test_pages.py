@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.staticfiles import StaticFiles
 
 from service.accounts.actor import Actor
-from service.pages import STATIC_FOLDER, build_pages, build_static
+from service.pages import STATIC_FOLDER, build_pages
 from service.pages.manual import FOLDER, PAGES, load_page
 from service.pages.paths import local_path, login_path
 from service.services import Services
@@ -31,7 +32,7 @@ def pages_of(services: Services, client_of: Callable[..., TestClient]) -> Callab
         app = client.app
         assert isinstance(app, FastAPI)
         app.include_router(build_pages(services))
-        app.mount("/static", build_static())
+        app.mount("/static", StaticFiles(directory=STATIC_FOLDER))
         client.follow_redirects = False
         return client
 
@@ -110,17 +111,6 @@ def _check_frame(text: str) -> None:
     assert re.search(r"\son[a-z]+\s*=", text) is None, "the policy forbids inline script"
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
     assert re.search(r'(?:src|href)="(?:https?:)?//', text) is None, "a page asks for something outside"
-
-
-def test_pages_are_sent_with_a_strict_policy(pages_of: Pages, radiologist: Actor) -> None:
-    for actor, path in ((None, "/login"), (radiologist, "/worklist"), (radiologist, "/manual")):
-        headers = pages_of(actor).get(path).headers
-        policy = headers["content-security-policy"]
-        assert "default-src 'self'" in policy
-        assert "frame-ancestors 'none'" in policy
-        assert "unsafe" not in policy
-        assert headers["cache-control"] == "no-store"
-        assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_pages_of_administrators_are_theirs_alone(pages_of: Pages, radiologist: Actor, researcher: Actor) -> None:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,43 +23,54 @@ def graded(document: dict[str, Any], count: int) -> list[dict[str, Any]]:
     ]
 
 
+def add_signed(
+    services: Services,
+    document: dict[str, Any],
+    owner: Actor,
+    edits: dict[int, str | None] | None = None,
+    *,
+    added: tuple[str, ...] = (),
+    verdicts: tuple[Verdict, ...] = (Verdict.ACCEPT, Verdict.EDIT, Verdict.REJECT),
+    status: ReportStatus = ReportStatus.SIGNED,
+    **fields: Any,
+) -> str:
+    """Store a signed study and return its id.
+
+    Args:
+        services: Open service.
+        document: Of the reading.
+        owner: Who sent and signed it.
+        edits: Number of the sentence in the findings -> its new text, or None to hide it.
+        added: Sentences that the reader wrote.
+        verdicts: On the first graded findings.
+        status: Of the report.
+        fields: Of the study.
+    """
+    with services.database.begin() as session:
+        study, reading = add_study(session, owner, document, **fields)
+        reading.created_at = READ_AT
+        report = session.get_one(StudyReport, study.id)
+        report.status, report.current = status.value, _edited(report.proposed, edits or {}, added)
+        report.signed_by, report.signed_at = owner.user_id, READ_AT
+        for row, verdict in zip(graded(document, len(verdicts)), verdicts, strict=True):
+            grade = list(row["probabilities"])[-1] if verdict is Verdict.EDIT else None
+            session.add(
+                Decision(
+                    study_id=study.id,
+                    finding_id=row["id"],
+                    verdict=verdict.value,
+                    grade=grade,
+                    note="Mrs Miller's note",
+                    user_id=owner.user_id,
+                )
+            )
+        return study.id
+
+
 @pytest.fixture
 def sign(services: Services, document: dict[str, Any]) -> Callable[..., str]:
-    """Return a function (owner, edits, ...) that stores a signed study and returns its id.
-
-    ``edits``: number of the sentence in the findings -> its new text, or None to hide it.
-    """
-
-    def build(
-        owner: Actor,
-        edits: dict[int, str | None] | None = None,
-        *,
-        added: tuple[str, ...] = (),
-        verdicts: tuple[Verdict, ...] = (Verdict.ACCEPT, Verdict.EDIT, Verdict.REJECT),
-        status: ReportStatus = ReportStatus.SIGNED,
-        **fields: Any,
-    ) -> str:
-        with services.database.begin() as session:
-            study, reading = add_study(session, owner, document, **fields)
-            reading.created_at = READ_AT
-            report = session.get_one(StudyReport, study.id)
-            report.status, report.current = status.value, _edited(report.proposed, edits or {}, added)
-            report.signed_by, report.signed_at = owner.user_id, READ_AT
-            for row, verdict in zip(graded(document, len(verdicts)), verdicts, strict=True):
-                grade = list(row["probabilities"])[-1] if verdict is Verdict.EDIT else None
-                session.add(
-                    Decision(
-                        study_id=study.id,
-                        finding_id=row["id"],
-                        verdict=verdict.value,
-                        grade=grade,
-                        note="Mrs Miller's note",
-                        user_id=owner.user_id,
-                    )
-                )
-            return study.id
-
-    return build
+    """Return ``add_signed`` of this service and document."""
+    return partial(add_signed, services, document)
 
 
 def _edited(sections: list[Any], edits: dict[int, str | None], added: tuple[str, ...]) -> list[Any]:

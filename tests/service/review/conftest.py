@@ -47,7 +47,7 @@ def desk(services: Services, radiologist: Actor, document: dict[str, Any]) -> De
 
 @pytest.fixture(scope="session")
 def small_document(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a reading of one level with two findings: Pfirrmann V, and severe canal stenosis, which is critical."""
+    """Return a reading of one level with two findings: Pfirrmann V, and severe stenosis, which is critical."""
     small = copy.deepcopy(document)
     small["grades"] = [row for row in small["grades"] if row["id"] in ("g71", "g75")]
     small["grades"][1] |= {"grade": "severe", "prediction_set": ["severe"], "probabilities": {"severe": 1.0}}

@@ -137,7 +137,7 @@ def test_a_normal_grade_takes_the_level_out_of_the_impression(machine: Any, prop
 
 
 def test_a_check_falls_with_the_decision_it_stands_beside(machine: Any) -> None:
-    """``canal_ap`` says severe at L4-L5: once a reader rejected the stenosis it must not come back by that door."""
+    """``canal_ap`` says severe at L4-L5: a stenosis that was rejected must not come back by that door."""
     decided = decided_findings(machine, {"g75": REJECT})
     assert decided.grade("g75") is None
     assert decided.grade("g76") is None

@@ -99,7 +99,8 @@ def test_machine_sentences_moved_under_another_level_name_their_own(desk: Desk) 
     given = _given(desk.case)
     rows = {row.id: row for row in given["findings"]}
     moved = rows.pop("findings-18")  # "Moderate spinal canal stenosis ..." of L4-L5
-    given["findings"] = [*rows.values()][:2] + [moved] + [*rows.values()][2:]
+    given["findings"] = list(rows.values())
+    given["findings"].insert(2, moved)
     case = _put(desk, given)
     assert _row(case, "findings-18").text.startswith("L4-L5: Moderate spinal canal stenosis")
 

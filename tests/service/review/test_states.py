@@ -96,13 +96,13 @@ def _steps(desk: Desk) -> dict[str, Callable[[int], Case]]:
 
 
 STEPS = (
-    "accept 71", "reject 71", "accept 75", "edit 75", "withdraw 75", "acknowledge", "contradict", "write", "review",
-    "sign", "sign", "amend",
+    "accept 71", "reject 71", "accept 75", "edit 75", "withdraw 75", "acknowledge", "contradict", "write",
+    "review", "sign", "sign", "amend",
 )  # fmt: skip
 
 
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -1,9 +1,12 @@
 """The same promises on both databases, PostgreSQL a real server: migrations, chain, one claim of a job, JSON."""
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,9 @@ from sqlalchemy import inspect, or_, update
 from sqlalchemy.exc import IntegrityError
 
 from service import audit
+from service.config import ServiceConfig
 from service.services import Services
+from service.store import Database
 from service.store.tables import AuditEntry, Base, Job, JobState, Role, Study, User, now
 from tests.service.conftest import add_study, add_user
 
@@ -55,6 +60,21 @@ def test_migrations_go_up_down_and_up_again(both_services: Services) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.slow
+def test_server_and_workers_may_make_the_tables_at_once(database_url: str, tmp_path: Path) -> None:
+    config = ServiceConfig(home=tmp_path / "home", database_url=database_url)
+    code = (
+        "import sys; from pathlib import Path; from service.config import ServiceConfig as C; "
+        "from service.store import Database; Database.open(C(home=Path(sys.argv[1]), database_url=sys.argv[2])).close()"
+    )
+    command = [sys.executable, "-c", code, str(config.home), database_url]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    database = Database(config.sqlalchemy_url)
+    assert set(Base.metadata.tables) <= set(inspect(database.engine).get_table_names())
+    database.close()
 
 
 def test_four_writers_keep_the_chain(both_services: Services) -> None:

@@ -17,6 +17,7 @@ from service.store.tables import (
     Group,
     Job,
     ReadingFile,
+    ReportVersion,
     Study,
     StudyReport,
     now,
@@ -112,8 +113,13 @@ def test_signed_and_running_studies_are_not_deleted(
     with services.database.begin() as session:
         study, _ = add_study(session, radiologist, document)
         session.get_one(StudyReport, study.id).signed_at = now()
-    with pytest.raises(ConflictError, match="signed study is kept"):
-        delete_study(services, radiologist, study.id)
+        amended, _ = add_study(session, radiologist, document)
+        session.get_one(StudyReport, amended.id).status = "amended"
+        redrafted, _ = add_study(session, radiologist, document)
+        session.add(ReportVersion(study_id=redrafted.id, version=3, status="signed", content={}))
+    for kept in (study, amended, redrafted):
+        with pytest.raises(ConflictError, match="signed study is kept"):
+            delete_study(services, radiologist, kept.id)
     running = accept(services, radiologist)
     with services.database.begin() as session:
         session.query(Job).filter_by(study_id=running).one().state = "running"

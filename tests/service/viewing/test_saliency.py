@@ -2,12 +2,13 @@
 
 import io
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline import Reader
 from service.viewing.saliency import heat_png, saliency_files
 from tests.pipeline.fakes import fake_reader
 from tests.service.viewing.made import made_reading
@@ -33,6 +34,18 @@ def test_without_a_network_every_finding_has_a_reason() -> None:
     assert "a measurement decided" in index["reasons"]["g3"]
     assert "could not be given" in index["reasons"]["g4"]
     assert "positive grades" in index["reasons"]["g2"]
+
+
+def test_a_fault_loses_the_maps_not_the_reading(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def models(self, protocol: object) -> object:
+            raise RuntimeError("the network fell over")
+
+    files = saliency_files(cast("Reader", Broken()), made_reading())
+    index = json.loads(files["saliency.json"])
+    assert index["maps"] == {}
+    assert "went wrong on our side" in index["reasons"]["g14"]
+    assert "heat maps could not be made" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])

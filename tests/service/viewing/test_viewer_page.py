@@ -31,7 +31,7 @@ FLAGS = [
 ]  # fmt: skip
 STAGE = ".sv-stage"
 SUM = """async (number) => {
-  await new Promise((done) => setTimeout(done, 250));
+  await new Promise((done) => setTimeout(done, 300));
   const canvas = document.querySelectorAll('.sv-canvas')[number];
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   let sum = 0;
@@ -133,7 +133,6 @@ def test_window_scroll_and_opacity_change_the_pixels(page: Any) -> None:
         f"viewer.show({{series: 'S1', slice: {MIDDLE + 1}}})",
     ):
         page.evaluate(change)
-        page.wait_for_timeout(250)
         sums.append(page.evaluate(SUM, 0))
     page.get_by_label("Window preset").select_option("hard")
     sums.append(page.evaluate(SUM, 0))

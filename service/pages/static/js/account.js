@@ -1,6 +1,6 @@
 // One's own account: looks and password. Looks are saved as soon as they are chosen.
 import { api, setCsrfToken } from "./api.js";
-import { toast } from "./dom.js";
+import { sentence, toast } from "./dom.js";
 
 const told = (form) => form.querySelector(".error-words");
 
@@ -11,7 +11,7 @@ async function saving(form, request, words) {
     toast(words, "ok");
     return answer;
   } catch (error) {
-    told(form).textContent = error.message;
+    told(form).textContent = sentence(error.message);
     throw error;
   }
 }
@@ -23,7 +23,7 @@ preferences.addEventListener("change", async () => {
     hide_ai_until_first_look: preferences.elements.hide_ai_until_first_look.checked,
   };
   try {
-    await saving(preferences, () => api.patch("/session/preferences", { preferences: chosen }), "Saved.");
+    await saving(preferences, () => api.patch("/session/preferences", chosen), "Saved.");
     document.documentElement.dataset.theme = chosen.theme;
     document.body.dataset.hideAi = String(chosen.hide_ai_until_first_look);
   } catch {

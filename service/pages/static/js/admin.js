@@ -1,6 +1,6 @@
 // Users and groups. Users are switched off, never deleted: reports and the audit log name them.
 import { api } from "./api.js";
-import { confirmed, el, toast, words } from "./dom.js";
+import { confirmed, el, sentence, toast, words } from "./dom.js";
 
 const byId = (id) => document.getElementById(id);
 const dialog = byId("user-dialog");
@@ -83,7 +83,7 @@ form.addEventListener("submit", async (event) => {
     if (edited) await api.patch(`/users/${edited.id}`, body);
     else await api.post("/users", body);
   } catch (error) {
-    told.textContent = error.message;
+    told.textContent = sentence(error.message);
     return;
   }
   dialog.close();
@@ -102,7 +102,7 @@ async function removeGroup(group) {
     await api.del(`/groups/${group.id}`);
     toast(`The group ${group.name} was deleted.`, "ok");
   } catch (error) {
-    toast(error.message, "danger");
+    toast(sentence(error.message), "danger");
   }
   load();
 }
@@ -116,7 +116,7 @@ byId("group-form").addEventListener("submit", async (event) => {
     await api.post("/groups", { name: field.value.trim() });
     field.value = "";
   } catch (error) {
-    complaint.textContent = error.message;
+    complaint.textContent = sentence(error.message);
   }
   load();
 });

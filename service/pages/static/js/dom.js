@@ -14,11 +14,15 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Say something at the edge of the page. `kind`: info, ok, warn, danger; those of danger stay until closed. */
-export function toast(words, kind = "info") {
+/**
+ * Say something at the edge of the page. `kind`: info, ok, warn, danger; those of danger stay until closed.
+ * `action`: [words, function] of a button beside it.
+ */
+export function toast(words, kind = "info", action = null) {
   const box = document.getElementById("toasts");
   const close = el("button", { type: "button", class: "quiet icon", "aria-label": "Close" }, "×");
-  const item = el("div", { class: `toast ${kind}` }, el("span", {}, words), close);
+  const more = action && el("button", { type: "button", class: "quiet small", onclick: action[1] }, action[0]);
+  const item = el("div", { class: `toast ${kind}` }, el("span", { class: "grow" }, words), more, close);
   close.addEventListener("click", () => item.remove());
   box.append(item);
   if (kind !== "danger") setTimeout(() => item.remove(), 6000);
@@ -62,6 +66,9 @@ export function moment(text) {
 export function timeOf(text, words = moment(text)) {
   return text ? el("time", { datetime: text, title: moment(text) }, words) : el("span", {}, "");
 }
+
+/** A sentence of the server with its first letter upper case. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** First letter upper case; underscores to spaces. */
 export function words(value) {

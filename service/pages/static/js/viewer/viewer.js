@@ -23,7 +23,7 @@ const LAYERS = { structures: true, fill: false, names: true, boxes: true, measur
 export function createViewer(container, options) {
   const viewer = new Viewer(container, options);
   return {
-    show: (place) => viewer.show(place),
+    show: (place) => void viewer.show(place),
     highlight: (boxes) => viewer.highlight(boxes),
     on: (event, handler) => viewer.events.on(event, handler),
     setLayers: (part) => viewer.setLayers(part),
@@ -50,11 +50,12 @@ class Viewer {
     this.setPanes(Math.min(manifest.series.length, container.clientWidth >= TWO_PANES_PX ? 2 : 1));
   }
 
-  /** Show a slice of a series, in the pane that has the series, else in the active one. */
-  show({ series, slice = null }) {
+  /** Show a slice of a series, in the pane that has the series, else in the active one; linked panes follow. */
+  show({ series, slice = null }, isLinked = this.isLinked) {
     const pane = this.panes.find((item) => item.series.id === series) ?? this.active;
     pane.setSeries(series, slice ?? (pane.series.id === series ? pane.slice : null));
     this.#activate(pane);
+    if (isLinked) this.#follow(pane);
     this.#changed(pane);
     return pane;
   }
@@ -70,7 +71,7 @@ class Viewer {
       if (shown.size > 0 && !isThere) continue;
       shown.add(item.series);
       const first = shown.size === 1 ? null : this.active;
-      this.show({ series: item.series, slice: item.slice }).reveal(item.box_px);
+      this.show({ series: item.series, slice: item.slice }, this.isLinked && first === null).reveal(item.box_px);
       if (first) this.#activate(first);
     }
     const heat = boxes.map((item) => item.finding_id).find((id) => id in this.heats);
@@ -111,12 +112,7 @@ class Viewer {
   scrollTo(pane, k) {
     if (!pane.setSlice(k)) return;
     this.#activate(pane);
-    if (this.isLinked) {
-      for (const other of this.panes) {
-        const beside = other === pane ? null : sliceBeside(pane.series, pane.slice, other.series);
-        if (beside !== null) other.setSlice(beside);
-      }
-    }
+    if (this.isLinked) this.#follow(pane);
     this.#changed(pane);
   }
 
@@ -211,6 +207,14 @@ class Viewer {
     const plane = series.find((item) => item.id === primary)?.plane;
     const rank = (item) => (shown.includes(item.id) ? 100 : 0) + (item.id === primary ? 0 : item.plane === plane ? 2 : 1);
     return [...series].sort((a, b) => rank(a) - rank(b))[0].id;
+  }
+
+  /** Move the other panes of the same plane to the place of a pane. */
+  #follow(pane) {
+    for (const other of this.panes) {
+      const beside = other === pane ? null : sliceBeside(pane.series, pane.slice, other.series);
+      if (beside !== null) other.setSlice(beside);
+    }
   }
 
   #pickSeries(pane, id) {

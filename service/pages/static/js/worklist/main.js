@@ -1,6 +1,6 @@
 // The worklist: ask, show, ask again every two seconds while something visible is being read (else every fifteen).
 import { api } from "../api.js";
-import { el, toast } from "../dom.js";
+import { el, sentence, toast } from "../dom.js";
 import { listenToKeys } from "./keys.js";
 import { fillForm, formQuery, isNarrowed, PAGE_SIZE, readQuery, toParams, writeQuery } from "./query.js";
 import { isActive, nameOf, Rows } from "./rows.js";
@@ -19,7 +19,7 @@ let timer = null;
 
 const rows = new Rows(document.querySelector("#studies tbody"), act);
 const studyDialog = new StudyDialog(byId("study"), () => refresh());
-const uploadDialog = new UploadDialog(byId("upload"), () => refresh());
+const uploadDialog = new UploadDialog(byId("upload"), { accepted: () => refresh(), finished: tellAccepted });
 
 async function refresh() {
   clearTimeout(timer);
@@ -105,8 +105,15 @@ async function act(verb, id) {
   try {
     await api.post(`/studies/${id}/${verb}`);
   } catch (error) {
-    toast(error.message, "danger");
+    toast(sentence(error.message), "danger");
   }
+  refresh();
+}
+
+/** New studies wait at the end of the urgent ones: offer to show them. */
+function tellAccepted(count) {
+  const words = count === 1 ? "The study is accepted." : `${count} studies are accepted.`;
+  toast(words, "ok", ["Show the newest", () => ask(readQuery("?order=newest"))]);
   refresh();
 }
 
@@ -115,10 +122,10 @@ async function readSample(button) {
   button.disabled = true;
   try {
     await api.post("/studies/sample", { protocol: button.dataset.sample });
-    toast("The sample study is in the list.", "ok");
+    tellAccepted(1);
   } catch (error) {
     const wait = error.status === 429 && error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-    toast(`${error.message}${wait}`, "warn");
+    toast(`${sentence(error.message)}${wait}`, "warn");
   }
   button.disabled = false;
   refresh();

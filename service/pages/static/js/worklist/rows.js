@@ -1,5 +1,5 @@
 // One row of the worklist for each study, updated in place: focus and the reader's place stay where they are.
-import { age, el, timeOf, words } from "../dom.js";
+import { age, el, sentence, timeOf, words } from "../dom.js";
 
 const ACTIVE = new Set(["queued", "reading"]);
 const AGAIN = new Set(["failed", "refused", "cancelled"]);
@@ -30,7 +30,7 @@ function progressOf(study) {
   const job = study.job;
   if (job?.state === "running") {
     const percent = Math.round(100 * job.fraction);
-    const stage = job.message || words(job.stage);
+    const stage = sentence(job.message || words(job.stage));
     return [
       el("span", { class: "small" }, `${stage} ${percent}\u00a0%`),
       el("progress", { value: job.fraction, max: 1, "aria-label": `Reading of ${nameOf(study)}` }),
@@ -56,7 +56,7 @@ function burdenCell(study) {
 }
 
 function findingsCell(study) {
-  if (study.error) return [el("p", { class: "clamp error-cell" }, study.error.message)];
+  if (study.error) return [el("p", { class: "clamp error-cell" }, sentence(study.error.message))];
   return [
     study.is_critical && study.alert && el("p", { class: "clamp alert-words" }, study.alert),
     el("p", { class: "clamp", title: study.levels_summary }, study.levels_summary || (study.status === "ready" ? "Nothing stands out" : "")),

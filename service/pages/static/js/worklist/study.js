@@ -1,6 +1,6 @@
 // One study's facts: rename it, share it, delete it.
 import { api } from "../api.js";
-import { confirmed, el, moment, toast, words } from "../dom.js";
+import { confirmed, el, moment, sentence, toast, words } from "../dom.js";
 import { fillGroups } from "./groups.js";
 import { nameOf } from "./rows.js";
 
@@ -53,7 +53,7 @@ export class StudyDialog {
     try {
       await request();
     } catch (error) {
-      this.told.textContent = error.message;
+      this.told.textContent = sentence(error.message);
       return false;
     }
     this.dialog.close();
@@ -73,6 +73,6 @@ function factsOf(study) {
   ];
   if (study.readings.length > 0) facts.push(["Read by", study.readings.map((reading) => reading.writer || "default").join(", ")]);
   if (study.prior_study_id) facts.push(["Prior", "chosen at upload"]);
-  if (study.error) facts.push(["Reason", study.error.message]);
+  if (study.error) facts.push(["Reason", sentence(study.error.message)]);
   return facts;
 }

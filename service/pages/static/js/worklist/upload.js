@@ -1,17 +1,18 @@
 // The upload dialog: several files at once, each a study, each with its own progress, label and outcome.
 import { api } from "../api.js";
-import { el, toast } from "../dom.js";
+import { el } from "../dom.js";
 import { fillGroups } from "./groups.js";
 import { nameOf } from "./rows.js";
 import { isPicture, UploadItem } from "./upload_item.js";
 
 const PRIORS = 50;
 
-/** The dialog; `accepted()` is called after each study that the server took. */
+/** The dialog; `accepted()` is called after each study that the server took, `finished(count)` after the last. */
 export class UploadDialog {
-  constructor(dialog, accepted) {
+  constructor(dialog, { accepted, finished }) {
     this.dialog = dialog;
     this.accepted = accepted;
+    this.finished = finished;
     this.form = dialog.querySelector("form");
     this.list = dialog.querySelector("#upload-list");
     this.picker = dialog.querySelector("#upload-files");
@@ -129,7 +130,7 @@ export class UploadDialog {
     }
     this.isSending = false;
     this.show();
-    if (count > 0) toast(count === 1 ? "The study is accepted." : `${count} studies are accepted.`, "ok");
+    if (count > 0) this.finished(count);
     if (this.items.every((item) => item.state === "accepted")) this.dialog.close();
   }
 
@@ -137,7 +138,7 @@ export class UploadDialog {
   async sendOne(item) {
     this.isSending = true;
     this.show();
-    if (await item.send()) this.accepted();
+    if (await item.send()) this.finished(1);
     this.isSending = false;
     this.show();
     if (this.items.every((other) => other.state === "accepted")) this.dialog.close();

@@ -1,6 +1,6 @@
 // One file of the upload dialog: its label, its progress, and what became of it.
 import { api } from "../api.js";
-import { el } from "../dom.js";
+import { el, sentence } from "../dom.js";
 import { countdown } from "../waiting.js";
 
 const PICTURE = /\.(png|jpe?g|tiff?)$/i;
@@ -77,13 +77,13 @@ export class UploadItem {
   refused(error) {
     if (error.name === "AbortError") this.become("refused", "Stopped; nothing was kept.");
     else if (error.status === 429) this.wait(error);
-    else this.become("refused", error.message);
+    else this.become("refused", sentence(error.message));
   }
 
   /** The queue is full: the button to send again comes free when the server said. */
   wait(error) {
     countdown(error.retryAfter ?? 30, (left) => {
-      if (left > 0) this.become("waiting", `${error.message} Wait ${left} s, then send again.`);
+      if (left > 0) this.become("waiting", `${sentence(error.message)} Wait ${left} s, then send again.`);
       else this.become("refused", "The time is over: send it again.");
       this.dialog.show();
     });

@@ -1,0 +1,1 @@
+"""The web service under load: a hundred uploads at once while fifty users browse."""
