@@ -1,7 +1,7 @@
 """The whole way of a study through the real service in headless Chromium, started as `make app` starts it.
 
 Sign in, upload a zip of DICOM, watch it being read, look, edit, accept and reject, ask, sign, export, find it
-again; at the end the log of all that is verified. With SPINESCRIBE_SCREENSHOT set to a file the reading room is pictured.
+again; at the end the log of all that is verified. With SPINESCRIBE_SCREENSHOT set to a file the room is pictured.
 """
 
 import json
@@ -198,6 +198,7 @@ def test_the_signed_report_is_exported_without_draft(page: Any) -> None:
         page.locator("#export").get_by_role("button", name="PDF").click()
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"%PDF")
+    page.click("#export summary")
     with page.expect_download() as download:
         page.locator("#export").get_by_role("button", name="Markdown").click()
     text = Path(download.value.path()).read_text(encoding="utf-8")
