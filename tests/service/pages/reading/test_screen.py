@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,22 @@ def test_two_readings_stand_side_by_side(
     tab.wait_for_selector("tr.differs")
     assert "worded otherwise" in tab.inner_text("tr.differs")
     assert tab.locator("tr.differs").count() == 1
+    tab.click("button.base")
+    tab.get_by_text("version 2").wait_for()
+    tab.click("#tab-report")
+    tab.locator(".sentence", has_text="T12-L1: worded otherwise.").wait_for()
+
+
+def test_a_confirmed_level_has_the_study_read_again(room: Any, opened: Services, study: str) -> None:
+    room.click("#tab-models")
+    room.select_option("#marked-level", "L4-L5")
+    room.select_option("#right-level", "L5-S1")
+    room.click("#confirm-level")
+    room.get_by_text("Waiting for a worker").wait_for()
+    with opened.database.begin() as session:
+        job = session.query(Job).filter_by(study_id=study, state=JobState.QUEUED.value).one()
+        assert re.fullmatch(r"L5-S1=\d+,\d+", job.options["anchor"])
+        job.state = JobState.CANCELLED.value
 
 
 def test_a_study_that_is_being_read_opens_by_itself(
