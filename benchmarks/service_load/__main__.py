@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.service_load.client import Record, Visitor
 from benchmarks.service_load.reader import make_reading
-from benchmarks.service_load.running import running_service
+from benchmarks.service_load.running import Running, running_service
 
 TARGET_S = 0.3
 SEEDED = 20
@@ -61,18 +61,18 @@ def main() -> int:
             tempfile.TemporaryDirectory() as home,
             running_service(
                 Path(home), users=arguments.users, max_queued=max_queued, reading=reading, seconds=READING_S
-            ) as address,
+            ) as running,
         ):
-            runs.append(asyncio.run(load(address, arguments.uploads, arguments.users, max_queued)))
+            runs.append(asyncio.run(load(running, arguments.uploads, arguments.users, max_queued)))
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()}
     arguments.out.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1), encoding="utf-8")
     return 0 if all(run["is_kept"] for run in runs) else 1
 
 
-async def load(address: str, uploads: int, users: int, max_queued: int) -> dict[str, object]:
+async def load(running: Running, uploads: int, users: int, max_queued: int) -> dict[str, object]:
     """Run the load once; return its figures."""
     record, before = Record(), Record()
-    seeding = [Visitor(address, index, before) for index in range(users)]
+    seeding = [Visitor(running.address, index, before) for index in range(users)]
     for visitor in seeding:
         await visitor.sign_in()
     await asyncio.gather(
@@ -82,7 +82,7 @@ async def load(address: str, uploads: int, users: int, max_queued: int) -> dict[
     for visitor in visitors:
         visitor._record = record
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    began = loop.time()
+    began, cpu_before = loop.time(), running.cpu_s()
     browsing = [asyncio.create_task(visitor.browse(stop)) for visitor in visitors]
     files = [picture(1000 + index) for index in range(uploads)]
     await asyncio.gather(*(visitors[i % users].upload_and_watch(f"{i}.png", file) for i, file in enumerate(files)))
@@ -90,10 +90,12 @@ async def load(address: str, uploads: int, users: int, max_queued: int) -> dict[
     await asyncio.sleep(max(0.0, LEAST_S - read_s))
     stop.set()
     await asyncio.gather(*browsing)
+    cpu_s = {name: round(value - cpu_before[name], 2) for name, value in running.cpu_s().items()}
+    print(f"processor time: {cpu_s} in {loop.time() - began:.1f} s; load average {os.getloadavg()}")
     ends = [await visitors[index].status_of(study_id) for index, study_id in record.accepted]
     for visitor in visitors:
         await visitor.close()
-    return told(record, uploads, users, max_queued, read_s, ends)
+    return {**told(record, uploads, users, max_queued, read_s, ends), "cpu_s": cpu_s}
 
 
 def told(

@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from benchmarks.service_load import reader
 from service.accounts.passwords import hash_password
@@ -23,9 +25,30 @@ PASSWORD = "ten quiet lumbar discs"
 _START_S = 400.0
 
 
+@dataclass(frozen=True)
+class Running:
+    """What runs: the server's address and both processes."""
+
+    address: str
+    server: psutil.Process
+    worker: psutil.Process
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the processor time so far: of the server, of the worker with its reading process, of ours."""
+        families = {"server": self.server, "worker": self.worker, "client": psutil.Process()}
+        return {name: _cpu_s(process, name != "client") for name, process in families.items()}
+
+
+def _cpu_s(process: psutil.Process, has_family: bool) -> float:
+    family = [process, *(process.children(recursive=True) if has_family else [])]
+    return sum(sum(member.cpu_times()[:2]) for member in family)
+
+
 @contextmanager
-def running_service(home: Path, *, users: int, max_queued: int, reading: Path, seconds: float) -> Iterator[str]:
-    """Start server and worker; give the server's address; end both."""
+def running_service(
+    home: Path, *, users: int, max_queued: int, reading: Path, seconds: float
+) -> Iterator[Running]:
+    """Start server and worker; end both."""
     _add_users(home, users)
     port = _free_port()
     environment = {
@@ -43,7 +66,7 @@ def running_service(home: Path, *, users: int, max_queued: int, reading: Path, s
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_until_ready(address, processes)
-        yield address
+        yield Running(address, psutil.Process(processes[0].pid), psutil.Process(processes[1].pid))
     finally:
         for process in processes:
             process.terminate()

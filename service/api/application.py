@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from runtime.errors import SpineScribeError
@@ -23,6 +25,20 @@ API = "/api/v1"
 _CODES = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
+class ErrorWords(BaseModel):
+    """``code`` is for programs, ``message`` one sentence for the user."""
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """What every refused request is answered with; a stale version also names the one that stands."""
+
+    error: ErrorWords
+    current_version: int | None = None
+
+
 def build_api(services: Services, routers: Iterable[APIRouter]) -> FastAPI:
     """Return an application with the routers under ``/api/v1``; ``service.web`` adds the rest."""
     app = FastAPI(
@@ -30,10 +46,11 @@ def build_api(services: Services, routers: Iterable[APIRouter]) -> FastAPI:
     )
     app.state.services = services
     for router in routers:
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, responses={"4XX": {"model": ErrorAnswer, "description": "Refused"}})
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(SpineScribeError, _study_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
     return app
@@ -69,6 +86,14 @@ def _validation_error(_request: Request, error: Exception) -> JSONResponse:
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5]
     )
     return error_response(422, "invalid", told)
+
+
+def _data_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer a text that the database cannot hold: PostgreSQL takes no NUL. Its words may quote what was sent."""
+    logger.warning(
+        "a request held what the database cannot keep: %s", type(getattr(error, "orig", error)).__name__
+    )
+    return error_response(422, "invalid", "a text holds a character that cannot be kept, or is too long")
 
 
 def _http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -66,7 +66,7 @@ def readiness(services: ServicesDep, response: Response) -> Readiness:
 
 def _database_answers(services: Services) -> bool:
     with services.database.read() as session:
-        return session.scalar(text("SELECT 1")) == 1
+        return bool(session.scalar(text("SELECT 1")) == 1)
 
 
 def _disk_has_room(services: Services) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, column, func, inspect, select, table
+from sqlalchemy import Connection, String, column, func, inspect, select, table
+from sqlalchemy.types import NullType
 
 from service.store.tables import Base
 
@@ -44,7 +45,7 @@ class Contents:
 def contents_of(connection: Connection) -> Contents:
     """Return what the database of a connection holds."""
     columns = _columns(connection)
-    version = select(column("version_num")).select_from(table("alembic_version"))
+    version = select(column("version_num", String)).select_from(table("alembic_version"))
     # The job library has tables of its own, whose rows come and go: only ours are counted.
     ours = sorted(columns.keys() & Base.metadata.tables.keys())
     return Contents(
@@ -70,7 +71,7 @@ def _named_in(connection: Connection, columns: dict[str, list[str]]) -> dict[str
     for table_name, names in columns.items():
         for name in names:
             if (table_name, name) in _JSON_COLUMNS or name.endswith(_COLUMN_END):
-                values = connection.execute(select(column(name)).select_from(table(table_name)))
+                values = connection.execute(select(column(name, NullType)).select_from(table(table_name)))
                 found = (sha256 for (value,) in values for sha256 in _names_in(value))
                 named.update(dict.fromkeys(found, f"{table_name}.{name}"))
     return named

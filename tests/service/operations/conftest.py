@@ -13,6 +13,11 @@ from service.store.tables import Evaluation, LoginSession, ReadingFile, now
 from tests.service import postgres
 from tests.service.conftest import add_study, add_user
 
+sqlite_first = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""For tests where the kind of database matters little: PostgreSQL in the slow suite alone."""
+
 
 def add_kept_study(services: Services, document: dict[str, Any], name: str) -> list[str]:
     """Add a user, a study with an upload and a file, an evaluation; return the names of the kept files."""

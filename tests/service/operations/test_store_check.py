@@ -12,7 +12,7 @@ from service.config import ServiceConfig
 from service.operations import check_store, prune_orphans
 from service.operations.store_check import DAY_S
 from service.services import Services
-from tests.service.operations.conftest import add_kept_study
+from tests.service.operations.conftest import add_kept_study, sqlite_first
 
 
 def age(file: Path, seconds: float) -> None:
@@ -20,6 +20,7 @@ def age(file: Path, seconds: float) -> None:
     os.utime(file, (moment, moment))
 
 
+@sqlite_first
 def test_a_whole_store(filled: Services) -> None:
     found = check_store(filled.config)
     assert (found.named, found.bad, found.orphans) == (3, {}, ())
@@ -32,6 +33,7 @@ def test_missing_and_damaged_files_are_named(filled: Services, document: dict[st
     assert check_store(filled.config).bad == {upload: "studies.upload_sha256", report: "reading_files.sha256"}
 
 
+@sqlite_first
 def test_old_orphans_are_deleted_and_young_ones_are_not(filled: Services) -> None:
     old, young = (filled.blobs.put(content) for content in (b"old", b"young"))
     cut_off = filled.config.blob_dir / ".incoming-0"
@@ -46,6 +48,7 @@ def test_old_orphans_are_deleted_and_young_ones_are_not(filled: Services) -> Non
     assert check_store(filled.config).bad == {}
 
 
+@sqlite_first
 def test_an_orphan_that_is_uploaded_again_meanwhile_stays(filled: Services) -> None:
     blob = filled.blobs.put(b"again")
     age(filled.blobs.path(blob.sha256), 2 * DAY_S)
@@ -55,6 +58,7 @@ def test_an_orphan_that_is_uploaded_again_meanwhile_stays(filled: Services) -> N
     assert filled.blobs.check(blob.sha256)
 
 
+@sqlite_first
 def test_a_file_named_meanwhile_stays(filled: Services, document: dict[str, Any]) -> None:
     blob = filled.blobs.put(b"upload of late")
     found = check_store(filled.config)

@@ -4,18 +4,24 @@ Each request is sent as generated, which mostly names nothing that exists, and o
 study, reading, finding and file.
 """
 
+import json
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from service.accounts.actor import Actor
 from service.accounts.passwords import hash_password
@@ -23,10 +29,12 @@ from service.config import ServiceConfig
 from service.services import Services
 from service.store.tables import ReadingFile, Role, User, WorkerBeat, now
 from service.web import create_app
+from tests.service import postgres
 from tests.service.conftest import add_study
 
 PASSWORD = "generated lumbar words"
-CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance]
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance, content_type_conformance]
+WARNINGS = ["ignore:Setting per-request cookies"]  # generated ones, which are meant
 SIGN_IN = "/api/v1/session"
 LEFT_OUT = {f"DELETE {SIGN_IN}", f"POST {SIGN_IN}", "POST /api/v1/studies/sample"}
 """Ends the sign-in; replaces it; makes a phantom, which takes seconds. All are tested elsewhere."""
@@ -74,9 +82,19 @@ def add_what_exists(services: Services, document: dict[str, Any]) -> dict[str, s
         return {"study_id": study.id, "reading_id": reading.id, "finding_id": finding, "name": "report.md"}
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceConfig]:
+    home = tmp_path_factory.mktemp("generated") / "home"
+    if request.param == "sqlite":
+        yield ServiceConfig(home=home)
+        return
+    server: postgres.PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database() as url:
+        yield ServiceConfig(home=home, database_url=url)
+
+
 @pytest.fixture(scope="module")
-def signed_in(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignedIn]:
-    config = ServiceConfig(home=tmp_path_factory.mktemp("generated") / "home")
+def signed_in(config: ServiceConfig, document: dict[str, Any]) -> Iterator[SignedIn]:
     services = Services.open(config)
     real = add_what_exists(services, document)
     services.close()
@@ -118,11 +136,69 @@ def faults_of(signed_in: SignedIn, chosen: settings) -> dict[str, str]:
     return faults
 
 
+AWKWARD = {
+    "NUL": "a\\u0000b",
+    "half a surrogate pair": "a\\ud800b",
+    "right to left": "\\u202eb",
+    "long": "x" * 100_000,
+}
+"""As they stand in a JSON text: what a database's text cannot hold, or its column cannot."""
+
+
+@pytest.mark.parametrize("words", AWKWARD.values(), ids=AWKWARD)
+def test_no_text_breaks_the_service(signed_in: SignedIn, words: str) -> None:
+    """Put awkward words into every text of every request that has one, the rest as the service gave it."""
+    study = f"/api/v1/studies/{signed_in.real['study_id']}"
+    report = signed_in.client.get(f"{study}/report").json()
+    finding, version = report["findings"][0], report["version"]
+    sections = [{"name": "Impression", "sentences": [{"id": None, "text": "?"}]}]
+    requests = [
+        ("POST", SIGN_IN, {"name": "?", "password": "?"}),
+        ("POST", f"{SIGN_IN}/password", {"current": "?", "new": "?"}),
+        ("PATCH", f"{SIGN_IN}/preferences", {"theme": "?"}),
+        ("PATCH", f"{SIGN_IN}/preferences", {"?": "dark"}),
+        ("PATCH", study, {"label": "?"}),
+        ("PATCH", study, {"group_id": "?"}),
+        ("POST", f"{study}/readings", {"writer": "?", "protocol": "?", "anchor": "?"}),
+        ("PUT", f"{study}/report", {"version": version, "sections": sections}),
+        (
+            "POST",
+            f"{study}/decisions",
+            {"version": version, "finding_id": finding["id"], "verdict": "reject", "note": "?"},
+        ),
+        ("POST", f"{study}/decisions", {"version": version, "finding_id": "?", "verdict": "accept"}),
+        ("POST", f"{study}/acknowledgements", {"version": version, "finding_id": "?"}),
+        ("POST", f"{study}/sign", {"version": version, "password": "?"}),
+        ("POST", f"{study}/amend", {"version": version, "reason": "?"}),
+        ("POST", f"{study}/chat", {"question": "?"}),
+    ]
+    statuses = {}
+    for method, path, body in requests:
+        content = json.dumps(body).replace("?", words)
+        headers = {**signed_in.headers, "Content-Type": "application/json"}
+        if path == SIGN_IN:
+            headers["Cookie"] = ""
+        answer = signed_in.client.request(method, path, content=content, headers=headers)
+        statuses[f"{method} {path} {content[:60]}"] = answer.status_code
+    for path in (
+        "/api/v1/studies?search=",
+        "/api/v1/history?search=",
+        "/api/v1/studies/",
+        "/api/v1/readings/",
+        "/read/",
+    ):
+        whole = path + quote(json.loads(f'"{words[:2000]}"').encode("utf-8", "surrogatepass"))
+        statuses[whole[:60]] = signed_in.client.get(whole).status_code
+    assert {name: status for name, status in statuses.items() if status >= 500} == {}
+
+
+@pytest.mark.filterwarnings(*WARNINGS)
 def test_no_request_breaks_the_service(signed_in: SignedIn) -> None:
     assert faults_of(signed_in, few) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.filterwarnings(*WARNINGS)
 def test_none_of_many_requests_breaks_the_service(signed_in: SignedIn) -> None:
     assert faults_of(signed_in, many) == {}

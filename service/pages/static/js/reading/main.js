@@ -150,8 +150,7 @@ function hideUntilLooked(room) {
     byId("panels").inert = isHidden;
     byId("panels").classList.toggle("covered", isHidden);
   });
-  const isUntouched = room.report.status === "draft" && !room.report.findings.some((finding) => finding.decision);
-  room.hide(room.prefersHidden && isUntouched);
+  room.hide(room.prefersHidden && room.isUntouched);
 }
 
 async function toggleHidden(room) {
@@ -159,7 +158,7 @@ async function toggleHidden(room) {
   try {
     await api.patch("/session/preferences", { hide_ai_until_first_look: isWanted });
     room.prefersHidden = isWanted;
-    room.hide(isWanted);
+    room.hide(isWanted && room.isUntouched);
   } catch (error) {
     room.notice(error.message, "danger");
   }
