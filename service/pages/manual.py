@@ -6,6 +6,7 @@ addresses (``/manual/worklist``).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,10 @@ from markdown_it.token import Token
 
 from service.errors import NotFoundError
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "manual"
+_IN_THE_TREE = Path(__file__).resolve().parents[2] / "docs" / "manual"
+_INSTALLED = Path(sys.prefix) / "share" / "spinescribe" / "manual"
+FOLDER = _IN_THE_TREE if _IN_THE_TREE.is_dir() else _INSTALLED
+"""Where the files lie: in a checkout, else where the wheel puts them."""
 
 PAGES = (
     "getting-started",
