@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 START, END = "<!-- tree: made by docs/make_tree.py -->\n```\n", "```\n<!-- end of tree -->"
 ROOMS = (
     "app.py", "cli", "pipeline", "anatomy", "runtime", "imaging", "segmentation", "grading", "reporting", "vlm",
-    "evaluation", "service", "configs", "weights", "benchmarks", "docs", "tests",
+    "evaluation", "service", "deployment", "configs", "weights", "benchmarks", "docs", "tests",
 )  # fmt: skip
-_SHALLOW = {"configs", "weights", "tests", "docs"}
+_SHALLOW = {"configs", "deployment", "docs", "tests", "weights"}
 _WIDTH = 112
 
 

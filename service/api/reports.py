@@ -12,6 +12,7 @@ from service.api.schemas.plain import FindingId, StudyId, Version
 from service.api.schemas.reports import (
     AcknowledgementIn,
     AmendIn,
+    BaseIn,
     DecisionIn,
     DiffOut,
     ReportOut,
@@ -22,7 +23,7 @@ from service.api.schemas.reports import (
 )
 from service.audit.views import record_view
 from service.errors import InvalidError, NotFoundError
-from service.review import decisions, editing, signing, versions
+from service.review import decisions, editing, rebase, signing, versions
 from service.review.case import Case
 from service.review.change import open_case
 from service.review.editing import GivenSection, GivenSentence
@@ -50,6 +51,12 @@ def write_report(study_id: StudyId, body: TextIn, services: ServicesDep, actor: 
         for section in body.sections
     ]
     return _view(editing.edit_text(services, actor, study_id, body.version, given), actor)
+
+
+@router.post("/studies/{study_id}/report/reading", response_model=ReportOut)
+def base_upon(study_id: StudyId, body: BaseIn, services: ServicesDep, actor: ActorDep) -> Any:
+    """Base a report that nobody has worked on upon another reading of the study."""
+    return _view(rebase.base_upon(services, actor, study_id, body.version, body.reading_id), actor)
 
 
 @router.post("/studies/{study_id}/decisions", response_model=ReportOut)

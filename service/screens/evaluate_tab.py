@@ -97,9 +97,14 @@ def _lay_out() -> _Widgets:
     status = gr.HTML(tables.status_html(""), elem_id="evaluation-status")
     remarks = gr.HTML("", elem_id="remarks")
     with gr.Row():
-        with gr.Column(scale=2, min_width=360):
+        with gr.Column(scale=3, min_width=400):
             figures = gr.Dataframe(
-                headers=tables.FIGURE_HEADERS, interactive=False, max_height=560, wrap=True, elem_id="figures"
+                headers=tables.FIGURE_HEADERS,
+                interactive=False,
+                max_height=560,
+                wrap=True,
+                elem_id="figures",
+                column_widths=["46%", "20%", "34%"],
             )
             files = gr.HTML("", elem_id="evaluation-files")
         with gr.Column(scale=3, min_width=400):

@@ -1,7 +1,7 @@
-"""The whole way of a study through the real service in headless Chromium: server and worker as `make app` starts them.
+"""The whole way of a study through the real service in headless Chromium, started as `make app` starts it.
 
-Sign in, upload a zip of DICOM, watch it being read, look, edit, accept and reject, ask, sign, export, find it again;
-at the end the log of all that is verified. With SPINESCRIBE_SCREENSHOT set to a file the reading room is pictured.
+Sign in, upload a zip of DICOM, watch it being read, look, edit, accept and reject, ask, sign, export, find it
+again; at the end the log of all that is verified. With SPINESCRIBE_SCREENSHOT set to a file the room is pictured.
 """
 
 import json
@@ -133,7 +133,7 @@ def test_a_zip_of_dicom_is_uploaded_and_read(page: Any, phantom_zip: Path) -> No
 def test_the_reading_room_shows_the_draft_beside_the_images(page: Any) -> None:
     text = page.inner_text("#panels")
     assert "L4-L5" in text
-    page.locator(".sentence", has_text="L4-L5").first.locator(".text").click()
+    page.locator(".sentence:visible", has_text="L4-L5").first.locator(".text").click()
     page.wait_for_timeout(800)
     picture = os.environ.get("SPINESCRIBE_SCREENSHOT")
     if picture:
@@ -151,7 +151,7 @@ def test_a_rejected_finding_leaves_the_report(page: Any) -> None:
 
 def test_words_are_edited_and_saved(page: Any) -> None:
     page.click("#tab-report")
-    page.locator(".sentence .text").first.click()
+    page.locator(".sentence:visible .text").first.click()
     page.keyboard.press("End")
     page.keyboard.type(" Looked at twice.")
     page.keyboard.press("Control+s")
@@ -198,6 +198,7 @@ def test_the_signed_report_is_exported_without_draft(page: Any) -> None:
         page.locator("#export").get_by_role("button", name="PDF").click()
     content = Path(download.value.path()).read_bytes()
     assert content.startswith(b"%PDF")
+    page.click("#export summary")
     with page.expect_download() as download:
         page.locator("#export").get_by_role("button", name="Markdown").click()
     text = Path(download.value.path()).read_text(encoding="utf-8")

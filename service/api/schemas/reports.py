@@ -55,6 +55,12 @@ class DecisionIn(_Request):
     note: Annotated[PlainText, Field(max_length=2000)] = ""
 
 
+class BaseIn(_Request):
+    """Another reading that the report shall stand on."""
+
+    reading_id: Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class AcknowledgementIn(_Request):
     """A critical finding that was taken note of."""
 

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from service.accounts.sessions import cookie_header, cookie_name, find_session, hash_token, open_session
+from service.accounts.sessions import (
+    cookie_header,
+    cookie_name,
+    find_session,
+    hash_token,
+    open_session,
+    purge_sessions,
+)
 from service.services import Services
 from service.store.tables import AuditEntry, LoginSession, User
 from tests.service.accounts.conftest import Clock, log_in
@@ -75,6 +82,17 @@ class TestLife:
         with services.database.begin() as session:
             session.get_one(User, user.id).is_active = False
         assert look(services, token) is None
+
+    def test_what_has_ended_for_good_is_deleted(
+        self, services: Services, person: Callable[..., User], clock: Clock
+    ) -> None:
+        user = person("jo")
+        begin(services, user)
+        clock.turn(seconds=services.config.session_max_s + 1)
+        begin(services, user)
+        with services.database.begin() as session:
+            purge_sessions(session, services.config)
+            assert session.query(LoginSession).count() == 1
 
 
 class TestExchange:

@@ -153,6 +153,7 @@ def test_unknown_findings_are_not_found(client: TestClient, study: str) -> None:
 
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "report", {"version": 1, "sections": []}),
+    ("POST", "report/reading", {"version": 1, "reading_id": "0" * 32}),
     ("POST", "decisions", {"version": 1, "finding_id": "g75", "verdict": "accept"}),
     ("DELETE", "decisions/g75?version=1", {}),
     ("POST", "acknowledgements", {"version": 1, "finding_id": "g75"}),

@@ -50,7 +50,7 @@ def fill(opened: Session, count: int) -> None:
     opened.flush()
     owner = Actor.of(rita)
     document: dict[str, Any] = json.loads(READING.read_text(encoding="utf-8"))
-    alert = "Moderate spinal canal stenosis at L4-L5 (canal AP diameter 6.5 mm)."
+    alert = "Spinal canal at L4-L5 narrowed to 6.5 mm (severe by measurement)."
     _add(opened, owner, document, "Bench 3", age=1, is_critical=True, alert=alert)
     _add(opened, owner, document, "Shared case", age=3, group_id=group.id, report=ReportStatus.SIGNED)
     failed = "the reading took longer than 900 s and was ended"

@@ -55,7 +55,7 @@ def test_the_worklist_is_ordered_by_urgency_and_shows_what_matters(open_tab: Ope
     first = tab.locator(ROWS).first.inner_text()
     assert "Critical" in first
     assert "Bench 3" in first
-    assert "canal AP diameter 6.5 mm" in first
+    assert "narrowed to 6.5 mm" in first
     assert tab.inner_text("#total") == "36 studies"
     assert tab.inner_text("#range") == "1 to 25 of 36"
     tab.click('[data-page="next"]')

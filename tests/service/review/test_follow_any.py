@@ -77,7 +77,7 @@ def _report(sections: Sections, name: str) -> Report:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("protocol", ["lumbar", "cervical", "sacroiliac"])
 def test_every_sentence_agrees_with_what_was_decided(protocol: str, seed: int, share: float) -> None:
     machine = _findings(protocol, seed)
@@ -99,7 +99,7 @@ def test_every_sentence_agrees_with_what_was_decided(protocol: str, seed: int, s
     assert follow(after, proposed, machine, {}) == proposed
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_comparison_follows(seed: int) -> None:
     machine, prior = _findings("lumbar", seed), replace(_findings("lumbar", seed + 50), study_key="prior")
     comparison = compare_with_prior(machine, prior)

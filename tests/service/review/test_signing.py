@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from service.accounts.actor import Actor
+from service.accounts.passwords import hash_password
 from service.audit import verify_log
 from service.errors import BusyError, ConflictError, ForbiddenError, NotFoundError, StaleError
 from service.review import decisions, signing
@@ -53,6 +54,19 @@ def test_a_settled_report_is_signed_with_the_password(small_desk: Desk) -> None:
         assert line.details["decisions"] == {"g71": "accept", "g75": "edit"}
         assert set(line.details["models"]) >= {"grading", "segmentation"}
         assert verify_log(session).is_intact
+
+
+def test_the_password_is_that_of_the_accounts(small_desk: Desk) -> None:
+    version = _settled(small_desk)
+    with small_desk.services.database.begin() as session:
+        user = session.get(User, small_desk.actor.user_id)
+        assert user is not None
+        user.password_hash = hash_password("correct horse battery")
+    work = small_desk.services, small_desk.actor, small_desk.study_id
+    for wrong in ("rad", "correct horse batter", ""):
+        with pytest.raises(ForbiddenError):
+            signing.sign(*work, version, wrong)
+    assert signing.sign(*work, version, "correct horse battery").status is ReportStatus.SIGNED
 
 
 def test_users_without_a_password_type_their_name(small_desk: Desk) -> None:

@@ -28,6 +28,13 @@ from tests.service.conftest import add_user
 from tests.service.jobs.fakes import FakeReader
 
 READER = "tests.service.screens.conftest:open_picture_reader"
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; media-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:; form-action 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'"
+)
+"""What Gradio 6.31 needs: its HTML component compiles its template (eval), its page sets a base."""
+
 files = APIRouter()
 
 
@@ -65,6 +72,7 @@ def screens(services: Services, actors: dict[str, Actor]) -> FastAPI:
     async def sign_in(request: Request, call_next: Any) -> Response:
         request.state.actor = actors.get(request.cookies.get("user", ""))
         response: Response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
         return response
 
     return mount_research(app, services)

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-WAIT_MS = 60_000
+WAIT_MS = 120_000
+EVIL = "${1+1}<img src=x onerror=alert(1)>"
+"""An id that Gradio's templates or the browser would run."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,11 @@ def _is_outside(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
 
 
+def see(page: Any, table: str, text: str) -> None:
+    """Wait for a cell; Gradio keeps hidden copies of some to measure the columns."""
+    page.locator(table).get_by_text(text, exact=True).locator("visible=true").first.wait_for()
+
+
 def shoot(page: Any, name: str) -> None:
     folder = os.environ.get("SPINESCRIBE_SCREENSHOTS")
     if folder:
@@ -74,9 +81,7 @@ def test_a_researcher_evaluates_and_sees_figures_and_plots(
         page.locator(f"#{side}").get_by_text(side).last.wait_for()
     page.click("#evaluate")
     page.locator("#evaluation-status").get_by_text("grading: done").wait_for()
-    page.locator("#figures td:visible").get_by_text("quadratic_kappa", exact=True).locator(
-        "visible=true"
-    ).first.wait_for()
+    see(page, "#figures", "quadratic_kappa")
     plot = page.locator("#plots img").first
     plot.wait_for()
     page.wait_for_function("() => [...document.querySelectorAll('#plots img')].every(i => i.naturalWidth > 0)")
@@ -88,14 +93,16 @@ def test_a_researcher_evaluates_and_sees_figures_and_plots(
 
 def test_the_words_of_the_suite_reach_the_screen(open_page: Callable[[str], Any], tmp_path: Path) -> None:
     page = open_page("research")
-    for side, text in (("predictions", "id,text\na,Disc bulge.\n"), ("references", "id,text\nb,Disc bulge.\n")):
+    for side, text in (("predictions", f"id,text\n{EVIL},Bulge.\n"), ("references", "id,text\nb,Bulge.\n")):
         file = tmp_path / f"{side}.csv"
         file.write_text(text)
         page.locator(f"#{side} input[type=file]").set_input_files(str(file))
         page.locator(f"#{side}").get_by_text(side).last.wait_for()
     page.click("#evaluate")
     page.wait_for_selector("#evaluation-status .error")
-    assert "not in references.csv" in page.inner_text("#evaluation-status")
+    told = page.inner_text("#evaluation-status")
+    assert "not in references.csv" in told
+    assert EVIL in told
 
 
 def test_a_picture_is_read_and_stays_with_the_user(
@@ -153,7 +160,7 @@ def test_a_researcher_looks_at_corrections(
     page.get_by_role("tab", name="Corrections").click()
     page.click("#count")
     page.get_by_text("1 signed reports: 3 decided findings, 2 changed sentences, 1 sentences").wait_for()
-    page.locator("#lines td:visible").get_by_text("T12-L1: normal disc.").locator("visible=true").first.wait_for()
+    see(page, "#lines", "T12-L1: normal disc.")
     assert "Miller" not in page.inner_text("body")
     assert page.locator("#corrections-files a").count() == 3
     shoot(page, "research-corrections")

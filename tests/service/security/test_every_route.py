@@ -32,6 +32,7 @@ OPEN = {
 
 RADIOLOGISTS = {
     "PUT /api/v1/studies/{study_id}/report",
+    "POST /api/v1/studies/{study_id}/report/reading",
     "POST /api/v1/studies/{study_id}/decisions",
     "DELETE /api/v1/studies/{study_id}/decisions/{finding_id}",
     "POST /api/v1/studies/{study_id}/acknowledgements",

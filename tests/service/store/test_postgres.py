@@ -67,7 +67,8 @@ def test_server_and_workers_may_make_the_tables_at_once(database_url: str, tmp_p
     config = ServiceConfig(home=tmp_path / "home", database_url=database_url)
     code = (
         "import sys; from pathlib import Path; from service.config import ServiceConfig as C; "
-        "from service.store import Database; Database.open(C(home=Path(sys.argv[1]), database_url=sys.argv[2])).close()"
+        "from service.store import Database; "
+        "Database.open(C(home=Path(sys.argv[1]), database_url=sys.argv[2])).close()"
     )
     command = [sys.executable, "-c", code, str(config.home), database_url]
     processes = [subprocess.Popen(command) for _ in range(4)]

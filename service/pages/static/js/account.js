@@ -23,7 +23,7 @@ preferences.addEventListener("change", async () => {
     hide_ai_until_first_look: preferences.elements.hide_ai_until_first_look.checked,
   };
   try {
-    await saving(preferences, () => api.patch("/session/preferences", { preferences: chosen }), "Saved.");
+    await saving(preferences, () => api.patch("/session/preferences", chosen), "Saved.");
     document.documentElement.dataset.theme = chosen.theme;
     document.body.dataset.hideAi = String(chosen.hide_ai_until_first_look);
   } catch {

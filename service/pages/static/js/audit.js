@@ -3,9 +3,14 @@ import { api } from "./api.js";
 import { el, timeOf } from "./dom.js";
 import { cell, pagedTable } from "./paged.js";
 
+const SHORT = 110;
+
+/** Details in words; long ones (a signature names all decisions and models) unfold. */
 function told(details) {
-  return Object.entries(details).map(([name, value]) =>
+  const text = Object.entries(details).map(([name, value]) =>
     `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join("; ");
+  if (text.length <= SHORT) return text;
+  return el("details", {}, el("summary", {}, `${text.slice(0, SHORT)}…`), text);
 }
 
 function row(entry) {

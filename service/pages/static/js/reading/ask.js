@@ -24,7 +24,7 @@ export function createAsk(container, room, links) {
     event.preventDefault();
     if (question.value.trim()) put(question.value.trim());
   });
-  load();
+  const loaded = load();
 
   async function load() {
     try {
@@ -39,6 +39,7 @@ export function createAsk(container, room, links) {
 
   async function put(words) {
     send.disabled = true;
+    await loaded;
     log.querySelector(".empty")?.remove();
     const waiting = el("div", { class: "exchange" }, el("p", { class: "asked" }, words), el("p", { class: "muted answer" }, "Looking…"));
     log.append(waiting);

@@ -63,8 +63,8 @@ function valueRow(item) {
 function row(item, what, before, now) {
   return {
     change: item.change,
-    element: el("tr", { class: QUIET.has(item.change) ? "muted" : "" }, el("td", {}, item.level ?? ""), el("td", {}, what),
+    element: el("tr", { class: QUIET.has(item.change) ? "muted" : "" }, el("td", { class: "level" }, item.level ?? ""), el("td", {}, what),
       el("td", {}, before), el("td", {}, now),
-      el("td", {}, el("span", { class: `chip ${KINDS[item.change] ?? ""}`, title: item.reason }, WORDS[item.change] ?? item.change))),
+      el("td", { title: item.reason }, KINDS[item.change] ? el("span", { class: `chip ${KINDS[item.change]}` }, WORDS[item.change]) : (WORDS[item.change] ?? item.change))),
   };
 }

@@ -86,8 +86,8 @@ function buildTabs(room, viewer) {
     { id: "models", words: "Models", build: (panel) => createModels(panel, room, links) },
   ]);
   tabs.start();
-  const count = () => tabs.badge("findings", room.report.findings.filter(needsDecision).length, "to decide");
-  room.on("report", count);
+  const count = () => tabs.badge("findings", room.isHidden ? 0 : room.report.findings.filter(needsDecision).length, "to decide");
+  for (const name of ["report", "hidden"]) room.on(name, count);
   count();
   const showFindings = () => {
     tabs.show("findings");
@@ -150,8 +150,7 @@ function hideUntilLooked(room) {
     byId("panels").inert = isHidden;
     byId("panels").classList.toggle("covered", isHidden);
   });
-  const isUntouched = room.report.status === "draft" && !room.report.findings.some((finding) => finding.decision);
-  room.hide(room.prefersHidden && isUntouched);
+  room.hide(room.prefersHidden && room.isUntouched);
 }
 
 async function toggleHidden(room) {
@@ -159,7 +158,7 @@ async function toggleHidden(room) {
   try {
     await api.patch("/session/preferences", { hide_ai_until_first_look: isWanted });
     room.prefersHidden = isWanted;
-    room.hide(isWanted);
+    room.hide(isWanted && room.isUntouched);
   } catch (error) {
     room.notice(error.message, "danger");
   }

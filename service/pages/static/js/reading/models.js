@@ -2,6 +2,7 @@
 
 import { timeOf } from "../dom.js";
 import { button, el, fill } from "./dom.js";
+import { createNumbering } from "./numbering.js";
 import { percent, sectionTitle } from "./words.js";
 
 const WRITERS = [["composer", "Composer: fixed rules, no language model"], ["spine-tiny", "spine-tiny: our language model"]];
@@ -9,54 +10,78 @@ const WRITERS = [["composer", "Composer: fixed rules, no language model"], ["spi
 /** Build the panel; `links`: {openReading(id)}. */
 export function createModels(container, room, links) {
   const list = el("div", { class: "readings" });
+  const numbering = el("div", {});
   const sides = el("div", { class: "sides" });
-  const body = el("div", { class: "scroll padded", tabindex: "0", role: "region", "aria-label": "Readings of this study" }, list, sides);
+  const progress = el("p", { class: "small muted", role: "status" });
+  const body = el("div", { class: "scroll padded", tabindex: "0", role: "region", "aria-label": "Readings of this study" },
+    list, numbering, progress, sides);
   fill(container, body);
+  const start = (options) => readAgain(room, options, body, progress);
   const draw = () => {
-    drawList(list, room, links);
+    drawList(list, room, links, start);
     drawChooser(sides, room);
   };
   room.on("study", draw);
+  room.on("report", () => drawList(list, room, links, start));
+  createNumbering(numbering, room, start);
   draw();
 }
 
-function drawList(list, room, links) {
+function drawList(list, room, links, start) {
   const { study } = room;
-  const progress = el("p", { class: "small muted", role: "status" });
   const writer = el("select", { id: "writer" }, WRITERS.map(([value, words]) => el("option", { value }, words)));
-  const start = button("Read with this model", () => readAgain(room, writer.value, start, progress), { class: "quiet" });
   fill(list, el("h3", {}, "Readings"),
-    el("ul", { class: "plain" }, (study.readings ?? []).map((reading) => el("li", { class: "row" },
-      el("strong", {}, reading.writer || "default"), el("span", { class: "muted small" }, timeOf(reading.created_at)),
-      reading.id === room.report.reading_id ? el("span", { class: "chip accent" }, "the report is based on it") : null,
-      button("Show its images", () => links.openReading(reading.id), { class: "quiet small", label: `Show the images of the reading by ${reading.writer || "default"}` })))),
-    room.actor.role !== "radiologist" ? null : el("div", { class: "row another" }, el("label", { for: "writer" }, "Another model"), writer, start), progress);
+    el("ul", { class: "plain" }, (study.readings ?? []).map((reading) => item(room, links, reading))),
+    room.actor.role !== "radiologist" ? null : el("div", { class: "row another" }, el("label", { for: "writer" }, "Another model"), writer,
+      button("Read with this model", () => start({ writer: writer.value }), { class: "quiet start" })));
 }
 
-async function readAgain(room, writer, start, progress) {
-  start.disabled = true;
+function item(room, links, reading) {
+  const name = reading.writer || "default";
+  const isBase = reading.id === room.report.reading_id;
+  const base = async () => {
+    if (await room.baseUpon(reading.id)) await links.openReading(reading.id);
+  };
+  return el("li", { class: "row" },
+    el("strong", {}, name), el("span", { class: "muted small" }, timeOf(reading.created_at)),
+    isBase ? el("span", { class: "chip accent" }, "the report is based on it") : null,
+    button("Show its images", () => links.openReading(reading.id), { class: "quiet small", label: `Show the images of the reading by ${name}` }),
+    isBase || room.actor.role !== "radiologist" ? null : button("Base the report on it", base, {
+      class: "quiet small base", disabled: !room.isUntouched,
+      title: room.isUntouched ? "The report begins anew from this draft" : "The report was worked on already; it stays with its reading",
+    }));
+}
+
+async function readAgain(room, options, body, progress) {
+  const starts = body.querySelectorAll("button.start");
+  for (const start of starts) start.disabled = true;
+  const end = async () => {
+    for (const start of body.querySelectorAll("button.start")) start.disabled = false;
+    await finished(room, progress);
+  };
   try {
-    await room.api.post(`${room.path}/readings`, { writer });
+    await room.api.post(`${room.path}/readings`, options);
     progress.textContent = "Waiting for a worker…";
     room.api.events(`${room.path}/events`, {
-      progress: (told) => { progress.textContent = `${told.message || told.stage || "reading"} ${percent(told.fraction ?? 0)}`; },
-      done: () => finished(room, start, progress),
-      error: () => finished(room, start, progress),
+      progress: (told) => {
+        progress.textContent = told.state === "queued" ? "Waiting for a worker…" : `${told.message || told.stage || "Reading"} ${percent(told.fraction ?? 0)}`;
+      },
+      done: end,
+      error: end,
     });
   } catch (error) {
     progress.textContent = error.message;
-    start.disabled = false;
+    for (const start of starts) start.disabled = false;
   }
 }
 
-async function finished(room, start, progress) {
-  start.disabled = false;
+async function finished(room, progress) {
   progress.textContent = "";
   const before = room.study.readings.length;
   try {
     await room.refresh();
     const isNew = room.study.readings.length > before;
-    room.notice(isNew ? "Read with the other model: compare the drafts under Models." : "The reading ended without a new draft.", isNew ? "ok" : "warn");
+    room.notice(isNew ? "Read again: compare the drafts, and choose which one the report is based on." : "The reading ended without a new draft.", isNew ? "ok" : "warn");
   } catch (error) {
     progress.textContent = error.message;
   }

@@ -6,7 +6,8 @@
  * Events: "report" (a new state from the server; detail {changed: Set of sentence keys}), "draft" (local edits),
  * "finding" and "sentence" (what is selected; detail {id, from}), "level" (picked in the images; detail
  * {level}), "notice" (words for the reader; detail {words,
- * kind}), "conflict" (detail {theirs}), "saving" (detail {isSaving}), "hidden" (grades hidden or shown), "study".
+ * kind}), "conflict" (detail {theirs}), "saving" (detail {isSaving}), "hidden" (grades hidden or shown), "images"
+ * (those of a reading are open), "study".
  */
 
 import { Draft, storedCopy } from "./draft.js";
@@ -30,6 +31,8 @@ export class Room extends EventTarget {
     this.findingId = null;
     this.sentenceKey = null;
     this.isHidden = false;
+    /** What the viewer shows of the reading whose images are open. */
+    this.manifest = null;
     this.queue = Promise.resolve();
     this.waiting = 0;
   }
@@ -101,6 +104,20 @@ export class Room extends EventTarget {
   acknowledge(findingId) {
     return this.#changeSaved((version) =>
       this.api.post(`${this.path}/acknowledgements`, { version, finding_id: findingId }));
+  }
+
+  /** Whether nobody has begun to work on the report. */
+  get isUntouched() {
+    const { status, findings, sections } = this.report;
+    return status === "draft" && !this.draft.isDirty && !findings.some((finding) => finding.decision || finding.acknowledged)
+      && sections.every((section) => section.sentences.every((sentence) => sentence.origin === "machine"));
+  }
+
+  /** Base the report upon another reading of the study. */
+  async baseUpon(readingId) {
+    const isDone = await this.#changeSaved((version) => this.api.post(`${this.path}/report/reading`, { version, reading_id: readingId }));
+    if (isDone) await this.refresh();
+    return isDone;
   }
 
   review() { return this.#changeSaved((version) => this.api.post(`${this.path}/review`, { version })); }

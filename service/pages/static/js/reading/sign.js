@@ -12,12 +12,13 @@ const SIGNING = "Your signature says that you have looked at the images yourself
 /** Build the bar under the panel; `links`: {finding(id), showUndecided(), alert()}. */
 export function createSignBar(container, room, links) {
   const draw = () => fill(container, state(room, links), el("span", { class: "grow" }), exports(room), steps(room));
-  for (const name of ["report", "saving"]) room.on(name, draw);
+  for (const name of ["report", "saving", "hidden"]) room.on(name, draw);
   draw();
 }
 
 function state(room, links) {
   const { report } = room;
+  if (room.isHidden) return null;
   if (report.status === "signed") {
     return el("p", { class: "signed", id: "signed" }, el("strong", {}, "Signed"), ` by ${who(report.signed?.by)}, `, timeOf(report.signed?.at));
   }
@@ -61,7 +62,7 @@ function steps(room) {
   const { report } = room;
   const isBusy = room.waiting > 0;
   if (report.may_amend) return button("Amend…", () => amend(room), { class: "quiet", id: "amend", disabled: isBusy });
-  if (report.status === "signed") return null;
+  if (report.status === "signed" || room.actor.role !== "radiologist") return null;
   return [
     report.status === "reviewed" ? null : button("Review", () => room.review(), { class: "quiet", id: "review", title: "Mark the report as reviewed; then it can be signed", disabled: !report.may_review || isBusy }),
     button("Sign…", () => sign(room), { id: "sign", disabled: !report.may_sign || isBusy, title: report.may_sign ? "Sign the report" : report.blockers.join("; ") }),

@@ -55,7 +55,7 @@ function drawList(list, versions, compare) {
           compare(item.version - 1, item.version);
         }, { class: "link", label: `What changed in version ${item.version}` }) : null)))),
     el("h3", {}, "What differs"),
-    el("div", { class: "row" }, from, el("span", {}, "and"), to, button("Compare", () => compare(from.value, to.value), { class: "quiet small" })));
+    el("div", { class: "row between" }, from, el("span", {}, "and"), to, button("Compare", () => compare(from.value, to.value), { class: "quiet small" })));
 }
 
 function drawDiff(out, room, diff) {
@@ -70,7 +70,13 @@ function drawDiff(out, room, diff) {
 function word({ op, text }) {
   if (op === "delete") return el("del", {}, text);
   if (op === "insert") return el("ins", {}, text);
-  return text.length > 240 ? `${text.slice(0, 110)} … ${text.slice(-110)}` : text;
+  return shortened(text);
+}
+
+/** What stayed the same, with the middle of a long part left out. */
+function shortened(text) {
+  const lines = text.split("\n");
+  return lines.length > 5 ? [...lines.slice(0, 2), "⋯", ...lines.slice(-2)].join("\n") : text;
 }
 
 function decision(room, { finding_id: id, before, after }) {

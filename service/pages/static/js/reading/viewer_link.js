@@ -53,6 +53,8 @@ export class ViewerLink {
     viewer.on("level", (picked) => this.#level(picked.level));
     viewer.on("slice", ({ series, slice }) => { this.place = { series, slice }; });
     if (this.room.isHidden) this.#hide(true);
+    this.room.manifest = manifest;
+    this.room.emit("images");
   }
 
   /** Show or hide the drawn structures, boxes and names. */

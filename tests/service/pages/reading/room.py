@@ -34,6 +34,9 @@ from service.viewing.pack import MANIFEST, labels_file, values_file
 
 EVIL = "<img src=x onerror=window.wasFooled=1>"
 """A label that must stay text."""
+ALERT = "To be looked at first: suspected spinal canal stenosis at L4-L5."
+STENOSIS = "g75"
+"""The finding of the stored reading that is made critical."""
 STATIC = Path(routes.__file__).parent / "static"
 
 
@@ -147,3 +150,17 @@ def _series_row(document: dict[str, Any], series: dict[str, Any], places: dict[s
             if place["series"] == key and name in grades
         ],
     }
+
+
+def sentence_of(page: Any, words: str) -> Any:
+    return page.locator(".sentence", has_text=words).first
+
+
+def type_at_end(page: Any, sentence: Any, words: str) -> None:
+    sentence.locator(".text").click()
+    page.keyboard.press("End")
+    page.keyboard.type(words)
+
+
+def saved(page: Any) -> None:
+    page.wait_for_function("() => document.querySelector('.save-state').textContent === 'Saved'")
