@@ -2,7 +2,7 @@
 
 A real server (uvicorn) and one real worker, whose reader takes 0.2 s a study and leaves the files of one real
 reading. All uploads start at once, each uploader then watches the progress of the study by server-sent events;
-meanwhile the users browse: worklist, a study, its report, its images, 0.5 to 1.5 s between looks. What is timed is
+meanwhile the users browse: worklist, a study, its report, its images, 1 to 3 s between looks. What is timed is
 what a browser waits for: the whole answer, on a connection kept open. Client, server and worker share the machine.
 
 Target: 300 ms at the 95th percentile of what users wait for while they browse; no accepted study is lost.

@@ -14,7 +14,7 @@ from benchmarks.service_load.running import PASSWORD, user_name
 
 API = "/api/v1"
 _TIMEOUT_S = 60.0
-THINK_S = (0.5, 1.5)
+THINK_S = (1.0, 3.0)
 """A user looks at something for so long before the next request (uniform)."""
 
 
