@@ -8,7 +8,7 @@ export const FILTERS = [
 ];
 
 export const isGraded = (finding) => finding.status === "graded";
-export const isUncertain = (finding) => isGraded(finding) && (finding.prediction_set?.length ?? 0) > 1;
+const isUncertain = (finding) => isGraded(finding) && (finding.prediction_set?.length ?? 0) > 1;
 export const isPlainNormal = (finding) => isGraded(finding) && !finding.is_positive && !isUncertain(finding);
 export const needsDecision = (finding) => isGraded(finding) && finding.is_positive && !finding.decision;
 

@@ -128,7 +128,7 @@ function table(one, two, names) {
 const sentencesOf = (sections, name) => sections.find((section) => section.name === name)?.sentences ?? [];
 
 /** Pair the sentences of two drafts: the same words first, else those that share most findings. */
-export function pairs(one, two) {
+function pairs(one, two) {
   const left = new Set(two);
   const partner = (sentence) => {
     const same = [...left].find((other) => other.text === sentence.text);

@@ -4,10 +4,9 @@
  * each other.
  *
  * Events: "report" (a new state from the server; detail {changed: Set of sentence keys}), "draft" (local edits),
- * "finding" and "sentence" (what is selected; detail {id, from}), "level" (picked in the images; detail
- * {level}), "notice" (words for the reader; detail {words,
- * kind}), "conflict" (detail {theirs}), "saving" (detail {isSaving}), "hidden" (grades hidden or shown), "images"
- * (those of a reading are open), "study".
+ * "finding" and "sentence" (what is selected; detail {id, from}), "level" (picked in the images; detail {level}),
+ * "notice" (words for the reader; detail {words, kind}), "conflict" (detail {theirs}), "saving" (detail {isSaving}),
+ * "hidden" (grades hidden or shown), "images" (those of a reading are open), "study".
  */
 
 import { Draft, storedCopy } from "./draft.js";

@@ -7,7 +7,7 @@ import { needsDecision } from "./findings_view.js";
 const OVERLAY = ["structures", "names", "boxes"];
 
 /** Where a finding lies, as the viewer wants it. */
-export function placesOf(finding) {
+function placesOf(finding) {
   if (!finding || !finding.series || !finding.box_px) return [];
   return [{ finding_id: finding.id, series: finding.series, slice: finding.slice, box_px: finding.box_px }];
 }
