@@ -21,6 +21,7 @@ from service.services import Services
 from service.store.tables import AuditEntry, ReportStatus, StudyStatus, now
 from service.studies.accept import Incoming, accept_study, refuse_if_full
 from service.studies.access import open_study
+from service.studies.lane import run_in_lane
 from service.studies.lifecycle import cancel_study, change_study, delete_study, read_again, retry_study
 from service.studies.progress import ProgressBoard, progress_events
 from service.studies.records import StudyOut, study_records
@@ -56,7 +57,7 @@ _UPLOAD_BODY = {
 async def upload(request: Request, services: ServicesDep, actor: ActorDep) -> StudyOut:
     """Take a study into the queue: a zip of DICOM files, a DICOM or NIfTI file, or a picture."""
     try:
-        await run_in_threadpool(_refuse_if_full, services)
+        await run_in_lane(_refuse_if_full, services)
         received = await receive_upload(services, request)
         fields = _upload_fields(received.fields)
     except ServiceError:
@@ -70,7 +71,7 @@ async def upload(request: Request, services: ServicesDep, actor: ActorDep) -> St
         group_id=fields.group_id,
         prior_study_id=fields.prior_study_id,
     )
-    return await run_in_threadpool(_accepted, services, actor, incoming)
+    return await run_in_lane(_accepted, services, actor, incoming)
 
 
 @router.post("/studies/sample", status_code=202)

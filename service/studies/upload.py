@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import InvalidError, TooLargeError
 from service.services import Services
 from service.store import Blob
+from service.studies.lane import run_in_lane
 from service.studies.multipart import UploadForm
 
 PIECE_BYTES = 2**20
@@ -56,9 +56,9 @@ async def receive_upload(services: Services, request: Request) -> Upload:
     with services.blobs.writer() as writer:
         form = UploadForm(request.headers.get("content-type", ""), writer, max_bytes)
         async for piece in _pieces(request):
-            await run_in_threadpool(form.write, piece)
+            await run_in_lane(form.write, piece)
         form.finish()
-        blob = await run_in_threadpool(writer.keep)
+        blob = await run_in_lane(writer.keep)
     return Upload(blob, form.suffix or "", form.fields)
 
 
