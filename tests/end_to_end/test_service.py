@@ -133,7 +133,11 @@ def test_a_zip_of_dicom_is_uploaded_and_read(page: Any, phantom_zip: Path) -> No
 def test_the_reading_room_shows_the_draft_beside_the_images(page: Any) -> None:
     text = page.inner_text("#panels")
     assert "L4-L5" in text
-    page.locator(".sentence:visible", has_text="L4-L5").first.locator(".text").click()
+    page.wait_for_selector(".sv-pane:nth-child(2)[data-painted^='S3/']")
+    axial = page.locator(".sv-pane").nth(1)
+    before = axial.get_attribute("data-slice")
+    page.locator(".sentence:visible", has_text="L4-L5: Pfirrmann").first.locator(".text").click()
+    page.wait_for_selector(f".sv-pane:nth-child(2):not([data-slice='{before}'])")
     page.wait_for_timeout(800)
     picture = os.environ.get("SPINESCRIBE_SCREENSHOT")
     if picture:

@@ -36,12 +36,23 @@ const normalOf = (series) => unit(cross(axis(series.affine, 0), axis(series.affi
 /** Slice of `other` at the place of slice k of `series`; null where geometry is unknown or planes differ. */
 export function sliceBeside(series, k, other) {
   if (!series.affine || !other.affine) return null;
+  if (Math.abs(dot(normalOf(series), normalOf(other))) < 0.9) return null;
+  return nearestSlice(centreOf(series, k), other);
+}
+
+/** Slice of `other`, of another plane, in which a pixel of slice k of `series` lies; null where it lies in none. */
+export function sliceThrough(series, [x, y], k, other) {
+  if (!series.affine || !other.affine || sliceBeside(series, k, other) !== null) return null;
+  const found = nearestSlice(worldOf(series, x, y, k), other, 1);
+  return found >= 0 && found < other.slices ? found : null;
+}
+
+function nearestSlice(point, other, beyond = 0) {
   const normal = normalOf(other);
-  if (Math.abs(dot(normalOf(series), normal)) < 0.9) return null;
   const step = dot(axis(other.affine, 2), normal);
   if (other.slices === 1 || Math.abs(step) < 1e-6) return 0;
-  const away = dot(add(centreOf(series, k), times(axis(other.affine, 3), -1)), normal);
-  return Math.min(other.slices - 1, Math.max(0, Math.round(away / step)));
+  const away = dot(add(point, times(axis(other.affine, 3), -1)), normal);
+  return Math.min(other.slices - 1 + beyond, Math.max(-beyond, Math.round(away / step)));
 }
 
 /** Ends [[x, y], [x, y]] of the line in which slice k of `series` cuts slice j of `other`; null where it does not. */

@@ -5,7 +5,7 @@
 // `layers` {structures, ..., heat} when one is changed.
 // Colours come from the page's CSS variables; see css/viewer.css.
 
-import { cutLine, sliceBeside } from "./geometry.js";
+import { cutLine, sliceBeside, sliceThrough } from "./geometry.js";
 import { actOnKey, watchHeldKeys } from "./keys.js";
 import { Emitter, make } from "./make.js";
 import { Pane } from "./pane.js";
@@ -74,6 +74,7 @@ class Viewer {
       this.show({ series: item.series, slice: item.slice }, this.isLinked && first === null).reveal(item.box_px);
       if (first) this.#activate(first);
     }
+    if (this.isLinked && boxes.length) this.#cross(boxes[0], shown);
     const heat = boxes.map((item) => item.finding_id).find((id) => id in this.heats);
     if (this.heatId !== null && heat) this.setLayers({ heat });
     this.drawAll();
@@ -214,6 +215,16 @@ class Viewer {
     for (const other of this.panes) {
       const beside = other === pane ? null : sliceBeside(pane.series, pane.slice, other.series);
       if (beside !== null) other.setSlice(beside);
+    }
+  }
+
+  /** Turn panes of other planes to the slice through the middle of a box. */
+  #cross({ series, slice, box_px: [left, top, right, bottom] }, shown) {
+    const from = this.manifest.series.find((item) => item.id === series);
+    for (const pane of this.panes) {
+      if (!from || shown.has(pane.series.id)) continue;
+      const through = sliceThrough(from, [(left + right) / 2, (top + bottom) / 2], slice, pane.series);
+      if (through !== null) pane.setSlice(through);
     }
   }
 
