@@ -1,7 +1,7 @@
 """What tests of accounts share: quick hashes, a clock to turn, users with passwords, a secured application."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -23,12 +23,17 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self.stopped_at: datetime | None = None
+
+    def stop(self) -> None:
+        """Let no time pass but by ``turn``: a busy machine takes seconds for a few sign-ins."""
+        self.stopped_at = now()
 
     def turn(self, **by: float) -> None:
         self.offset += timedelta(**by)
 
     def __call__(self):  # type: ignore[no-untyped-def]
-        return now() + self.offset
+        return (self.stopped_at or now()) + self.offset
 
 
 @pytest.fixture(autouse=True)

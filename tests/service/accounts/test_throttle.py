@@ -45,6 +45,7 @@ def blame_address(services: Services, times: int = 30) -> None:
 def test_five_mistakes_are_free_then_waits_grow(
     services: Services, person: Callable[..., User], clock: Clock
 ) -> None:
+    clock.stop()
     person("jo")
     fail(services, times=5)
     waits = []
@@ -58,6 +59,7 @@ def test_five_mistakes_are_free_then_waits_grow(
 def test_the_right_password_waits_too_and_then_clears_the_counter(
     services: Services, person: Callable[..., User], clock: Clock
 ) -> None:
+    clock.stop()
     person("jo")
     fail(services, times=5)
     with pytest.raises(BusyError, match="too many"):
@@ -142,8 +144,9 @@ def test_addresses_are_counted_by_subscriber(address: str, counted: str) -> None
 
 
 def test_the_route_answers_429_with_retry_after(
-    person: Callable[..., User], browser: Callable[[], TestClient]
+    person: Callable[..., User], browser: Callable[[], TestClient], clock: Clock
 ) -> None:
+    clock.stop()
     person("jo")
     client = browser()
     for _ in range(5):
