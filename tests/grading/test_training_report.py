@@ -178,6 +178,7 @@ def test_calibration_comes_from_the_other_folds() -> None:
     assert first.name == heads[0].key
 
 
+@pytest.mark.slow
 def test_the_report_shows_all_it_writes_and_keeps_phantoms_apart(tmp_path: Path) -> None:
     config = _config()
     cases, folds = _folds(config)

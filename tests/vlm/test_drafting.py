@@ -274,6 +274,7 @@ def written_by_a_process(folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tiny_folder: Path, lumbar: Protocol) -> None:
     drafter = Drafter.load(weights_root=tiny_folder.parent, name=tiny_folder.name, device="cpu")
     draft = drafter.write_draft(findings_of(8, lumbar), (), lumbar)

@@ -86,6 +86,7 @@ def test_foramen_and_slip_rules_at_their_borders() -> None:
     assert [grade_listhesis(slip, RULES)[0] for slip in (2.0, 2.1, -2.1)] == ["absent", "present", "present"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_findings_are_drawn_at_the_rates_of_the_tables(plans: list[NeckPlan], level: str) -> None:
     tables = load_tables()

@@ -15,6 +15,7 @@ from service.store.tables import StudyReport
 from tests.service.jobs.steps import accept, readings_of, study_of, work
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_a_phantom_picture_is_read_end_to_end(services: Services, radiologist: Actor) -> None:
     stream = io.BytesIO()
