@@ -44,7 +44,7 @@ test-slow: $(VENV)/.installed-dev system-packages
 	$(BIN)/pytest -m slow $(PYTEST_FLAGS)
 
 test-e2e: $(VENV)/.installed-dev system-packages
-	$(BIN)/pytest -m 'browser and not slow' $(PYTEST_FLAGS)
+	$(BIN)/pytest -m 'browser and not slow' --dist loadfile $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
