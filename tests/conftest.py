@@ -1,6 +1,9 @@
-"""Fixtures every room shares: where the real data lie, and the torchvision hook."""
+"""Fixtures every room shares: where the real data lie, a browser, and the torchvision hook."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,3 +22,23 @@ def data_dir() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"no real data at {folder} (SPINESCRIBE_DATA)")
     return folder
+
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Return headless Chromium, one a process (Playwright takes no second); skips, saying so, without one."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on this machine (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

@@ -5,7 +5,6 @@ leave this machine.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,11 +19,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PASSWORD = "four words of phantom"
 WIDE = {"width": 1366, "height": 768}
 TABLET = {"width": 768, "height": 1024}
@@ -96,18 +90,6 @@ def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.25)
     raise AssertionError("the server did not answer within a minute")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

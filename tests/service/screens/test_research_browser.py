@@ -4,7 +4,6 @@ With SPINESCRIBE_SCREENSHOTS set to a folder the screens are pictured there.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,36 +18,31 @@ from tests.service.screens.conftest import Served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 WAIT_MS = 120_000
 EVIL = "${1+1}<img src=x onerror=alert(1)>"
 """An id that Gradio's templates or the browser would run."""
 
 
 @pytest.fixture(scope="module")
-def open_page(served: Served) -> Iterator[Callable[[str], Any]]:
+def open_page(chromium: Any, served: Served) -> Iterator[Callable[[str], Any]]:
     """Return a function (user) -> a page of the screens; no page may ask for anything outside."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
     outside: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    contexts: list[Any] = []
 
-        def build(user: str) -> Any:
-            context = browser.new_context(viewport={"width": 1366, "height": 768})
-            context.add_cookies([{"name": "user", "value": user, "url": served.address}])
-            page = context.new_page()
-            page.set_default_timeout(WAIT_MS)
-            page.on("request", lambda request: outside.append(request.url) if _is_outside(request.url) else None)
-            page.goto(f"{served.address}/research/")
-            page.get_by_role("tab", name="Evaluate").wait_for()
-            return page
+    def build(user: str) -> Any:
+        context = chromium.new_context(viewport={"width": 1366, "height": 768})
+        contexts.append(context)
+        context.add_cookies([{"name": "user", "value": user, "url": served.address}])
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("request", lambda request: outside.append(request.url) if _is_outside(request.url) else None)
+        page.goto(f"{served.address}/research/")
+        page.get_by_role("tab", name="Evaluate").wait_for()
+        return page
 
-        yield build
-        browser.close()
+    yield build
+    for context in contexts:
+        context.close()
     assert outside == [], "the screens asked for something outside"
 
 

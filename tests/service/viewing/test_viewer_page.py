@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,6 @@ from tests.service.viewing.made import MIDDLE, SLICES, made_reading
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 STAGE = ".sv-stage"
 SUM = """async (number) => {
   await new Promise((done) => setTimeout(done, 300));
@@ -63,23 +57,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(address: str) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        tab = browser.new_page(viewport={"width": 1366, "height": 768})
-        faults: list[str] = []
-        tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.on("request", lambda one: None if one.url.startswith((address, "data:")) else faults.append(one.url))
-        tab.goto(address)
-        tab.wait_for_selector(f"[data-painted='S1/{MIDDLE}']", timeout=30_000)
-        yield tab
-        assert faults == []
-        browser.close()
+def page(chromium: Any, address: str) -> Iterator[Any]:
+    tab = chromium.new_page(viewport={"width": 1366, "height": 768})
+    faults: list[str] = []
+    tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("request", lambda one: None if one.url.startswith((address, "data:")) else faults.append(one.url))
+    tab.goto(address)
+    tab.wait_for_selector(f"[data-painted='S1/{MIDDLE}']", timeout=30_000)
+    yield tab
+    assert faults == []
+    tab.close()
 
 
 @pytest.fixture(autouse=True)
