@@ -91,7 +91,7 @@ def _run(verb: Callable[[argparse.Namespace, Services], str], arguments: argpars
 
 def _add(arguments: argparse.Namespace, services: Services) -> str:
     from service.accounts.users import add_user
-    from service.store.tables import Role
+    from service.store.words import Role
 
     password = None if arguments.no_password else _ask(arguments)
     with services.database.begin() as session:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.accounts.actor import Actor
-from service.store.tables import Decision, ReportStatus, ReportVersion, Study, StudyReport, User, Verdict
+from service.store.tables import Decision, ReportVersion, Study, StudyReport, User
+from service.store.words import ReportStatus, Verdict
 from service.studies.access import visible_to
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from runtime.errors import ConfigError
 from service.config import ServiceConfig, load_service_config
-from service.store import Database
+from service.services import Services
 from service.store.tables import User
 
 _KEEP_ALIVE_S = 20
@@ -41,7 +41,7 @@ def serve(host: str, port: int, *, has_worker: bool, say: Callable[[str], None])
     config = load_service_config()
     require_safe_address(host, config)
     app = create_app(config, has_worker=has_worker)
-    if count_users(config) == 0:
+    if count_users(app.state.services) == 0:
         say(FIRST_USER)
     say(f"serving on http://{host}:{port}{' with a worker' if has_worker else ''}; stop with Ctrl-C")
     uvicorn.run(
@@ -70,14 +70,10 @@ def require_safe_address(host: str, config: ServiceConfig) -> None:
     )
 
 
-def count_users(config: ServiceConfig) -> int:
+def count_users(services: Services) -> int:
     """Return how many users there are."""
-    database = Database(config.sqlalchemy_url)
-    try:
-        with database.read() as session:
-            return session.scalar(select(func.count()).select_from(User)) or 0
-    finally:
-        database.close()
+    with services.database.read() as session:
+        return session.scalar(select(func.count()).select_from(User)) or 0
 
 
 def _is_this_machine(host: str) -> bool:

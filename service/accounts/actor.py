@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from service.store.tables import Role, User
+from service.store.tables import User
+from service.store.words import Role
 
 
 @dataclass(frozen=True)

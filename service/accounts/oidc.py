@@ -22,7 +22,8 @@ from service.accounts.oidc_provider import Provider, fetch_claims
 from service.accounts.users import add_user, clean_name, is_valid_name
 from service.config import ServiceConfig, load_secret_key
 from service.errors import ForbiddenError, InvalidError
-from service.store.tables import Role, User
+from service.store.tables import User
+from service.store.words import Role
 
 PENDING_S = 600
 """How long a sign-in may stay with the provider, in seconds."""

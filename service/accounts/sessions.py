@@ -19,7 +19,8 @@ from service import audit
 from service.accounts.actor import Actor
 from service.config import ServiceConfig
 from service.store import Database
-from service.store.tables import LoginSession, User, now
+from service.store.base import now
+from service.store.tables import LoginSession, User
 
 GRACE = timedelta(seconds=60)
 """How long an exchanged token is still accepted once its successor was seen."""

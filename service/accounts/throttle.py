@@ -20,7 +20,8 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from service.errors import BusyError
-from service.store.tables import LoginFailure, now
+from service.store.base import now
+from service.store.tables import LoginFailure
 
 WINDOW = timedelta(minutes=15)
 """How long a refused sign-in counts."""

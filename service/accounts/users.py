@@ -16,7 +16,8 @@ from service import audit
 from service.accounts.passwords import check_new_password, hash_password
 from service.accounts.sessions import end_all_sessions
 from service.errors import ConflictError, InvalidError, NotFoundError
-from service.store.tables import Group, Role, User
+from service.store.tables import Group, User
+from service.store.words import Role
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,119}")
 _LONGEST_DISPLAY_NAME = 200

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from service.accounts.actor import Actor
 from service.errors import ForbiddenError, UnauthenticatedError
 from service.services import Services
-from service.store.tables import Role
+from service.store.words import Role
 
 
 def services_of(request: Request) -> Services:

@@ -20,7 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.dependencies import ServicesDep
 from service.services import Services
-from service.store.tables import WorkerBeat, now
+from service.store.base import now
+from service.store.tables import WorkerBeat
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from service.api.dependencies import ActorDep, ServicesDep
 from service.history import HistoryFilter, PastReading, past_readings
-from service.store.tables import ReportStatus, Verdict
+from service.store.words import ReportStatus, Verdict
 
 router = APIRouter(tags=["history"])
 

@@ -18,7 +18,9 @@ from service.api.dependencies import ActorDep, ServicesDep
 from service.api.schemas.studies import FurtherReading, SampleIn, StudyChange, StudyPage, UploadFields
 from service.errors import InvalidError, ServiceError
 from service.services import Services
-from service.store.tables import AuditEntry, ReportStatus, StudyStatus, now
+from service.store.base import now
+from service.store.tables import AuditEntry
+from service.store.words import ReportStatus, StudyStatus
 from service.studies.accept import Incoming, accept_study, refuse_if_full
 from service.studies.access import open_study
 from service.studies.lane import run_in_lane

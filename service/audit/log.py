@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from service.store.tables import AuditEntry, now
+from service.store.base import now
+from service.store.tables import AuditEntry
 
 GENESIS = "0" * 64
 """Hash before the first line."""
@@ -71,8 +72,3 @@ def entry_hash(entry: AuditEntry) -> str:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def count(session: Session) -> int:
-    """Return how many lines the log has."""
-    return session.scalar(select(func.count()).select_from(AuditEntry)) or 0

@@ -20,7 +20,7 @@ from service.review.graph import REJECTED, decided_grades, decided_notices
 from service.review.provenance import provenance_of
 from service.review.rows import Origin, Row
 from service.review.signing import is_final
-from service.store.tables import ReportStatus
+from service.store.words import ReportStatus
 
 RESEARCH_USE = "Research use only. Not a medical device."
 

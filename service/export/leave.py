@@ -20,7 +20,8 @@ from service.review.change import content_of
 from service.review.provenance import provenance_of
 from service.review.rows import dump_sections
 from service.services import Services
-from service.store.tables import ReadingFile, ReportStatus
+from service.store.tables import ReadingFile
+from service.store.words import ReportStatus
 
 SCHEMA = "spinescribe.report-export/1"
 _OVERLAY = "overlay.png"

@@ -31,7 +31,7 @@ from service.jobs.finish import (
 )
 from service.jobs.process import ProcessEndedError, ReadingProcess
 from service.services import Services
-from service.store.tables import JobState, StudyStatus
+from service.store.words import JobState, StudyStatus
 from service.studies.upkeep import WORK_PREFIX
 
 logger = logging.getLogger(__name__)

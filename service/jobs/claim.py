@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from runtime.progress import Progress
 from service.services import Services
-from service.store.tables import Job, JobState, Study, StudyStatus, WorkerBeat, now
+from service.store.base import now
+from service.store.tables import Job, Study, WorkerBeat
+from service.store.words import JobState, StudyStatus
 
 _MESSAGE_CHARS = 300
 

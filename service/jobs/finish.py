@@ -21,18 +21,9 @@ from service.jobs.summary import finding_rows, levels_summary
 from service.jobs.sweep import fail_ended
 from service.services import Services
 from service.store import Blob
-from service.store.tables import (
-    Job,
-    JobState,
-    ReadingFile,
-    ReportStatus,
-    ReportVersion,
-    StoredReading,
-    Study,
-    StudyReport,
-    StudyStatus,
-    now,
-)
+from service.store.base import now
+from service.store.tables import Job, ReadingFile, ReportVersion, StoredReading, Study, StudyReport
+from service.store.words import JobState, ReportStatus, StudyStatus
 from service.studies.upkeep import lock_files
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from service import audit
 from service.jobs.claim import waiting_again
 from service.services import Services
-from service.store.tables import Job, JobState, Study, StudyStatus, WorkerBeat, now
+from service.store.base import now
+from service.store.tables import Job, Study, WorkerBeat
+from service.store.words import JobState, StudyStatus
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ from service.jobs.process import ReadingProcess
 from service.jobs.queue import QueueError
 from service.jobs.sweep import forget_workers, sweep
 from service.services import Services
-from service.store.tables import Job, JobState
+from service.store.tables import Job
+from service.store.words import JobState
 from service.studies.upkeep import clean_up
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from service.operations.archive import BLOBS, DatabaseEntry, Manifest, add_file,
 from service.operations.contents import Contents, named_blobs
 from service.operations.dump import dump_postgres, dump_sqlite, sqlite_file
 from service.store import BlobStore, Database
-from service.store.tables import now
+from service.store.base import now
 
 ATTEMPTS = 3
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, String, column, func, inspect, select, table
 from sqlalchemy.types import NullType
 
-from service.store.tables import Base
+from service.store.base import Base
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMN_END = "sha256"

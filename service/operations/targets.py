@@ -20,8 +20,8 @@ from service.operations.contents import contents_of
 from service.operations.dump import check_sqlite, sqlite_file
 from service.operations.postgres_tools import run_tool
 from service.store import Database
+from service.store.base import now
 from service.store.database import build_engine
-from service.store.tables import now
 
 _IN_USE = "the database is in use{who}: stop the application and its workers before restoring"
 

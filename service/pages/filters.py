@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from anatomy import CONDITIONS, SCALES, load_protocol, protocol_names
-from service.store.tables import ReportStatus, StudyStatus
+from service.store.words import ReportStatus, StudyStatus
 
 
 @dataclass(frozen=True)

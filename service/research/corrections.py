@@ -25,7 +25,8 @@ from reporting.stored import read_findings
 from service.accounts.actor import Actor
 from service.research.free_text import suspicion_of
 from service.research.signed import SentenceChange, SignedReport, sentence_changes, signed_reports
-from service.store.tables import Decision, Study, Verdict
+from service.store.tables import Decision, Study
+from service.store.words import Verdict
 
 SCHEMA = "spinescribe.correction/1"
 _LABEL = b"spinescribe correction study\0"

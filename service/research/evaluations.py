@@ -28,7 +28,9 @@ from service.audit.log import append
 from service.errors import BusyError, InvalidError, NotFoundError, TooLargeError
 from service.research.supervision import LIMITS, START_SECONDS, evaluate_isolated
 from service.services import Services
-from service.store.tables import Evaluation, JobState, now
+from service.store.base import now
+from service.store.tables import Evaluation
+from service.store.words import JobState
 
 logger = logging.getLogger(__name__)
 

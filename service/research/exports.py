@@ -8,7 +8,7 @@ from service.config import load_secret_key
 from service.errors import ForbiddenError
 from service.research.corrections import Corrections, collect_corrections
 from service.services import Services
-from service.store.tables import Role
+from service.store.words import Role
 
 
 def export_corrections(services: Services, actor: Actor) -> Corrections:

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.accounts.actor import Actor
-from service.store.tables import Decision, ReportStatus, StoredReading, Study, StudyReport
+from service.store.tables import Decision, StoredReading, Study, StudyReport
+from service.store.words import ReportStatus
 from service.studies.access import visible_to
 
 Sentence = Mapping[str, Any]

@@ -30,7 +30,8 @@ from service.review.graph import (
 )
 from service.review.rows import Origin, Sections, load_sections, reading_sections
 from service.review.states import Standing
-from service.store.tables import Acknowledgement, Decision, ReportStatus, StudyReport, User, Verdict
+from service.store.tables import Acknowledgement, Decision, StudyReport, User
+from service.store.words import ReportStatus, Verdict
 from service.studies.access import open_study
 
 

@@ -25,7 +25,9 @@ from service.review.graph import decided_comparison
 from service.review.provenance import provenance_of
 from service.review.rows import Sections, dump_sections
 from service.services import Services
-from service.store.tables import Acknowledgement, Decision, ReportStatus, ReportVersion, StudyReport, now
+from service.store.base import now
+from service.store.tables import Acknowledgement, Decision, ReportVersion, StudyReport
+from service.store.words import ReportStatus
 from service.studies.access import require_radiologist
 
 

@@ -18,7 +18,7 @@ from reporting.verifier import positive_grades
 from service.review.follow import finding_words
 from service.review.graph import Rulings, decided_findings
 from service.review.rows import Origin, Row, Section, names_level, with_levels
-from service.store.tables import Verdict as Decided
+from service.store.words import Verdict as Decided
 
 _SHOWN = 80
 

@@ -13,7 +13,8 @@ from service.review.case import Case, Decided
 from service.review.change import Change, change_report, draft_again, followed
 from service.review.states import Action, next_status
 from service.services import Services
-from service.store.tables import Verdict, now
+from service.store.base import now
+from service.store.words import Verdict
 
 _VERB = "decide on findings"
 

@@ -13,7 +13,7 @@ from service.review.graph import changed_ids
 from service.review.rows import Origin, Row, Section, carried_after, implied_scope, names_level
 from service.review.states import Action, next_status
 from service.services import Services
-from service.store.tables import new_id
+from service.store.base import new_id
 
 MAX_SENTENCE = 2000
 """Characters of a sentence."""

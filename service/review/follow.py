@@ -30,7 +30,7 @@ from service.review.rows import (
     with_levels,
 )
 from service.review.summary import ImpressionWriter
-from service.store.tables import Verdict
+from service.store.words import Verdict
 
 Compose = Callable[[Sequence[str]], list[DraftSentence]]
 

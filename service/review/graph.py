@@ -22,7 +22,7 @@ from reporting.statements import steps_of
 from reporting.stored import read_findings
 from segmentation.types import Measurement
 from service.review.rows import implied_scope
-from service.store.tables import Verdict
+from service.store.words import Verdict
 
 BY_READER = "graded by the reader"
 REJECTED = "rejected by the reader"

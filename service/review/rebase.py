@@ -19,15 +19,9 @@ from service.review.change import content_hash, content_of, open_case
 from service.review.graph import machine_findings
 from service.review.provenance import provenance_of
 from service.services import Services
-from service.store.tables import (
-    ReportStatus,
-    ReportVersion,
-    StoredReading,
-    Study,
-    StudyFinding,
-    StudyReport,
-    now,
-)
+from service.store.base import now
+from service.store.tables import ReportVersion, StoredReading, Study, StudyFinding, StudyReport
+from service.store.words import ReportStatus
 from service.studies.access import open_reading, require_radiologist
 
 

@@ -20,7 +20,9 @@ from service.review.case import Case, Signature
 from service.review.change import Change, change_report
 from service.review.states import Action, next_status
 from service.services import Services
-from service.store.tables import AuditEntry, ReportStatus, User, now
+from service.store.base import now
+from service.store.tables import AuditEntry, User
+from service.store.words import ReportStatus
 
 MAX_REASON = 250
 """Characters of the reason of an amendment."""

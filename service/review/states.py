@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from service.errors import ConflictError
-from service.store.tables import ReportStatus
+from service.store.words import ReportStatus
 
 
 class Action(StrEnum):

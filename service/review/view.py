@@ -13,7 +13,7 @@ from service.accounts.actor import Actor
 from service.review.case import Case, Signature
 from service.review.rows import Origin, Row, Section, with_levels
 from service.review.states import Action, may
-from service.store.tables import Role
+from service.store.words import Role
 
 _NO_WORDS = "not assessable"
 

@@ -24,7 +24,8 @@ from service.research.evaluations import (
 from service.screens import tables
 from service.screens.users import actor_of
 from service.services import Services
-from service.store.tables import Evaluation, JobState
+from service.store.tables import Evaluation
+from service.store.words import JobState
 
 _POLL_S = 0.5
 _HELP = (

@@ -25,7 +25,8 @@ from service.errors import InvalidError, TooLargeError
 from service.screens import tables
 from service.screens.users import actor_of
 from service.services import Services
-from service.store.tables import ReadingFile, StoredReading, StudyStatus
+from service.store.tables import ReadingFile, StoredReading
+from service.store.words import StudyStatus
 from service.studies.accept import Incoming, accept_study
 from service.studies.access import open_study
 from service.studies.kinds import HEAD, check_head, suffix_of

@@ -6,106 +6,14 @@ column holds the identity of a patient: studies have the key of ``Study.key`` an
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-_NAMING = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Role(StrEnum):
-    """What a user may do, beyond the studies of their own and of their groups."""
-
-    RADIOLOGIST = "radiologist"
-    RESEARCHER = "researcher"
-    ADMINISTRATOR = "administrator"
-
-
-class StudyStatus(StrEnum):
-    """How far a study is. ``REFUSED``: read, but not eligible, with the reason."""
-
-    QUEUED = "queued"
-    READING = "reading"
-    READY = "ready"
-    REFUSED = "refused"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class JobState(StrEnum):
-    """How far a job is."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class ReportStatus(StrEnum):
-    """How far a report is: draft -> reviewed -> signed -> amended (and signed anew)."""
-
-    DRAFT = "draft"
-    REVIEWED = "reviewed"
-    SIGNED = "signed"
-    AMENDED = "amended"
-
-
-class Verdict(StrEnum):
-    """What a reader decided of one finding."""
-
-    ACCEPT = "accept"
-    EDIT = "edit"
-    REJECT = "reject"
-
-
-def new_id() -> str:
-    """Return a random id."""
-    return uuid.uuid4().hex
-
-
-def now() -> datetime:
-    """Return this moment in UTC."""
-    return datetime.now(UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times in UTC, also where the database keeps none (SQLite)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive time; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("expected an aware time, got a naive one")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the time with its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(naming_convention=_NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+from service.store.base import Base, new_id, now
+from service.store.words import JobState, ReportStatus, Role, StudyStatus
 
 
 class User(Base):

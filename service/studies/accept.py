@@ -19,7 +19,9 @@ from service.errors import BusyError, ForbiddenError, InvalidError, ServiceError
 from service.jobs.claim import alive_workers
 from service.services import Services
 from service.store import Blob
-from service.store.tables import Job, JobState, Study, StudyStatus, new_id
+from service.store.base import new_id
+from service.store.tables import Job, Study
+from service.store.words import JobState, StudyStatus
 from service.studies.access import open_study
 from service.studies.upkeep import lock_files
 

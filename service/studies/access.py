@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from service.accounts.actor import Actor
 from service.errors import ForbiddenError, NotFoundError
-from service.store.tables import Role, StoredReading, Study
+from service.store.tables import StoredReading, Study
+from service.store.words import Role
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:

@@ -12,18 +12,9 @@ from service.accounts.actor import Actor
 from service.errors import ConflictError, ForbiddenError
 from service.jobs.finish import CANCELLED_CAUSE
 from service.services import Services
-from service.store.tables import (
-    Job,
-    JobState,
-    ReadingFile,
-    ReportStatus,
-    ReportVersion,
-    StoredReading,
-    Study,
-    StudyReport,
-    StudyStatus,
-    now,
-)
+from service.store.base import now
+from service.store.tables import Job, ReadingFile, ReportVersion, StoredReading, Study, StudyReport
+from service.store.words import JobState, ReportStatus, StudyStatus
 from service.studies.accept import add_job, default_label
 from service.studies.access import open_study
 from service.studies.upkeep import remove_unnamed

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from service.store import Database
-from service.store.tables import JobState, Study
+from service.store.tables import Study
+from service.store.words import JobState
 from service.studies.records import latest_jobs
 
 POLL_S = 0.5

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.store.tables import Job, JobState, StoredReading, Study, StudyReport
+from service.store.tables import Job, StoredReading, Study, StudyReport
+from service.store.words import JobState
 
 
 class Named(BaseModel):

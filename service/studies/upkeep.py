@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from service.services import Services
 from service.store.blobs import INCOMING
-from service.store.tables import Evaluation, Job, JobState, ReadingFile, Study
+from service.store.tables import Evaluation, Job, ReadingFile, Study
+from service.store.words import JobState
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, sel
 from sqlalchemy.orm import Session, selectinload
 
 from service.accounts.actor import Actor
-from service.store.tables import ReportStatus, Study, StudyFinding, StudyReport, StudyStatus
+from service.store.tables import Study, StudyFinding, StudyReport
+from service.store.words import ReportStatus, StudyStatus
 from service.studies.access import visible_to
 from service.studies.records import StudyOut, study_records
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, defer
 from service.accounts.actor import Actor
 from service.audit import append
 from service.services import Services
-from service.store.tables import AuditEntry, StoredReading, now
+from service.store.base import now
+from service.store.tables import AuditEntry, StoredReading
 from service.studies.access import open_reading
 
 VIEWED = "reading.view"

@@ -7,7 +7,6 @@ again; at the end the log of all that is verified. With SPINESCRIBE_SCREENSHOT s
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.service.serving import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.weights]
 
@@ -45,9 +46,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve on a free port, with a radiologist and an administrator."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = tmp_path_factory.mktemp("service") / "home"
     environment = {**os.environ, "SPINESCRIBE_PORT": str(port), "SPINESCRIBE_HOME": str(home)}
     service = Served(f"http://127.0.0.1:{port}", environment)

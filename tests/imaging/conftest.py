@@ -1,6 +1,7 @@
 """A small builder of MR instances, independent of the project's own DICOM writer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,19 @@ def smooth_volume() -> NDArray[np.uint16]:
 
 def same_voxels(study: Study, volume: NDArray[np.uint16]) -> bool:
     return np.array_equal(study.series[0].volume.array, volume.transpose(2, 1, 0))
+
+
+def assert_same(first: Study, second: Study) -> None:
+    """Compare two studies, arrays included."""
+    assert replace(first, series=()) == replace(second, series=())
+    assert len(first.series) == len(second.series)
+    for ours, theirs in zip(first.series, second.series, strict=True):
+        bare = replace(ours.volume, array=np.empty((0, 0, 0), np.float32), affine=None)
+        assert replace(ours, volume=bare) == replace(theirs, volume=bare)
+        np.testing.assert_array_equal(ours.volume.array, theirs.volume.array)
+        assert ours.volume.array.dtype == theirs.volume.array.dtype
+        assert (ours.volume.affine is None) == (theirs.volume.affine is None)
+        if ours.volume.affine is not None and theirs.volume.affine is not None:
+            np.testing.assert_array_equal(ours.volume.affine, theirs.volume.affine)
+        spacing_etc = (ours.volume.spacing, ours.volume.source_shape, ours.volume.source_axes)
+        assert spacing_etc == (theirs.volume.spacing, theirs.volume.source_shape, theirs.volume.source_axes)

@@ -15,7 +15,8 @@ from service.accounts.actor import Actor
 from service.api.application import build_api
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import Group, Job, JobState, Role, StoredReading, Study, StudyReport, StudyStatus, User
+from service.store.tables import Group, Job, StoredReading, Study, StudyReport, User
+from service.store.words import JobState, Role, StudyStatus
 from tests.service import postgres
 
 READING = Path(__file__).parent / "data" / "lumbar_reading.json"
@@ -47,9 +48,9 @@ def services(tmp_path: Path, empty_home: Path) -> Iterator[Services]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.PostgresServer]:
-    """Return a real PostgreSQL 15; skips, saying so, where it is not installed."""
+    """Return a real PostgreSQL; skips, saying so, where it is not installed."""
     if not postgres.is_installed():
-        pytest.skip(f"no PostgreSQL 15 in {postgres.BINARIES} (Debian package postgresql)")
+        pytest.skip("no PostgreSQL in /usr/lib/postgresql (Debian package postgresql)")
     with postgres.running_server() as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 15 for tests: made in a folder of its own, on a free port, with scram passwords, ended after.
+"""A real PostgreSQL for tests: made in a folder of its own, on a free port, with scram passwords, ended after.
 
 Fast and forgetful (no fsync): what a test needs of it is its behaviour, not its durability.
 """
@@ -16,7 +16,14 @@ from pathlib import Path
 
 import psycopg
 
-BINARIES = Path("/usr/lib/postgresql/15/bin")
+_VERSIONS = Path("/usr/lib/postgresql")
+BINARIES = max(
+    (folder.parent for folder in _VERSIONS.glob("*/bin/initdb") if folder.parent.parent.name.isdecimal()),
+    key=lambda folder: int(folder.parent.name),
+    default=_VERSIONS / "none",
+)
+"""Programs of the newest PostgreSQL that Debian's packages have put here."""
+
 _SUPERUSER, _OWNER = "postgres", "spinescribe"
 _SETTINGS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
 _WAIT_S = 60
@@ -59,7 +66,7 @@ class PostgresServer:
 
 
 def is_installed() -> bool:
-    """Return whether PostgreSQL 15 is there and, where we are root, its user too (it refuses to run as root)."""
+    """Return whether PostgreSQL is there and, where we are root, its user too (it refuses to run as root)."""
     return (BINARIES / "initdb").is_file() and (os.geteuid() != 0 or _has_user("postgres"))
 
 

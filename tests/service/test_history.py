@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 from service.accounts.actor import Actor
 from service.api.history import router
 from service.services import Services
-from service.store.tables import Decision, ReportStatus, ReportVersion, StudyReport, Verdict
+from service.store.tables import Decision, ReportVersion, StudyReport
+from service.store.words import ReportStatus, Verdict
 from tests.service.conftest import add_study, add_user
 
 ADDRESS = "/api/v1/history"

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from service.store.tables import Group, Role, User
+from service.store.tables import Group, User
+from service.store.words import Role
 
 _Password = Annotated[str, Field(max_length=1024)]
 _Id = Annotated[str, Field(min_length=1, max_length=32)]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from service.api.schemas.plain import FindingId, PlainText, Version
 from service.review.editing import MAX_SENTENCE
 from service.review.signing import MAX_REASON
-from service.store.tables import Verdict
+from service.store.words import Verdict
 
 _MAX_SENTENCES = 300
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from service.store.tables import Base
+from service.store.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -13,7 +13,9 @@ from service.api import oidc, session, users
 from service.api.application import build_api
 from service.security import secure
 from service.services import Services
-from service.store.tables import Role, User, now
+from service.store.base import now
+from service.store.tables import User
+from service.store.words import Role
 
 PASSWORD = "correct horse battery"
 

@@ -12,7 +12,8 @@ from service.accounts.sessions import find_session
 from service.accounts.users import UserChange, add_user, change_user, count_administrators
 from service.errors import BusyError, ConflictError, ServiceError, UnauthenticatedError
 from service.services import Services
-from service.store.tables import LoginSession, Role, User
+from service.store.tables import LoginSession, User
+from service.store.words import Role
 from tests.service.accounts.conftest import PASSWORD, Clock
 
 

@@ -8,7 +8,8 @@ from fastapi.testclient import TestClient
 
 from service.accounts import passwords
 from service.services import Services
-from service.store.tables import AuditEntry, Group, LoginSession, Role, Study, User
+from service.store.tables import AuditEntry, Group, LoginSession, Study, User
+from service.store.words import Role
 from tests.service.accounts.conftest import PASSWORD, log_in
 
 Browser = Callable[[], TestClient]

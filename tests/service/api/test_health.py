@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import WorkerBeat, now
+from service.store.base import now
+from service.store.tables import WorkerBeat
 from service.web import create_app
 
 READY = {"status": "ready", "database": "ok", "disk": "ok", "worker": "ok"}

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from service.accounts.actor import Actor
 from service.api import audit, chat, exports, reports
 from service.services import Services
-from service.store.tables import AuditEntry, Role
+from service.store.tables import AuditEntry
+from service.store.words import Role
 from tests.service.conftest import add_study, add_user
 
 API = "/api/v1"

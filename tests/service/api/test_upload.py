@@ -19,7 +19,7 @@ from service.api.studies import router
 from service.config import ServiceConfig
 from service.errors import InvalidError
 from service.services import Services
-from service.store.tables import Base
+from service.store.base import Base
 from service.studies import samples, upload
 from tests.service.conftest import add_user
 from tests.service.jobs.fakes import PNG, picture

@@ -19,7 +19,8 @@ from service.review.case import Case
 from service.review.change import open_case
 from service.review.editing import GivenSection, GivenSentence
 from service.services import Services
-from service.store.tables import AuditEntry, ReadingFile, ReportStatus, StudyReport, Verdict
+from service.store.tables import AuditEntry, ReadingFile, StudyReport
+from service.store.words import ReportStatus, Verdict
 from tests.service.conftest import add_study
 
 SCRIPT = "<script>alert('x')</script><b>bold</b> & [link](javascript:x) ![p](http://evil/) `code`"
@@ -33,7 +34,7 @@ def study(services: Services, radiologist: Actor, document: dict[str, Any]) -> s
 
 def _status(services: Services, study: str, actor: Actor, status: ReportStatus) -> Case:
     """Put a report into a status, past the gate: what is tested here is what leaves, not how it came to it."""
-    from service.store.tables import now
+    from service.store.base import now
 
     with services.database.begin() as session:
         report = session.get(StudyReport, study)

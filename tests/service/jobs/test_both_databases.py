@@ -10,7 +10,8 @@ from service.jobs.claim import claim
 from service.jobs.queue import JobQueue, QueueError
 from service.jobs.sweep import sweep
 from service.services import Services
-from service.store.tables import Job, Study, now
+from service.store.base import now
+from service.store.tables import Job, Study
 from service.studies.lifecycle import cancel_study, delete_study, retry_study
 from tests.service.conftest import add_user
 from tests.service.jobs.fakes import picture

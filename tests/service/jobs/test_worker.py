@@ -13,7 +13,8 @@ from service.accounts.actor import Actor
 from service.jobs.claim import alive_workers
 from service.jobs.worker import WorkerOptions, run_worker
 from service.services import Services
-from service.store.tables import AuditEntry, JobState, ReportVersion, StudyFinding, StudyReport, WorkerBeat
+from service.store.tables import AuditEntry, ReportVersion, StudyFinding, StudyReport, WorkerBeat
+from service.store.words import JobState
 from service.studies.lifecycle import cancel_study, read_again, retry_study
 from tests.service.jobs.fakes import READER, picture
 from tests.service.jobs.steps import ONCE, accept, jobs_of, readings_of, study_of, with_config, work

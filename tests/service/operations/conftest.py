@@ -9,7 +9,8 @@ import pytest
 from service import audit
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import Evaluation, LoginSession, ReadingFile, now
+from service.store.base import now
+from service.store.tables import Evaluation, LoginSession, ReadingFile
 from tests.service import postgres
 from tests.service.conftest import add_study, add_user
 

@@ -17,7 +17,8 @@ from service.operations import make_backup, restore_backup
 from service.operations.contents import contents_of
 from service.services import Services
 from service.store import BlobStore, Database
-from service.store.tables import AuditEntry, Base, LoginSession, Study, User
+from service.store.base import Base
+from service.store.tables import AuditEntry, LoginSession, Study, User
 from tests.service.operations.conftest import add_kept_study, sqlite_first
 
 UNCOMPARED = {"sessions", "audit"}

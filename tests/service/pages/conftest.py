@@ -5,7 +5,6 @@ leave this machine.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.service.serving import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "four words of phantom"
@@ -66,9 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def serve(home: Path, count: int) -> Iterator[Site]:
     """Serve the application on a free port; ``count`` more studies than the few."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.service.pages.serve", str(home), str(port), str(count)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(command, cwd=ROOT, env=environment)

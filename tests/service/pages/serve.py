@@ -21,7 +21,9 @@ from service.accounts.users import add_user
 from service.config import ServiceConfig
 from service.jobs.summary import finding_rows, levels_summary
 from service.services import Services
-from service.store.tables import Job, ReportStatus, Role, Study, StudyReport, StudyStatus, now
+from service.store.base import now
+from service.store.tables import Job, Study, StudyReport
+from service.store.words import ReportStatus, Role, StudyStatus
 from service.web import create_app
 from tests.service.conftest import READING, add_study
 

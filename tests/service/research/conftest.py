@@ -10,7 +10,8 @@ import pytest
 
 from service.accounts.actor import Actor
 from service.services import Services
-from service.store.tables import Decision, ReportStatus, StudyReport, Verdict
+from service.store.tables import Decision, StudyReport
+from service.store.words import ReportStatus, Verdict
 from tests.service.conftest import add_study
 
 READ_AT = datetime(2026, 3, 14, 15, 9, tzinfo=UTC)

@@ -17,7 +17,8 @@ from service.accounts.actor import Actor
 from service.api.research import router
 from service.research.corrections import SCHEMA, collect_corrections, counts_by_condition
 from service.services import Services
-from service.store.tables import AuditEntry, ReportStatus, Role, Verdict
+from service.store.tables import AuditEntry
+from service.store.words import ReportStatus, Role, Verdict
 from tests.service.conftest import add_user
 from tests.service.research.conftest import graded
 

@@ -20,7 +20,9 @@ from service.api.research import router
 from service.research import evaluations, supervision
 from service.research.evaluations import MAX_RUNNING
 from service.services import Services
-from service.store.tables import AuditEntry, Evaluation, JobState, Role, now
+from service.store.base import now
+from service.store.tables import AuditEntry, Evaluation
+from service.store.words import JobState, Role
 from tests.service.conftest import add_user
 
 ADDRESS = "/api/v1/research/evaluations"

@@ -12,7 +12,7 @@ from service.review import decisions
 from service.review.case import Case
 from service.review.change import open_case
 from service.services import Services
-from service.store.tables import Verdict
+from service.store.words import Verdict
 from tests.service.conftest import add_study
 
 

@@ -11,7 +11,7 @@ from reporting.parsing import read_sentence, split_sentences
 from service.review.follow import follow
 from service.review.graph import Ruling, changed_ids, decided_document, decided_findings, machine_findings
 from service.review.rows import Sections, implied_scope, load_sections, reading_sections
-from service.store.tables import Verdict
+from service.store.words import Verdict
 
 REJECT = Ruling(Verdict.REJECT)
 

@@ -25,7 +25,7 @@ from reporting.verifier import failures
 from service.review.follow import follow
 from service.review.graph import Ruling, decided_comparison, decided_findings
 from service.review.rows import Sections, implied_scope, load_sections, with_levels
-from service.store.tables import Verdict
+from service.store.words import Verdict
 from tests.reporting.factories import CERVICAL, make_findings, make_grade, random_findings
 
 

@@ -11,7 +11,7 @@ from service.review.case import Case
 from service.review.editing import GivenSection, GivenSentence
 from service.review.rows import Origin
 from service.review.view import ReportView
-from service.store.tables import Verdict
+from service.store.words import Verdict
 from tests.service.review.conftest import Desk
 
 

@@ -8,7 +8,8 @@ import pytest
 from service.errors import ConflictError, NotFoundError, StaleError
 from service.review.rebase import base_upon
 from service.review.versions import list_versions
-from service.store.tables import AuditEntry, Job, JobState, StoredReading, Study, Verdict
+from service.store.tables import AuditEntry, Job, StoredReading, Study
+from service.store.words import JobState, Verdict
 from tests.service.conftest import add_study
 from tests.service.review.conftest import Desk
 

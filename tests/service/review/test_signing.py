@@ -12,7 +12,8 @@ from service.errors import BusyError, ConflictError, ForbiddenError, NotFoundErr
 from service.review import decisions, signing
 from service.review.change import content_hash
 from service.review.versions import PROPOSED, diff_versions, list_versions
-from service.store.tables import AuditEntry, ReportStatus, ReportVersion, StudyReport, User, Verdict
+from service.store.tables import AuditEntry, ReportVersion, StudyReport, User
+from service.store.words import ReportStatus, Verdict
 from tests.service.review.conftest import Desk
 
 

@@ -12,7 +12,7 @@ from service.review import decisions, editing, signing
 from service.review.case import Case
 from service.review.editing import GivenSection, GivenSentence
 from service.review.states import Action, Standing, may, next_status
-from service.store.tables import ReportStatus, Verdict
+from service.store.words import ReportStatus, Verdict
 from tests.service.review.conftest import Desk
 
 _FREE: tuple[tuple[str, ...], ...] = ((), ("something",))

@@ -2,15 +2,11 @@
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
 from PIL import Image, ImageDraw
 
@@ -22,10 +18,11 @@ from service.config import ServiceConfig
 from service.jobs.embedded import embedded_worker
 from service.screens.mount import mount_research
 from service.services import Services
-from service.store.tables import Role
+from service.store.words import Role
 from service.studies.access import open_reading
 from tests.service.conftest import add_user
 from tests.service.jobs.fakes import FakeReader
+from tests.service.serving import served_app
 
 READER = "tests.service.screens.conftest:open_picture_reader"
 POLICY = (
@@ -94,18 +91,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "research": add_user(services, "research", Role.RESEARCHER, group="spine"),
         "rad": add_user(services, "rad", group="spine"),
     }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(screens(services, actors), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    with embedded_worker(services.config, reader=READER):
-        yield Served(services, actors, f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join(20)
+    with served_app(screens(services, actors)) as address, embedded_worker(services.config, reader=READER):
+        yield Served(services, actors, address)
     services.close()
     shutil.rmtree(services.config.home, ignore_errors=True)
     for name, value in before.items():

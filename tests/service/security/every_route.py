@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 
 from service.api.application import API
 from service.api.dependencies import administrator, current_actor, researcher
-from service.store.tables import Role
+from service.store.words import Role
 
 _ROLES = {administrator: Role.ADMINISTRATOR, researcher: Role.RESEARCHER}
 _UNSAFE = ("POST", "PUT", "PATCH", "DELETE")

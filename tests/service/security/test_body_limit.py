@@ -1,14 +1,12 @@
 """Bodies that are too large or too slow, over real sockets."""
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import httpx
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from service.security import body_limit
@@ -16,23 +14,15 @@ from service.services import Services
 from service.store.tables import User
 from tests.service.accounts.conftest import PASSWORD
 from tests.service.security.conftest import build_walled
+from tests.service.serving import served_app
 
 MIB = 2**20
 
 
 def serve(services: Services) -> Iterator[str]:
-    """Serve the walled application on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(build_walled(services), port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    """Serve the walled application; yield host and port."""
+    with served_app(build_walled(services), log_level="error") as address:
+        yield address.removeprefix("http://")
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from fastapi.testclient import TestClient
 from service.accounts.sessions import cookie_name, open_session
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import Evaluation, Role, User
+from service.store.tables import Evaluation, User
+from service.store.words import Role
 from service.web import create_app
 from tests.service.conftest import add_study, add_user
 from tests.service.security.every_route import Knock, fill, knocks_of, request_of

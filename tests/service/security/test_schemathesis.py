@@ -27,7 +27,9 @@ from service.accounts.actor import Actor
 from service.accounts.passwords import hash_password
 from service.config import ServiceConfig
 from service.services import Services
-from service.store.tables import ReadingFile, Role, User, WorkerBeat, now
+from service.store.base import now
+from service.store.tables import ReadingFile, User, WorkerBeat
+from service.store.words import Role
 from service.web import create_app
 from tests.service import postgres
 from tests.service.conftest import add_study

@@ -14,7 +14,8 @@ from service import audit
 from service.config import ServiceConfig
 from service.services import Services
 from service.store import Database
-from service.store.tables import AuditEntry, Base, User, now
+from service.store.base import Base, now
+from service.store.tables import AuditEntry, User
 
 
 def test_the_migrations_make_exactly_the_tables(services: Services) -> None:

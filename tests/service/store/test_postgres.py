@@ -19,7 +19,9 @@ from service import audit
 from service.config import ServiceConfig
 from service.services import Services
 from service.store import Database
-from service.store.tables import AuditEntry, Base, Job, JobState, Role, Study, User, now
+from service.store.base import Base, now
+from service.store.tables import AuditEntry, Job, Study, User
+from service.store.words import JobState, Role
 from tests.service.conftest import add_study, add_user
 
 WRITERS, LINES = 4, 10

@@ -10,18 +10,8 @@ from sqlalchemy import func, select
 from service.accounts.actor import Actor
 from service.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from service.services import Services
-from service.store.tables import (
-    AuditEntry,
-    Base,
-    Evaluation,
-    Group,
-    Job,
-    ReadingFile,
-    ReportVersion,
-    Study,
-    StudyReport,
-    now,
-)
+from service.store.base import Base, now
+from service.store.tables import AuditEntry, Evaluation, Group, Job, ReadingFile, ReportVersion, Study, StudyReport
 from service.studies.accept import Incoming, accept_study, mean_reading_s, retry_after_s
 from service.studies.lifecycle import cancel_study, change_study, delete_study, read_again, retry_study
 from service.studies.upkeep import clean_up, unnamed

@@ -11,7 +11,9 @@ from service.accounts.actor import Actor
 from service.api.studies import router
 from service.jobs.summary import finding_rows, levels_summary
 from service.services import Services
-from service.store.tables import Group, ReportStatus, Role, Study, StudyReport, now
+from service.store.base import now
+from service.store.tables import Group, Study, StudyReport
+from service.store.words import ReportStatus, Role
 from service.studies.worklist import Order, Wanted, list_studies
 from tests.service.conftest import add_study, add_user
 

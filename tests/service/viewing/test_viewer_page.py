@@ -18,7 +18,8 @@ from service.config import ServiceConfig
 from service.services import Services
 from service.viewing.saliency import SALIENCY, heat_png, saliency_file
 from tests.service.conftest import add_user
-from tests.service.viewing.bare_page import bare_app, keep_reading, served
+from tests.service.serving import served_app
+from tests.service.viewing.bare_page import bare_app, keep_reading
 from tests.service.viewing.made import MIDDLE, SLICES, made_reading
 
 pytestmark = pytest.mark.browser
@@ -51,7 +52,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index = {"maps": {"g14": {"series": "S1", "slice": MIDDLE}}, "reasons": {}}
     extra = {saliency_file("g14"): heat_png(heat), SALIENCY: json.dumps(index).encode()}
     rid = keep_reading(services, actor, made_reading(), extra)
-    with served(bare_app(services, actor, rid)) as url:
+    with served_app(bare_app(services, actor, rid)) as url:
         yield url
     services.database.close()
 

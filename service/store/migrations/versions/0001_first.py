@@ -26,9 +26,8 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
     )
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_audit_action"), ["action"], unique=False)
-        batch_op.create_index(batch_op.f("ix_audit_subject"), ["subject"], unique=False)
+    op.create_index(op.f("ix_audit_action"), "audit", ["action"], unique=False)
+    op.create_index(op.f("ix_audit_subject"), "audit", ["subject"], unique=False)
 
     op.create_table(
         "groups",
@@ -44,8 +43,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_failures")),
     )
-    with op.batch_alter_table("login_failures", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_login_failures_key"), ["key"], unique=False)
+    op.create_index(op.f("ix_login_failures_key"), "login_failures", ["key"], unique=False)
 
     op.create_table(
         "users",
@@ -84,8 +82,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_evaluations_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
     )
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_evaluations_user_id"), ["user_id"], unique=False)
+    op.create_index(op.f("ix_evaluations_user_id"), "evaluations", ["user_id"], unique=False)
 
     op.create_table(
         "memberships",
@@ -114,8 +111,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sessions_user_id"), ["user_id"], unique=False)
+    op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False)
 
     op.create_table(
         "studies",
@@ -148,11 +144,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
     )
-    with op.batch_alter_table("studies", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_studies_created_at"), ["created_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_studies_group_id"), ["group_id"], unique=False)
-        batch_op.create_index("ix_studies_order", ["status", "is_critical", "burden"], unique=False)
-        batch_op.create_index(batch_op.f("ix_studies_owner_id"), ["owner_id"], unique=False)
+    op.create_index(op.f("ix_studies_created_at"), "studies", ["created_at"], unique=False)
+    op.create_index(op.f("ix_studies_group_id"), "studies", ["group_id"], unique=False)
+    op.create_index("ix_studies_order", "studies", ["status", "is_critical", "burden"], unique=False)
+    op.create_index(op.f("ix_studies_owner_id"), "studies", ["owner_id"], unique=False)
 
     op.create_table(
         "acknowledgements",
@@ -168,8 +163,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_acknowledgements")),
         sa.UniqueConstraint("study_id", "finding_id", name=op.f("uq_acknowledgements_study_id")),
     )
-    with op.batch_alter_table("acknowledgements", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_acknowledgements_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_acknowledgements_study_id"), "acknowledgements", ["study_id"], unique=False)
 
     op.create_table(
         "chat_messages",
@@ -187,8 +181,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_chat_messages_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chat_messages")),
     )
-    with op.batch_alter_table("chat_messages", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_chat_messages_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_chat_messages_study_id"), "chat_messages", ["study_id"], unique=False)
 
     op.create_table(
         "decisions",
@@ -207,8 +200,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
         sa.UniqueConstraint("study_id", "finding_id", name=op.f("uq_decisions_study_id")),
     )
-    with op.batch_alter_table("decisions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_decisions_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_decisions_study_id"), "decisions", ["study_id"], unique=False)
 
     op.create_table(
         "jobs",
@@ -232,9 +224,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_jobs_state"), ["state"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_jobs_state"), "jobs", ["state"], unique=False)
+    op.create_index(op.f("ix_jobs_study_id"), "jobs", ["study_id"], unique=False)
 
     op.create_table(
         "report_versions",
@@ -253,8 +244,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_versions")),
         sa.UniqueConstraint("study_id", "version", name=op.f("uq_report_versions_study_id")),
     )
-    with op.batch_alter_table("report_versions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_report_versions_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_report_versions_study_id"), "report_versions", ["study_id"], unique=False)
 
     op.create_table(
         "study_findings",
@@ -272,9 +262,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study_findings")),
     )
-    with op.batch_alter_table("study_findings", schema=None) as batch_op:
-        batch_op.create_index("ix_study_findings_filter", ["condition", "level", "grade"], unique=False)
-        batch_op.create_index(batch_op.f("ix_study_findings_study_id"), ["study_id"], unique=False)
+    op.create_index("ix_study_findings_filter", "study_findings", ["condition", "level", "grade"], unique=False)
+    op.create_index(op.f("ix_study_findings_study_id"), "study_findings", ["study_id"], unique=False)
 
     op.create_table(
         "readings",
@@ -291,8 +280,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_readings")),
         sa.UniqueConstraint("job_id", name=op.f("uq_readings_job_id")),
     )
-    with op.batch_alter_table("readings", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_readings_study_id"), ["study_id"], unique=False)
+    op.create_index(op.f("ix_readings_study_id"), "readings", ["study_id"], unique=False)
 
     op.create_table(
         "reading_files",
@@ -308,8 +296,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reading_files")),
         sa.UniqueConstraint("reading_id", "name", name=op.f("uq_reading_files_reading_id")),
     )
-    with op.batch_alter_table("reading_files", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_reading_files_reading_id"), ["reading_id"], unique=False)
+    op.create_index(op.f("ix_reading_files_reading_id"), "reading_files", ["reading_id"], unique=False)
 
     op.create_table(
         "reports",
@@ -331,75 +318,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["updated_by"], ["users.id"], name=op.f("fk_reports_updated_by_users")),
         sa.PrimaryKeyConstraint("study_id", name=op.f("pk_reports")),
     )
-    with op.batch_alter_table("reports", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_reports_status"), ["status"], unique=False)
+    op.create_index(op.f("ix_reports_status"), "reports", ["status"], unique=False)
 
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("reports", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_reports_status"))
-
     op.drop_table("reports")
-    with op.batch_alter_table("reading_files", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_reading_files_reading_id"))
-
     op.drop_table("reading_files")
-    with op.batch_alter_table("readings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_readings_study_id"))
-
     op.drop_table("readings")
-    with op.batch_alter_table("study_findings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_study_findings_study_id"))
-        batch_op.drop_index("ix_study_findings_filter")
-
     op.drop_table("study_findings")
-    with op.batch_alter_table("report_versions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_report_versions_study_id"))
-
     op.drop_table("report_versions")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_study_id"))
-        batch_op.drop_index(batch_op.f("ix_jobs_state"))
-
     op.drop_table("jobs")
-    with op.batch_alter_table("decisions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_decisions_study_id"))
-
     op.drop_table("decisions")
-    with op.batch_alter_table("chat_messages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_chat_messages_study_id"))
-
     op.drop_table("chat_messages")
-    with op.batch_alter_table("acknowledgements", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_acknowledgements_study_id"))
-
     op.drop_table("acknowledgements")
-    with op.batch_alter_table("studies", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_studies_owner_id"))
-        batch_op.drop_index("ix_studies_order")
-        batch_op.drop_index(batch_op.f("ix_studies_group_id"))
-        batch_op.drop_index(batch_op.f("ix_studies_created_at"))
-
     op.drop_table("studies")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_sessions_user_id"))
-
     op.drop_table("sessions")
     op.drop_table("memberships")
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evaluations_user_id"))
-
     op.drop_table("evaluations")
     op.drop_table("workers")
     op.drop_table("users")
-    with op.batch_alter_table("login_failures", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_login_failures_key"))
-
     op.drop_table("login_failures")
     op.drop_table("groups")
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_audit_subject"))
-        batch_op.drop_index(batch_op.f("ix_audit_action"))
-
     op.drop_table("audit")

@@ -6,9 +6,6 @@ The studies in it are stored phantom readings with made-up pixels.
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.staticfiles import StaticFiles
@@ -29,8 +25,10 @@ from service.review.view import places_of
 from service.security import secure
 from service.services import Services
 from service.store import Blob
-from service.store.tables import ReadingFile, StoredReading, User, new_id
+from service.store.base import new_id
+from service.store.tables import ReadingFile, StoredReading, User
 from service.viewing.pack import MANIFEST, labels_file, values_file
+from tests.service.serving import served_app
 
 EVIL = "<img src=x onerror=window.wasFooled=1>"
 """A label that must stay text."""
@@ -52,20 +50,8 @@ def served(services: Services) -> Iterator[str]:
     app.include_router(routes.build_pages(services))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     secure(app, services)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server ended at its start"
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with served_app(app, ws="none") as address:
+        yield address
 
 
 def sign_in(services: Services, user_id: str, address: str) -> tuple[dict[str, str], str]:

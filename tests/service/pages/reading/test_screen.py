@@ -18,7 +18,8 @@ from reporting.prior import compare_with_prior, prior_findings
 from reporting.stored import read_findings
 from service.accounts.actor import Actor
 from service.services import Services
-from service.store.tables import Job, JobState, StoredReading, Study, StudyReport, StudyStatus
+from service.store.tables import Job, StoredReading, Study, StudyReport
+from service.store.words import JobState, StudyStatus
 from tests.service.conftest import add_study
 from tests.service.pages.reading.room import EVIL, STENOSIS, add_pictures
 

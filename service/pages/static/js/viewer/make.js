@@ -1,16 +1,8 @@
-// Elements and events of the viewer; text is never read as HTML.
+// Buttons and events of the viewer.
 
-/** An element with attributes, listeners (onclick: f) and children. */
-export function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : String(value));
-  }
-  node.append(...children);
-  return node;
-}
+import { el as make } from "../dom.js";
+
+export { make };
 
 /** A push button that stays in; `pressed(node, true)` sets it. */
 export function toggle(text, label, title, onclick) {
