@@ -69,6 +69,8 @@ class Visitor:
         """Open the worklist, a study of it, its report, its images; look; go on, until told to stop."""
         while not stop.is_set():
             await self._think(stop)
+            if stop.is_set():
+                return
             await self.get("page: worklist", "/worklist")
             page = await self.get("worklist", f"{API}/studies?limit=50")
             ready = [row for row in page.json()["items"] if row["readings"]]
@@ -78,6 +80,8 @@ class Visitor:
     async def _open(self, study: dict[str, Any], stop: asyncio.Event) -> None:
         reading = study["readings"][0]["id"]
         await self._think(stop)
+        if stop.is_set():
+            return
         await self.get("page: reading", f"/read/{study['id']}")
         await self.get("study", f"{API}/studies/{study['id']}")
         await self.get("report", f"{API}/studies/{study['id']}/report")
@@ -85,6 +89,8 @@ class Visitor:
         series = viewer["series"][0]
         for k in range(min(4, series["slices"])):
             await self._think(stop)
+            if stop.is_set():
+                return
             await self.get("slice", f"{API}/readings/{reading}/series/{series['id']}/slices/{k}")
 
     async def _think(self, stop: asyncio.Event) -> None:

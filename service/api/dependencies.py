@@ -1,6 +1,7 @@
 """What routes ask for: the open services and the one who is signed in.
 
-Unsafe methods need the header ``X-CSRF-Token`` beside the session's cookie; ``current_actor`` checks both.
+Both were found by the middlewares before (``service.security``). None of it waits, so all are coroutines: FastAPI
+gives every other dependency a thread, which costs more than the work.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from service.services import Services
 from service.store.words import Role
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """Return the open services of the application."""
     services: Services = request.app.state.services
     return services
 
 
-def current_actor(request: Request) -> Actor:
+async def current_actor(request: Request) -> Actor:
     """Return the one who is signed in.
 
     Raises:
@@ -33,12 +34,12 @@ def current_actor(request: Request) -> Actor:
     return actor
 
 
-def administrator(actor: Annotated[Actor, Depends(current_actor)]) -> Actor:
+async def administrator(actor: Annotated[Actor, Depends(current_actor)]) -> Actor:
     """Return the actor if an administrator."""
     return _with_role(actor, Role.ADMINISTRATOR)
 
 
-def researcher(actor: Annotated[Actor, Depends(current_actor)]) -> Actor:
+async def researcher(actor: Annotated[Actor, Depends(current_actor)]) -> Actor:
     """Return the actor if a researcher."""
     return _with_role(actor, Role.RESEARCHER)
 

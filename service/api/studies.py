@@ -121,7 +121,7 @@ def one_study(study_id: str, services: ServicesDep, actor: ActorDep) -> StudyOut
         study = _record(session, actor, study_id)
         is_noted = _was_viewed_lately(session, actor, study_id)
     if not is_noted:
-        with services.database.begin() as session:
+        with services.database.begin_soft() as session:
             audit.append(session, actor.name, "study.view", subject=f"study:{study_id}")
     return study
 

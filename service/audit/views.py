@@ -25,7 +25,7 @@ def record_view(services: Services, actor: Actor, study_id: str, details: Mappin
     with services.database.read() as session:
         if any(row.get("session") == mark for row in session.scalars(query)):
             return
-    with services.database.begin() as session:
+    with services.database.begin_soft() as session:
         append(session, actor.name, VIEW, subject=subject, details={"session": mark, **details})
 
 

@@ -15,7 +15,6 @@ from grading.triage import is_urgent
 from grading.types import Findings
 from reporting.prior import Comparison
 from reporting.ranking import critical_items
-from reporting.verifier import positive_grades
 from service.accounts.actor import Actor
 from service.errors import NotFoundError
 from service.review.conflicts import HumanText, Remark, unsaid
@@ -25,9 +24,9 @@ from service.review.graph import (
     decided_comparison,
     decided_document,
     decided_findings,
-    machine_findings,
     reported_beside,
 )
+from service.review.machine import MachineReading, load_machine_reading
 from service.review.rows import Origin, Sections, load_sections, reading_sections
 from service.review.states import Standing
 from service.store.tables import Acknowledgement, Decision, StudyReport, User
@@ -72,8 +71,7 @@ class Case:
 
     Attributes:
         study_id: Study.
-        reading_id: Reading that drafted it.
-        document: Content of its reading.json.
+        reading: Reading that drafted it.
         status: Status.
         version: Version.
         proposed: What the machine drafted.
@@ -86,8 +84,7 @@ class Case:
     """
 
     study_id: str
-    reading_id: str
-    document: Mapping[str, Any]
+    reading: MachineReading
     status: ReportStatus
     version: int
     proposed: Sections
@@ -98,10 +95,20 @@ class Case:
     signature: Signature | None
     names: Mapping[str, str]
 
-    @cached_property
+    @property
+    def reading_id(self) -> str:
+        """Return which reading drafted it."""
+        return self.reading.id
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """Return the content of reading.json."""
+        return self.reading.document
+
+    @property
     def machine(self) -> Findings:
         """Return the findings graph as the machine made it."""
-        return machine_findings(self.document)
+        return self.reading.findings
 
     @cached_property
     def rulings(self) -> dict[str, Ruling]:
@@ -123,10 +130,10 @@ class Case:
         """Return reading.json as it stands after the decisions."""
         return decided_document(self.document, self.rulings, reading_sections(self.current), self.status.value)
 
-    @cached_property
+    @property
     def positive_ids(self) -> tuple[str, ...]:
         """Return the findings that need a decision: those the machine found, or could not exclude."""
-        return tuple(grade.id for grade in positive_grades(self.machine))
+        return self.reading.positive_ids
 
     @cached_property
     def critical_ids(self) -> tuple[str, ...]:
@@ -189,16 +196,14 @@ def load_case(session: Session, actor: Actor, study_id: str) -> Case:
     decisions = session.scalars(select(Decision).where(Decision.study_id == study_id)).all()
     acknowledged = session.scalars(select(Acknowledgement).where(Acknowledgement.study_id == study_id)).all()
     users = {item.user_id for item in decisions} | {item.user_id for item in acknowledged}
-    document = report.reading.document
-    machine = machine_findings(document)
+    reading = load_machine_reading(session, report.reading_id)
     return Case(
         study_id=study_id,
-        reading_id=report.reading_id,
-        document=document,
+        reading=reading,
         status=ReportStatus(report.status),
         version=report.version,
-        proposed=load_sections(report.proposed, machine),
-        current=load_sections(report.current, machine),
+        proposed=load_sections(report.proposed, reading.findings),
+        current=load_sections(report.current, reading.findings),
         decisions={item.finding_id: _decided(item) for item in decisions},
         acknowledged={item.finding_id: item.user_id for item in acknowledged},
         updated=None if report.updated_by is None else Signature(report.updated_by, report.updated_at),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from grading.types import Findings
@@ -117,6 +118,7 @@ def names_level(text: str) -> bool:
     return any(token.levels for token in tokenise(text))
 
 
+@lru_cache(maxsize=4096)
 def carried_after(text: str, carried: tuple[str, ...]) -> tuple[str, ...]:
     """Return the levels that the next sentence is read with."""
     for part in split_sentences(text):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from anatomy import CONDITIONS, SCALES
 from grading.types import Grade
-from pipeline import place_of
 from service.accounts.actor import Actor
 from service.review.case import Case, Signature
 from service.review.rows import Origin, Row, Section, with_levels
@@ -58,7 +57,7 @@ class ReportView:
         }
 
     def _sentence(self, row: Row, levels: tuple[str, ...]) -> dict[str, Any]:
-        status, reason = row.status, row.reason
+        status, reason, places = row.status, row.reason, self._case.reading.places
         if row.origin is Origin.HUMAN:
             verdict = self._case.human_text.check(row, levels)
             status, reason = verdict.status.value, "; ".join(verdict.reasons) or None
@@ -72,7 +71,7 @@ class ReportView:
             "source": row.source,
             "status": status,
             "origin": row.origin.value,
-            "places": [place for key in row.finding_ids if (place := self._places.get(key)) is not None],
+            "places": [places[key] for key in row.finding_ids if key in places],
             "reason": reason,
         }
 
@@ -83,7 +82,7 @@ class ReportView:
 
     def _finding(self, grade: Grade) -> dict[str, Any]:
         case, scale = self._case, SCALES[grade.scale]
-        place = self._places.get(grade.id)
+        place = self._case.reading.places.get(grade.id)
         return {
             "id": grade.id,
             "level": grade.level,
@@ -125,26 +124,3 @@ class ReportView:
     @cached_property
     def _base(self) -> Mapping[str, Row]:
         return {row.id: row for section in self._case.proposed for row in section.rows}
-
-    @cached_property
-    def _places(self) -> dict[str, dict[str, Any]]:
-        return places_of(self._case.document)
-
-
-def places_of(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return finding id -> where it lies, for all that lie somewhere."""
-    found = {}
-    for key in _ids(document):
-        evidence = place_of(document, key).evidence
-        if evidence is not None:
-            found[key] = {
-                "finding_id": key,
-                "series": evidence.series_id,
-                "slice": evidence.slice_index,
-                "box_px": list(evidence.box_px),
-            }
-    return found
-
-
-def _ids(document: Mapping[str, Any]) -> Iterable[str]:
-    return (str(row["id"]) for row in (*document["grades"], *document["measurements"]))

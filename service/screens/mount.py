@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from service.services import Services
 
 PATH = "/research"
+_POLL_S = 0.05
 
 
 def mount_research(app: FastAPI, services: Services) -> FastAPI:
@@ -28,6 +29,8 @@ def mount_research(app: FastAPI, services: Services) -> FastAPI:
 
     screen = build_research_screen(services)
     screen.queue(default_concurrency_limit=8, max_size=64)
+    # Gradio looks for work every millisecond, which takes a twentieth of a core while nobody is there.
+    screen._queue.sleep_when_free = _POLL_S
     mounted: FastAPI = gradio.mount_gradio_app(
         app,
         screen,

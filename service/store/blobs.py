@@ -56,12 +56,15 @@ class BlobWriter:
         self._stream.write(chunk)
 
     def keep(self) -> Blob:
-        """Sync the file and move it to its place."""
+        """Sync the file and move it to its place; one that is there already only becomes young again."""
         self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
         name = self._digest.hexdigest()
         target = self._store.path(name)
+        if _is_whole(target, self.size):
+            os.utime(target)
+            return Blob(name, self.size)
+        os.fsync(self._stream.fileno())
+        self._stream.close()
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(self._temporary, target)
         return Blob(name, self.size)
@@ -141,3 +144,10 @@ class BlobStore:
         """Yield the names of all kept files, sorted."""
         found = (file.name for file in self._folder.glob("??/*") if _NAME.fullmatch(file.name))
         return iter(sorted(found))
+
+
+def _is_whole(file: Path, size: int) -> bool:
+    try:
+        return file.stat().st_size == size
+    except FileNotFoundError:
+        return False

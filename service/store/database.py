@@ -14,13 +14,15 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.config import ServiceConfig
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30.0
+_THREADS = 43
+"""Threads of a server that may ask the database: those of the routes (anyio) and of uploads."""
 
 
 class Database:
@@ -34,9 +36,9 @@ class Database:
         self.url = url
         self.engine = build_engine(url)
         self._write = sessionmaker(self.engine, expire_on_commit=False)
-        self._read = sessionmaker(
-            self.engine.execution_options(spinescribe_reads_only=True), expire_on_commit=False, autoflush=False
-        )
+        self._soft = sessionmaker(self.engine.execution_options(spinescribe_is_soft=True), expire_on_commit=False)
+        self._readable = self.engine.execution_options(spinescribe_reads_only=True)
+        self._read = sessionmaker(self._readable, expire_on_commit=False, autoflush=False)
 
     @classmethod
     def open(cls, config: ServiceConfig) -> Database:
@@ -53,10 +55,26 @@ class Database:
             yield session
 
     @contextmanager
+    def begin_soft(self) -> Iterator[Session]:
+        """Open a writing transaction whose commit does not wait for the disk.
+
+        It outlives every process, but not a power failure within the next moments: for what a look at something
+        leaves behind. The next commit of ``begin`` makes it safe too.
+        """
+        with self._soft.begin() as session:
+            yield session
+
+    @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a transaction that only reads: it waits for no writer."""
         with self._read() as session:
             yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Open a reading transaction without the objects of a session: for what every request asks."""
+        with self._readable.connect() as connection:
+            yield connection
 
     def upgrade(self, revision: str = "head") -> None:
         """Apply migrations up to a revision."""
@@ -78,9 +96,12 @@ def build_engine(url: str) -> Engine:
     # Values of statements and rows (hashes of passwords, texts of reports) are in no log line and no error.
     logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     options = {"timeout": _BUSY_S, "check_same_thread": False}
-    engine = create_engine(url, connect_args=options, hide_parameters=True)
+    # A connection for each thread, kept: no request waits for one, none is opened anew in a burst.
+    engine = create_engine(url, connect_args=options, hide_parameters=True, pool_size=_THREADS)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -92,7 +113,6 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     for pragma in (
         "journal_mode=WAL",
         "foreign_keys=ON",
-        "synchronous=FULL",
         f"busy_timeout={int(_BUSY_S * 1000)}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
@@ -100,8 +120,18 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    reads_only = connection.get_execution_options().get("spinescribe_reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("spinescribe_reads_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    is_soft = options.get("spinescribe_is_soft", False)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if is_soft else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Any) -> None:
+    if connection.get_execution_options().get("spinescribe_is_soft", False):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
 def _alembic(connection: Any) -> AlembicConfig:

@@ -137,7 +137,10 @@ class Job(Base):
 
 
 class StoredReading(Base):
-    """A finished reading of a study; a study has one for each model that read it. ``document`` is reading.json."""
+    """A finished reading of a study; a study has one for each model that read it. ``document`` is reading.json.
+
+    What is long stands last in its table: SQLite reads through it to get at what stands after.
+    """
 
     __tablename__ = "readings"
 
@@ -145,8 +148,8 @@ class StoredReading(Base):
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), index=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), unique=True)
     writer: Mapped[str] = mapped_column(String(80), default="")
-    document: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    document: Mapped[dict[str, Any]]
     files: Mapped[list[ReadingFile]] = relationship(back_populates="reading", cascade="all, delete-orphan")
 
 
@@ -205,12 +208,12 @@ class StudyReport(Base):
     reading_id: Mapped[str] = mapped_column(ForeignKey("readings.id"))
     status: Mapped[str] = mapped_column(String(20), default=ReportStatus.DRAFT.value, index=True)
     version: Mapped[int] = mapped_column(default=1)
-    proposed: Mapped[list[Any]]
-    current: Mapped[list[Any]]
     updated_at: Mapped[datetime] = mapped_column(default=now)
     updated_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     signed_at: Mapped[datetime | None]
     signed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    proposed: Mapped[list[Any]]
+    current: Mapped[list[Any]]
     study: Mapped[Study] = relationship()
     reading: Mapped[StoredReading] = relationship()
 

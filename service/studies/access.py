@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, or_, true
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.interfaces import ORMOption
 
 from service.accounts.actor import Actor
 from service.errors import ForbiddenError, NotFoundError
@@ -38,13 +39,19 @@ def open_study(session: Session, actor: Actor, study_id: str) -> Study:
     return study
 
 
-def open_reading(session: Session, actor: Actor, reading_id: str) -> StoredReading:
+def open_reading(session: Session, actor: Actor, reading_id: str, *options: ORMOption) -> StoredReading:
     """Return a reading of a study that the actor may see.
+
+    Args:
+        session: An open transaction.
+        actor: Who looks.
+        reading_id: Which reading.
+        *options: What of it is loaded, and what is not.
 
     Raises:
         NotFoundError: If there is none, or the actor may not see it.
     """
-    reading = session.get(StoredReading, reading_id)
+    reading = session.get(StoredReading, reading_id, options=options)
     if reading is None:
         raise NotFoundError("there is no such reading, or it is not yours to see")
     open_study(session, actor, reading.study_id)

@@ -1,4 +1,4 @@
-"""How far studies are, for all browsers that watch: one query every half second, however many watch.
+"""How far studies are, for all browsers that watch: one query a second, however many watch.
 
 Whoever finds the state too old asks the database for all that are watched; the others wait for that answer.
 """
@@ -21,7 +21,7 @@ from service.store.tables import Study
 from service.store.words import JobState
 from service.studies.records import latest_jobs
 
-POLL_S = 0.5
+POLL_S = 1.0
 COMMENT_S = 15.0
 """A line that says nothing is sent so often, so that no proxy takes the connection for dead."""
 
@@ -48,9 +48,9 @@ class ProgressBoard:
 
     @contextmanager
     def watch(self, study_id: str) -> Iterator[None]:
-        """Have a study's state kept as long as the context is open."""
+        """Have a study's state kept as long as the context is open; what was known of it before counts no more."""
         self._watched[study_id] += 1
-        self._read_at = 0.0
+        self._states.pop(study_id, None)
         try:
             yield
         finally:
@@ -59,9 +59,11 @@ class ProgressBoard:
     async def state(self, study_id: str) -> State | None:
         """Return the state of a watched study, at most ``POLL_S`` old; None when it was deleted."""
         async with self._lock:
-            if time.monotonic() - self._read_at >= POLL_S or study_id not in self._states:
+            if time.monotonic() - self._read_at >= POLL_S:
                 self._states = await run_in_threadpool(self._read, list(self._watched))
                 self._read_at = time.monotonic()
+            elif study_id not in self._states:
+                self._states |= await run_in_threadpool(self._read, [study_id])
         return self._states.get(study_id)
 
     def _read(self, study_ids: list[str]) -> dict[str, State]:

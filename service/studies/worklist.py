@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from service.accounts.actor import Actor
-from service.store.tables import Study, StudyFinding, StudyReport
+from service.store.tables import Group, Study, StudyFinding, StudyReport, User
 from service.store.words import ReportStatus, StudyStatus
 from service.studies.access import visible_to
 from service.studies.records import StudyOut, study_records
@@ -73,7 +73,9 @@ def list_studies(session: Session, actor: Actor, wanted: Wanted) -> tuple[list[S
         select(func.count()).select_from(Study).outerjoin(StudyReport, joined).where(*conditions)
     )
     page = _ordered(query, wanted.order).limit(wanted.limit).offset(wanted.offset)
-    studies = session.scalars(page.options(selectinload(Study.owner), selectinload(Study.group))).all()
+    owner, group = joinedload(Study.owner, innerjoin=True), joinedload(Study.group)
+    lean = owner.load_only(User.name, User.display_name), group.load_only(Group.name)
+    studies = session.scalars(page.options(*lean)).all()
     return study_records(session, studies), total or 0
 
 

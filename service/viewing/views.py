@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, defer, selectinload
 
 from service.accounts.actor import Actor
 from service.audit import append
@@ -32,10 +32,12 @@ def view_reading(services: Services, actor: Actor, reading_id: str, *, document:
         NotFoundError: If there is none, or the actor may not see it.
     """
     with services.database.read() as session:
-        reading = _open(session, actor, reading_id, document=document)
+        # A slice needs no reading.json (100 kB).
+        lean = () if document else (defer(StoredReading.document),)
+        reading = open_reading(session, actor, reading_id, selectinload(StoredReading.files), *lean)
         is_first = not _was_viewed(session, actor, reading)
     if is_first:
-        with services.database.begin() as session:
+        with services.database.begin_soft() as session:
             if not _was_viewed(session, actor, reading):
                 details = {"reading": reading.id, "writer": reading.writer}
                 append(session, actor.name, VIEWED, subject=f"study:{reading.study_id}", details=details)
@@ -47,17 +49,6 @@ def log_download(services: Services, actor: Actor, reading: StoredReading, name:
     with services.database.begin() as session:
         details = {"reading": reading.id, "file": name}
         append(session, actor.name, "reading.download", subject=f"study:{reading.study_id}", details=details)
-
-
-def _open(session: Session, actor: Actor, reading_id: str, *, document: bool) -> StoredReading:
-    if not document:
-        # A slice needs no reading.json (100 kB): once in the session without it, the row is not loaded again.
-        session.scalar(
-            select(StoredReading).options(defer(StoredReading.document)).where(StoredReading.id == reading_id)
-        )
-    reading = open_reading(session, actor, reading_id)
-    _ = reading.files  # loaded while the session is open
-    return reading
 
 
 def _was_viewed(session: Session, actor: Actor, reading: StoredReading) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from pipeline.types import Reading
 from service.accounts.actor import Actor
@@ -15,6 +15,7 @@ from service.api.readings import router
 from service.services import Services
 from service.store.tables import AuditEntry
 from service.viewing.saliency import SALIENCY, heat_png, saliency_file
+from service.viewing.views import view_reading
 from tests.service.conftest import add_study
 from tests.service.viewing.bare_page import keep_reading
 from tests.service.viewing.made import MIDDLE, made_reading
@@ -184,3 +185,10 @@ def test_a_reading_without_pictures_says_so(
     assert answer.status_code == 404
     assert "read the study again" in answer.json()["error"]["message"]
     assert client.get(f"/api/v1/readings/{rid}/saliency/g1").status_code == 404
+
+
+def test_a_slice_is_found_without_the_long_document(services: Services, radiologist: Actor, document: Any) -> None:
+    with services.database.begin() as session:
+        _, reading = add_study(session, radiologist, document)
+    assert "document" in inspect(view_reading(services, radiologist, reading.id)).unloaded
+    assert "document" not in inspect(view_reading(services, radiologist, reading.id, document=True)).unloaded

@@ -16,7 +16,7 @@ from service.jobs.worker import run_worker
 from service.services import Services
 from service.store.tables import AuditEntry
 from service.studies import progress
-from service.studies.lifecycle import cancel_study, delete_study
+from service.studies.lifecycle import cancel_study, delete_study, retry_study
 from service.studies.progress import ProgressBoard, progress_events
 from tests.service.conftest import add_study
 from tests.service.jobs.fakes import picture
@@ -74,7 +74,10 @@ def test_strangers_find_nothing(
     assert study_of(services, study_id).status == "queued"
 
 
-def test_events_tell_the_progress_and_end(client: TestClient, services: Services, radiologist: Actor) -> None:
+def test_events_tell_the_progress_and_end(
+    client: TestClient, services: Services, radiologist: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "POLL_S", 0.3)
     study_id = accept(services, radiologist, picture("read", seconds=1.2))
     worker = threading.Timer(0.3, run_worker, (services,), {"stop": Event(), "options": ONCE})
     worker.start()
@@ -90,6 +93,28 @@ def test_events_tell_the_progress_and_end(client: TestClient, services: Services
         "status": "ready", "state": "done", "stage": "done", "fraction": 1.0, "message": "grading",
         "queue_position": None,
     }  # fmt: skip
+
+
+def test_who_comes_after_a_retry_does_not_see_what_was_before(
+    services: Services, radiologist: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "POLL_S", 60.0)
+    study_id, board = accept(services, radiologist), ProgressBoard(services.database)
+
+    async def first_of() -> str:
+        with board.watch(study_id):
+            state = await board.state(study_id)
+        assert state is not None
+        return str(state["state"])
+
+    async def look() -> list[str]:
+        found = [await first_of()]
+        for change in (cancel_study, retry_study):
+            await anyio.to_thread.run_sync(change, services, radiologist, study_id)
+            found.append(await first_of())
+        return found
+
+    assert anyio.run(look) == ["queued", "cancelled", "queued"]
 
 
 def test_one_query_serves_all_who_watch(

@@ -1,7 +1,11 @@
 """The research screens from outside: who comes in, and that Gradio serves no file of the service."""
 
 import httpx
+from fastapi import FastAPI
+from starlette.routing import Mount
 
+from service.screens.mount import mount_research
+from service.services import Services
 from tests.service.screens.conftest import Served
 
 
@@ -29,3 +33,10 @@ def test_gradio_serves_no_file_of_the_service(served: Served) -> None:
     for file in (home / "spinescribe.sqlite", home / "secret.key"):
         for path in (f"/research/gradio_api/file={file}", f"/research/gradio_api/file/{file}"):
             assert get(served, path, "research").status_code in (403, 404), path
+
+
+def test_gradio_looks_for_work_seldom(services: Services) -> None:
+    """Its own pause is a millisecond, which costs a twentieth of a core."""
+    app = mount_research(FastAPI(), services)
+    mounted = next(route.app for route in app.routes if isinstance(route, Mount))
+    assert mounted.get_blocks()._queue.sleep_when_free >= 0.05

@@ -1,6 +1,7 @@
 """Kept files: by content, whole or absent, and only by a SHA-256."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,22 @@ def test_equal_files_are_kept_once(store: BlobStore, tmp_path: Path) -> None:
     assert first.bytes == 5
     assert list(store.names()) == [first.sha256]
     assert store.read(first.sha256) == b"spine"
+
+
+def test_a_file_that_is_kept_again_is_not_written_again_but_young(store: BlobStore) -> None:
+    kept = store.path(store.put(b"spine").sha256)
+    os.utime(kept, (0, 0))
+    before = kept.stat()
+    store.put(b"spine")
+    assert kept.stat().st_ino == before.st_ino
+    assert kept.stat().st_mtime > before.st_mtime
+
+
+def test_a_file_cut_short_is_written_again(store: BlobStore) -> None:
+    blob = store.put(b"spine")
+    store.path(blob.sha256).write_bytes(b"spi")
+    store.put(b"spine")
+    assert store.check(blob.sha256)
 
 
 def test_a_file_whose_source_fails_is_not_kept(store: BlobStore, tmp_path: Path) -> None:

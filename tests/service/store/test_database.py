@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import StatementError
 
 from service import audit
@@ -35,6 +35,25 @@ def test_sqlite_runs_with_a_write_ahead_log(services: Services) -> None:
     with services.database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_only_a_soft_transaction_does_not_wait_for_the_disk(both_services: Services) -> None:
+    if both_services.config.is_sqlite:
+        database, question, safe, soft = both_services.database, "PRAGMA synchronous", 2, 1
+    else:  # the server of the tests never waits
+        database = Database(f"{both_services.config.sqlalchemy_url}?options=-csynchronous_commit%3Don")
+        question, safe, soft = "SHOW synchronous_commit", "on", "off"
+    for _ in range(2):  # the same connection is asked again
+        with database.begin_soft() as session:
+            assert session.scalar(text(question)) == soft
+            audit.append(session, "jo", "test.look")
+        with database.begin() as session:
+            assert session.scalar(text(question)) == safe
+            audit.append(session, "jo", "test.write")
+    with database.read() as session:
+        actions = session.scalars(select(AuditEntry.action).order_by(AuditEntry.seq)).all()
+    database.close()
+    assert actions == ["test.look", "test.write"] * 2
 
 
 def test_a_failed_transaction_leaves_nothing(services: Services) -> None:

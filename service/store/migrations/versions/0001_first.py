@@ -271,8 +271,8 @@ def upgrade() -> None:
         sa.Column("study_id", sa.String(length=32), nullable=False),
         sa.Column("job_id", sa.String(length=32), nullable=False),
         sa.Column("writer", sa.String(length=80), nullable=False),
-        sa.Column("document", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_readings_job_id_jobs")),
         sa.ForeignKeyConstraint(
             ["study_id"], ["studies.id"], name=op.f("fk_readings_study_id_studies"), ondelete="CASCADE"
@@ -304,12 +304,12 @@ def upgrade() -> None:
         sa.Column("reading_id", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("proposed", sa.JSON(), nullable=False),
-        sa.Column("current", sa.JSON(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_by", sa.String(length=32), nullable=True),
         sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("signed_by", sa.String(length=32), nullable=True),
+        sa.Column("proposed", sa.JSON(), nullable=False),
+        sa.Column("current", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["reading_id"], ["readings.id"], name=op.f("fk_reports_reading_id_readings")),
         sa.ForeignKeyConstraint(["signed_by"], ["users.id"], name=op.f("fk_reports_signed_by_users")),
         sa.ForeignKeyConstraint(

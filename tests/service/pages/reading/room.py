@@ -21,7 +21,7 @@ from service.accounts.sessions import cookie_name, open_session
 from service.api import chat, exports, readings, reports, session, studies
 from service.api.application import build_api
 from service.pages import routes
-from service.review.view import places_of
+from service.review.machine import MachineReading
 from service.security import secure
 from service.services import Services
 from service.store import Blob
@@ -76,7 +76,7 @@ def _kept_pictures(services: Services, document: str) -> dict[str, Blob]:
 def _pictures(document: dict[str, Any]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     rows = []
-    places = places_of(document)
+    places = MachineReading("drawn", document).places
     for series in document["study"]["series"]:
         columns, height, slices = series["shape"]
         x, y = np.meshgrid(np.arange(columns), np.arange(height))
