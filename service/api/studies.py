@@ -165,7 +165,7 @@ def add_reading(study_id: str, body: FurtherReading, services: ServicesDep, acto
 @router.get("/studies/{study_id}/events", response_class=StreamingResponse)
 async def events(study_id: str, request: Request, services: ServicesDep, actor: ActorDep) -> StreamingResponse:
     """Stream the progress of a study as server-sent events."""
-    await run_in_threadpool(_read_record, services, actor, study_id)
+    await run_in_threadpool(_require_visible, services, actor, study_id)
     board = _board(request, services)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(progress_events(board, study_id), media_type="text/event-stream", headers=headers)
@@ -203,6 +203,11 @@ def _refuse_if_full(services: Services) -> None:
 def _read_record(services: Services, actor: Actor, study_id: str) -> StudyOut:
     with services.database.read() as session:
         return _record(session, actor, study_id)
+
+
+def _require_visible(services: Services, actor: Actor, study_id: str) -> None:
+    with services.database.read() as session:
+        open_study(session, actor, study_id)
 
 
 def _record(session: Session, actor: Actor, study_id: str) -> StudyOut:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from runtime.errors import SpineScribeError
 
@@ -38,41 +39,57 @@ class Blob:
 class BlobWriter:
     """A file on its way in, made by ``BlobStore.writer``: written in pieces, named when it is whole.
 
+    The disk is first asked at the first piece, so that a coroutine may make one.
+
     Attributes:
         size: Bytes written so far.
     """
 
     def __init__(self, store: BlobStore, folder: Path) -> None:
         self._store = store
+        self._folder = folder
         self._digest = hashlib.sha256()
-        handle, temporary = tempfile.mkstemp(prefix=INCOMING, dir=folder)
-        self._stream, self._temporary = os.fdopen(handle, "wb"), Path(temporary)
+        self._opened: tuple[BinaryIO, Path] | None = None
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
         """Add a piece."""
+        stream, _ = self._open()
         self._digest.update(chunk)
         self.size += len(chunk)
-        self._stream.write(chunk)
+        stream.write(chunk)
 
     def keep(self) -> Blob:
         """Sync the file and move it to its place; one that is there already only becomes young again."""
-        self._stream.flush()
+        stream, temporary = self._open()
+        stream.flush()
         name = self._digest.hexdigest()
         target = self._store.path(name)
         if _is_whole(target, self.size):
             os.utime(target)
+            self.close()
             return Blob(name, self.size)
-        os.fsync(self._stream.fileno())
-        self._stream.close()
+        os.fsync(stream.fileno())
+        stream.close()
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._temporary, target)
+        os.replace(temporary, target)
+        self._opened = None
         return Blob(name, self.size)
 
     def close(self) -> None:
         """Remove what was not kept."""
-        self._stream.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._opened is not None:
+            stream, temporary = self._opened
+            stream.close()
+            temporary.unlink(missing_ok=True)
+            self._opened = None
+
+    def _open(self) -> tuple[BinaryIO, Path]:
+        if self._opened is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=INCOMING, dir=self._folder)
+            self._opened = os.fdopen(handle, "wb"), Path(name)
+        return self._opened
 
 
 class BlobStore:
@@ -100,7 +117,6 @@ class BlobStore:
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """Open a file on its way in; one that was not kept at the end is removed."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         writer = BlobWriter(self, self._folder)
         try:
             yield writer

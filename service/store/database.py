@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -37,6 +38,8 @@ class Database:
         self.engine = build_engine(url)
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._soft = sessionmaker(self.engine.execution_options(spinescribe_is_soft=True), expire_on_commit=False)
+        # SQLite has one writer, and makes who waits sleep and try again: those of this process take turns here.
+        self._turn = Lock() if url.startswith("sqlite") else nullcontext()
         self._readable = self.engine.execution_options(spinescribe_reads_only=True)
         self._read = sessionmaker(self._readable, expire_on_commit=False, autoflush=False)
 
@@ -51,7 +54,7 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Open a transaction that may write; committed at the end, rolled back on an error."""
-        with self._write.begin() as session:
+        with self._turn, self._write.begin() as session:
             yield session
 
     @contextmanager
@@ -61,7 +64,7 @@ class Database:
         It outlives every process, but not a power failure within the next moments: for what a look at something
         leaves behind. The next commit of ``begin`` makes it safe too.
         """
-        with self._soft.begin() as session:
+        with self._turn, self._soft.begin() as session:
             yield session
 
     @contextmanager

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
-UPLOAD_THREADS = 3
+UPLOAD_THREADS = 2
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
