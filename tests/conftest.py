@@ -1,7 +1,8 @@
 """Fixtures every room shares: where the real data lie, a browser, and the torchvision hook."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
+from tests.read_phantoms import ReadPhantom, read_phantom
 
 
 def pytest_configure() -> None:
@@ -22,6 +24,16 @@ def data_dir() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"no real data at {folder} (SPINESCRIBE_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantoms(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str], ReadPhantom]:
+    """Return what gives a generated study of a protocol with its reading by the shipped weights."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    return cache(partial(read_phantom, shared=shared))
 
 
 CHROMIUM_FLAGS = [

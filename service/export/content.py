@@ -1,93 +1,19 @@
-"""What a report shows when it leaves: sentences, decisions, findings as decided, who signed, what made it.
-
-The mark of a draft comes from the status alone, here and nowhere else: every format writes ``mark`` on every page.
-"""
+"""A report as its readers left it, as it may leave: what is not signed carries the mark of a draft."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from anatomy import SCALES, load_protocol
 from grading.triage import triage_alert
-from grading.types import Findings, Grade
-from reporting.prior import Comparison
+from grading.types import Grade
+from reporting.export.content import NOT_SIGNED, DecisionLine, Outgoing, SignedBy, grade_words, mark_of
 from reporting.types import Report, ReportSection, ReportSentence, ReportState, SentenceSource, SentenceStatus
-from reporting.view import ReportView, build_view
 from service.review.case import Case
 from service.review.graph import REJECTED, decided_grades, decided_notices
 from service.review.provenance import provenance_of
 from service.review.rows import Origin, Row
 from service.review.signing import is_final
-from service.store.words import ReportStatus
-
-RESEARCH_USE = "Research use only. Not a medical device."
-
-_MARKS = {
-    ReportStatus.DRAFT: "DRAFT - not reviewed, not signed",
-    ReportStatus.REVIEWED: "DRAFT - reviewed, not signed",
-    ReportStatus.AMENDED: "DRAFT - opened for amendment, not signed again",
-}
-
-
-@dataclass(frozen=True)
-class DecisionLine:
-    """A decision in words."""
-
-    finding_id: str
-    what: str
-    machine: str
-    verdict: str
-    by: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A report on its way out.
-
-    Attributes:
-        title: Of the protocol.
-        study_key: Our key of the study.
-        status: Status.
-        version: Version.
-        mark: What stands on every page while it is not signed; None for a signed report.
-        standing: Who signed and when, or that nobody did.
-        report: Sentences as they stand.
-        findings: The graph as decided, rejected findings as not assessable.
-        comparison: The change table as decided; None without an earlier reading.
-        alert: What must stand above the report; None for nothing.
-        decisions: What was decided.
-        provenance: Models, versions, rules, thresholds.
-        notices: What the machine noticed of its run.
-        overlay_png: Picture with structures and levels; None without one.
-    """
-
-    title: str
-    study_key: str
-    status: ReportStatus
-    version: int
-    mark: str | None
-    standing: str
-    report: Report
-    findings: Findings
-    comparison: Comparison | None
-    alert: str | None
-    decisions: tuple[DecisionLine, ...]
-    provenance: Mapping[str, Any]
-    notices: tuple[str, ...]
-    overlay_png: bytes | None = None
-
-    @property
-    def view(self) -> ReportView:
-        """Return the rows of text of the report and its tables."""
-        return build_view(self.report, self.findings, None, self.comparison)
-
-    @property
-    def footer(self) -> str:
-        """Return what stands at the foot of every page."""
-        return f"{RESEARCH_USE} Study {self.study_key}, version {self.version}."
 
 
 def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
@@ -96,9 +22,9 @@ def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
     return Outgoing(
         title=load_protocol(case.machine.protocol).title,
         study_key=case.machine.study_key,
-        status=case.status,
+        status=ReportState(case.status.value),
         version=case.version,
-        mark=None if is_final(case.status) else _MARKS[case.status],
+        mark=mark_of(ReportState(case.status.value)),
         standing=_standing(case),
         report=_report(case),
         findings=replace(case.decided, grades=tuple(_told(grade, case) for grade in grades)),
@@ -108,14 +34,19 @@ def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
         provenance=provenance_of(case),
         notices=tuple(decided_notices(case.document, case.machine, case.rulings)),
         overlay_png=overlay_png,
+        signature=_signature(case),
     )
 
 
-def _standing(case: Case) -> str:
+def _signature(case: Case) -> SignedBy | None:
     if not is_final(case.status) or case.signature is None:
-        return "Not signed."
-    at = case.signature.at.strftime("%Y-%m-%d %H:%M UTC")
-    return f"Signed by {case.name(case.signature.user_id)} on {at}."
+        return None
+    return SignedBy(case.name(case.signature.user_id), case.signature.at)
+
+
+def _standing(case: Case) -> str:
+    signed = _signature(case)
+    return NOT_SIGNED if signed is None else f"Signed by {signed.name} on {signed.at:%Y-%m-%d %H:%M} UTC."
 
 
 def _report(case: Case) -> Report:
@@ -147,15 +78,6 @@ def _told(grade: Grade, case: Case) -> Grade:
     return replace(grade, reason=f"the machine's grade ({grade_words(before)}) {said} by a reader")
 
 
-def grade_words(grade: Grade) -> str:
-    """Return a grade as its scale says it, with what cannot be excluded."""
-    if grade.grade is None:
-        return "not assessable"
-    scale = SCALES[grade.scale]
-    others = [scale.step(step).words for step in grade.prediction_set if step != grade.grade]
-    return scale.step(grade.grade).words + (f"; {', '.join(others)} not excluded" if others else "")
-
-
 def _decisions(case: Case) -> tuple[DecisionLine, ...]:
     lines = []
     for grade in case.machine.reported:
@@ -174,16 +96,3 @@ def _decisions(case: Case) -> tuple[DecisionLine, ...]:
             )
         )
     return tuple(lines)
-
-
-def provenance_lines(outgoing: Outgoing) -> Sequence[tuple[str, str]]:
-    """Return the appendix on provenance as rows: what, value."""
-    made = outgoing.provenance
-    return [
-        ("SpineScribe", str(made["spinescribe"])),
-        ("Reading", str(made["reading"])),
-        ("Configuration (SHA-256)", str(made["config_hash"])),
-        *((f"Weights: {name}", str(value)) for name, value in sorted(made["models"].items())),
-        *((f"Rule: {name}", str(value)) for name, value in sorted(made["rules"].items())),
-        *((f"Threshold: {name.replace('_', ' ')}", str(value)) for name, value in made["thresholds"].items()),
-    ]

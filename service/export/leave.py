@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from reporting.export.content import RESEARCH_USE, Outgoing
+from reporting.export.text import to_html, to_markdown
 from service.accounts.actor import Actor
 from service.audit import append
-from service.export.content import RESEARCH_USE, Outgoing, build_outgoing
-from service.export.text import to_html, to_markdown
+from service.export.content import build_outgoing
 from service.review.case import Case, load_case
 from service.review.change import content_of
 from service.review.provenance import provenance_of
@@ -93,7 +94,7 @@ def _content(outgoing: Outgoing, case: Case, kind: Format) -> bytes:
     if kind is Format.HTML:
         return to_html(outgoing).encode()
     if kind is Format.PDF:
-        from service.export.pdf import to_pdf
+        from reporting.export.pdf import to_pdf
 
         return to_pdf(outgoing)
     return (json.dumps(_plain(outgoing, case), indent=2, ensure_ascii=False) + "\n").encode()

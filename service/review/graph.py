@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from anatomy import SCALES, Condition, Side, load_protocol
+from anatomy import Condition, Side, load_protocol
 from grading.burden import measure_burden
-from grading.types import Burden, BurdenTerm, Findings, Grade, GradeStatus
+from grading.types import Burden, Findings, Grade, GradeStatus
 from reporting.prior import Comparison, compare_with_prior
+from reporting.restored import restore_findings, restore_prior
 from reporting.statements import steps_of
-from reporting.stored import read_findings
-from segmentation.types import Measurement
 from service.review.rows import implied_scope
 from service.store.words import Verdict
 
@@ -44,22 +43,6 @@ class Ruling:
 
 
 Rulings = Mapping[str, Ruling]
-
-
-def machine_findings(document: Document) -> Findings:
-    """Return the findings graph of a reading as the machine made it, reasons and score included."""
-    bare = read_findings(document)
-    grades = {row["id"]: row for row in document["grades"]}
-    levels = {row["name"]: row for row in document["levels"]}
-    values = {row["id"]: row for row in document["measurements"]}
-    return replace(
-        bare,
-        sequences=tuple(dict.fromkeys(row["role"] for row in document["study"]["series"] if row["role"])),
-        levels=tuple(replace(level, doubt=levels[level.name]["doubt"]) for level in bare.levels),
-        measurements=tuple(_told(item, values[item.id]) for item in bare.measurements),
-        grades=tuple(replace(grade, reason=grades[grade.id]["reason"]) for grade in bare.grades),
-        burden=_burden(document["burden"]),
-    )
 
 
 def decided_findings(machine: Findings, rulings: Rulings) -> Findings:
@@ -89,7 +72,7 @@ def decided_comparison(document: Document, machine: Findings, rulings: Rulings) 
     if table is None:
         return None
     rejected = {_place(grade) for grade in machine.grades if _verdict(rulings, grade.id) is Verdict.REJECT}
-    prior = _prior(table, machine.protocol)
+    prior = restore_prior(table, machine.protocol)
     prior = replace(prior, grades=tuple(grade for grade in prior.grades if _place(grade) not in rejected))
     return compare_with_prior(decided_findings(machine, rulings), prior, notices=table["notices"])
 
@@ -105,7 +88,7 @@ def decided_document(
         sections: Sections of the report as they stand, as in reading.json.
         state: State of the report.
     """
-    machine = machine_findings(document)
+    machine = restore_findings(document)
     changed = changed_ids(machine, rulings)
     decided = {grade.id: grade for grade in decided_grades(machine, rulings)}
     result: dict[str, Any] = copy.deepcopy(dict(document))
@@ -207,63 +190,3 @@ def _verdict(rulings: Rulings, finding_id: str) -> Verdict | None:
 
 def _place(grade: Grade) -> tuple[str | None, Side | None, Condition]:
     return grade.level, grade.side, grade.condition
-
-
-def _told(item: Measurement, row: Mapping[str, Any]) -> Measurement:
-    return replace(item, method=row["method"], reason=row["reason"], percentile=row["percentile"])
-
-
-def _burden(row: Mapping[str, Any]) -> Burden:
-    interval = row.get("interval")
-    return Burden(
-        score=row["score"],
-        category=row["category"],
-        terms=tuple(BurdenTerm(term["grade"], term["points"]) for term in row["terms"]),
-        formula=row["formula"],
-        interval=None if interval is None else (interval[0], interval[1]),
-        expected=row.get("expected"),
-        upper_bound=row.get("upper_bound"),
-        completeness=row.get("completeness"),
-    )
-
-
-def _prior(table: Mapping[str, Any], protocol: str) -> Findings:
-    """Return the earlier findings as far as the change table holds them."""
-    grades = tuple(_prior_grade(row) for row in table["grades"] if row["before"] is not None)
-    values = tuple(_prior_value(row) for row in table["measurements"] if row["before"] is not None)
-    return Findings("prior", protocol, (), (), values, grades, Burden(None, None, (), "none"))
-
-
-def _prior_grade(row: Mapping[str, Any]) -> Grade:
-    before = row["before"]
-    scale = str(row["scale"])
-    chosen = set(before["prediction_set"])
-    return Grade(
-        id=before["id"],
-        level=row["level"],
-        side=None if row["side"] is None else Side(row["side"]),
-        condition=Condition(row["condition"]),
-        scale=scale,
-        grade=before["grade"],
-        probabilities={},
-        prediction_set=tuple(step for step in SCALES[scale].grades if step in chosen),
-        status=GradeStatus(before["status"]),
-        reason=None if before["status"] == GradeStatus.GRADED.value else "not said",
-        evidence=None,
-    )
-
-
-def _prior_value(row: Mapping[str, Any]) -> Measurement:
-    value = row["before"]["value"]
-    return Measurement(
-        id=row["before"]["id"],
-        name=row["name"],
-        level=row["level"],
-        side=None if row["side"] is None else Side(row["side"]),
-        value=value,
-        unit=row["unit"],
-        method="",
-        reason=None if value is not None else "not said",
-        series_id="",
-        slice_index=None,
-    )

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from grading.types import Findings
 from pipeline import place_of
+from reporting.restored import restore_findings
 from reporting.verifier import positive_grades
-from service.review.graph import machine_findings
 from service.store.tables import StoredReading
 
 MOST_KEPT = 32
@@ -40,7 +40,7 @@ class MachineReading:
     @cached_property
     def findings(self) -> Findings:
         """Return the findings graph as the machine made it."""
-        return machine_findings(self.document)
+        return restore_findings(self.document)
 
     @cached_property
     def positive_ids(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reporting.export.content import made_by
+
 if TYPE_CHECKING:
     from service.review.case import Case
 
@@ -12,11 +14,4 @@ def provenance_of(case: Case) -> dict[str, Any]:
     """Return the models (by checksum), versions, rules and thresholds behind a report; nothing of the patient."""
     made = case.document["provenance"]
     gate = case.document["eligibility"].get("ood") or {}
-    return {
-        "reading": case.reading_id,
-        "spinescribe": made["spinescribe"],
-        "models": dict(made["weights"]),
-        "rules": dict(made["prompts"]),
-        "config_hash": made["config_hash"],
-        "thresholds": {"spine_likeness_p_value": gate["threshold"]} if "threshold" in gate else {},
-    }
+    return {"reading": case.reading_id, **made_by(made, gate)}

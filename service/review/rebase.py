@@ -10,13 +10,13 @@ from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
 from grading.triage import triage_alert
+from reporting.restored import restore_findings
 from service.accounts.actor import Actor
 from service.audit import append
 from service.errors import ConflictError, NotFoundError, StaleError
 from service.jobs.summary import finding_rows, levels_summary
 from service.review.case import Case, load_case
 from service.review.change import content_hash, content_of, open_case
-from service.review.graph import machine_findings
 from service.review.provenance import provenance_of
 from service.services import Services
 from service.store.base import now
@@ -108,7 +108,7 @@ def _summarise(session: Session, study_id: str, reading: StoredReading) -> None:
     """Let the worklist tell what the new reading found; an alert that is not of a finding stays."""
     document = reading.document
     study = session.get_one(Study, study_id)
-    urgent = triage_alert(machine_findings(document).grades)
+    urgent = triage_alert(restore_findings(document).grades)
     study.burden, study.burden_category = document["burden"]["score"], document["burden"]["category"]
     study.levels_summary = levels_summary(document)
     if study.is_critical or urgent is not None:

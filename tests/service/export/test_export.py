@@ -8,12 +8,12 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy import select
 
+from reporting.export.content import RESEARCH_USE
+from reporting.export.pdf import to_pdf
+from reporting.export.text import to_html, to_markdown
 from service.accounts.actor import Actor
 from service.errors import NotFoundError
 from service.export import Format, build_outgoing, export_report
-from service.export.content import RESEARCH_USE
-from service.export.pdf import to_pdf
-from service.export.text import to_html, to_markdown
 from service.review import decisions, editing, signing
 from service.review.case import Case
 from service.review.change import open_case

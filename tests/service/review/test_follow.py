@@ -8,8 +8,9 @@ from anatomy import Condition
 from pipeline.document import validate_document
 from reporting import parse_report
 from reporting.parsing import read_sentence, split_sentences
+from reporting.restored import restore_findings
 from service.review.follow import follow
-from service.review.graph import Ruling, changed_ids, decided_document, decided_findings, machine_findings
+from service.review.graph import Ruling, changed_ids, decided_document, decided_findings
 from service.review.rows import Sections, implied_scope, load_sections, reading_sections
 from service.store.words import Verdict
 
@@ -18,7 +19,7 @@ REJECT = Ruling(Verdict.REJECT)
 
 @pytest.fixture(scope="module")
 def machine(document: dict[str, Any]) -> Any:
-    return machine_findings(document)
+    return restore_findings(document)
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,9 @@ from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table  # type: ignore[import-untyped]
 
+from reporting.export.content import RESEARCH_USE, Outgoing, provenance_lines
+from reporting.export.package import ExportedFile, Package
 from runtime.errors import ConfigError
-from service.export.content import RESEARCH_USE, Outgoing, provenance_lines
 
 _WIDTH, _HEIGHT = A4
 _MARGIN = 18 * mm
@@ -56,6 +57,11 @@ def to_pdf(outgoing: Outgoing) -> bytes:
     )
     document.build(_story(outgoing), canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs))
     return stream.getvalue()
+
+
+def pdf_files(package: Package) -> tuple[ExportedFile, ...]:
+    """Return the report as a PDF file."""
+    return (ExportedFile(f"{package.stem}.pdf", "application/pdf", to_pdf(package.outgoing)),)
 
 
 class _Pages(Canvas):  # type: ignore[misc]

@@ -10,8 +10,9 @@ from pathlib import Path
 import jinja2
 
 from reporting import render_markdown
+from reporting.export.content import RESEARCH_USE, Outgoing, provenance_lines
+from reporting.export.package import ExportedFile, Package
 from reporting.render import escape_markdown
-from service.export.content import RESEARCH_USE, Outgoing, provenance_lines
 
 _DECISION_HEAD = ("Finding", "Where and what", "The machine", "Decision", "By", "At (UTC)")
 
@@ -49,6 +50,18 @@ def to_html(outgoing: Outgoing) -> str:
         decision_head=_DECISION_HEAD,
         provenance=provenance_lines(outgoing),
     )
+
+
+def markdown_files(package: Package) -> tuple[ExportedFile, ...]:
+    """Return the report as a Markdown file."""
+    content = to_markdown(package.outgoing).encode()
+    return (ExportedFile(f"{package.stem}.md", "text/markdown; charset=utf-8", content),)
+
+
+def html_files(package: Package) -> tuple[ExportedFile, ...]:
+    """Return the report as a page."""
+    content = to_html(package.outgoing).encode()
+    return (ExportedFile(f"{package.stem}.html", "text/html; charset=utf-8", content),)
 
 
 @cache

@@ -1,0 +1,60 @@
+"""The formats a report leaves in: one function each, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from importlib import import_module
+
+from reporting.export.package import ExportedFile, Package
+
+Write = Callable[[Package], tuple[ExportedFile, ...]]
+
+
+class ExportFormat(StrEnum):
+    """What a report can leave as."""
+
+    MARKDOWN = "md"
+    HTML = "html"
+    CSV = "csv"
+    PDF = "pdf"
+    DOCX = "docx"
+    SEG = "seg"
+    SR = "sr"
+    DICOM_PDF = "dicom-pdf"
+    KEY_IMAGES = "key-images"
+    FHIR = "fhir"
+    BIDS = "bids"
+
+
+DICOM = (ExportFormat.SEG, ExportFormat.SR, ExportFormat.DICOM_PDF, ExportFormat.KEY_IMAGES)
+"""Formats that refer to the instances of the study, so that they need it as DICOM."""
+
+_HOMES = {
+    ExportFormat.MARKDOWN: "reporting.export.text:markdown_files",
+    ExportFormat.HTML: "reporting.export.text:html_files",
+    ExportFormat.CSV: "reporting.export.tables:csv_files",
+    ExportFormat.PDF: "reporting.export.pdf:pdf_files",
+    ExportFormat.DOCX: "reporting.export.docx:docx_files",
+    ExportFormat.SEG: "reporting.dicom.segmentation:seg_files",
+    ExportFormat.SR: "reporting.dicom.structured:sr_files",
+    ExportFormat.DICOM_PDF: "reporting.dicom.document:dicom_pdf_files",
+    ExportFormat.KEY_IMAGES: "reporting.dicom.key_images:key_image_files",
+    ExportFormat.FHIR: "reporting.fhir:fhir_files",
+    ExportFormat.BIDS: "reporting.bids:bids_files",
+}
+
+
+def export_files(package: Package, formats: Iterable[ExportFormat]) -> tuple[ExportedFile, ...]:
+    """Return the files of some formats, in the order asked for.
+
+    Raises:
+        StudyError: If a format needs the study and it was not given, or is no DICOM.
+    """
+    return tuple(file for kind in formats for file in _writer(kind)(package))
+
+
+def _writer(kind: ExportFormat) -> Write:
+    module, name = _HOMES[kind].split(":")
+    write: Write = getattr(import_module(module), name)
+    return write

@@ -1,0 +1,185 @@
+"""All that an export may need, gathered once: report, reading.json, label maps, the study it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imaging.types import Series, SourceKind, Study
+from reporting.export.content import Outgoing
+from runtime.errors import StudyError
+from runtime.names import shown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pydicom import Dataset
+
+    LabelArray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file of an export.
+
+    Attributes:
+        name: Path below the export's folder, with ``/``; nothing a user typed, no identity.
+        media_type: Media type.
+        content: Bytes.
+    """
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The study that a reading was made of.
+
+    Attributes:
+        path: Where it lies.
+        study: As read again: the same key, the same series ids as in reading.json.
+    """
+
+    path: Path
+    study: Study
+
+    @cached_property
+    def instances(self) -> dict[str, Dataset]:
+        """Return SOP Instance UID -> instance, of all series that were read.
+
+        Raises:
+            StudyError: If the source is no DICOM.
+        """
+        from imaging.dicom.instances import read_instances
+
+        self.require_dicom()
+        return read_instances(self.path, {uid for item in self.study.series for uid in item.instance_uids})
+
+    def series(self, series_id: str) -> Series:
+        """Return a series by the id it has in reading.json."""
+        return next(item for item in self.study.series if item.id == series_id)
+
+    def slices(self, series_id: str) -> list[Dataset]:
+        """Return the instance of each slice k of a series; a multi-frame instance stands for several."""
+        return [self.instances[uid] for uid in self.series(series_id).instance_uids]
+
+    def require_dicom(self) -> None:
+        """Refuse what has no DICOM to refer to.
+
+        Raises:
+            StudyError: If the source is a picture or a NIfTI volume.
+        """
+        if self.study.source is not SourceKind.DICOM:
+            raise StudyError(
+                f"{shown_name(self.path.name)}: DICOM objects refer to the instances they were made of; expected "
+                f"a DICOM study, found {self.study.source.value}. Export pdf, docx, csv, fhir or bids instead"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """What is exported.
+
+    Attributes:
+        outgoing: The report as it stands.
+        document: Content of reading.json, as decided by its readers where there were any.
+        label_maps: Series id -> (I, J, K) uint8 label numbers on the grid of ``Series.volume`` (RAS+); only with a
+            source.
+        source: The study; None when it was not given.
+    """
+
+    outgoing: Outgoing
+    document: Mapping[str, Any]
+    label_maps: Mapping[str, LabelArray]
+    source: Source | None
+
+    @property
+    def stem(self) -> str:
+        """Return how names of files begin: study key and version, ``draft`` while it is not signed."""
+        key = "".join(sign for sign in self.outgoing.study_key if sign.isalnum() and sign.isascii())
+        return f"report-{'draft-' if self.outgoing.mark else ''}{key}-v{self.outgoing.version}"
+
+    def require_source(self) -> Source:
+        """Return the source.
+
+        Raises:
+            StudyError: If none was given.
+        """
+        if self.source is None:
+            raise StudyError("this format refers to the images: name the study that was read (--source)")
+        return self.source
+
+
+def open_source(path: Path, document: Mapping[str, Any]) -> Source:
+    """Read the study of a reading again, and make sure that it is the same.
+
+    Args:
+        path: What ``read`` was given.
+        document: Content of reading.json.
+
+    Raises:
+        StudyError: If it cannot be read, or is another study.
+    """
+    from imaging import load_study
+
+    told = document["study"]
+    study = load_study(path, protocol=told["protocol"])
+    if study.key != told["key"]:
+        raise StudyError(
+            f"{shown_name(path.name)}: expected the study that reading.json was made of ({told['key']}), "
+            f"found another ({study.key})"
+        )
+    return Source(path, study)
+
+
+def open_label_maps(folder: Path, document: Mapping[str, Any], source: Source) -> dict[str, LabelArray]:
+    """Read the label maps beside reading.json onto the series they belong to.
+
+    Args:
+        folder: Folder of reading.json.
+        document: Its content.
+        source: The study.
+
+    Raises:
+        StudyError: If a label map is missing, damaged, or does not lie on its series.
+    """
+    from imaging.label_file import read_label_file
+    from imaging.label_grid import place_labels
+
+    found = {}
+    for row in document["label_maps"]:
+        if not row["file"].endswith(".nii.gz"):
+            continue  # a picture's label map is a picture
+        labels = read_label_file(folder / Path(row["file"]).name)
+        placed = place_labels(labels.array.astype("uint8"), labels.affine, source.series(row["series"]))
+        found[row["series"]] = placed.array
+    return found
+
+
+def load_package(reading: Path, source: Path | None = None) -> Package:
+    """Gather the export of a stored reading: the machine's draft.
+
+    Args:
+        reading: Its reading.json, with the files of the reading beside it.
+        source: The study it was made of; None where the formats need none.
+
+    Raises:
+        StudyError: If reading.json is damaged, or source and reading do not belong together.
+    """
+    from reporting.export.content import draft_of
+
+    document = json.loads(reading.read_text(encoding="utf-8"))
+    overlay = reading.parent / "overlay.png"
+    opened = None if source is None else open_source(source, document)
+    return Package(
+        outgoing=draft_of(document, overlay.read_bytes() if overlay.is_file() else None),
+        document=document,
+        label_maps={} if opened is None else open_label_maps(reading.parent, document, opened),
+        source=opened,
+    )

@@ -1,0 +1,51 @@
+"""A generated study of each body region with its reading by the shipped weights, made once for all tests."""
+
+import fcntl
+from dataclasses import dataclass
+from pathlib import Path
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class ReadPhantom:
+    """A study and its reading.
+
+    Attributes:
+        study: Folder of its DICOM files (with truth and label maps beside it in ``study.parent``).
+        archive: The same as a zip.
+        reading: Folder of reading.json, report.md, overlay.png and label maps.
+    """
+
+    study: Path
+    archive: Path
+    reading: Path
+
+
+def read_phantom(protocol: str, shared: Path) -> ReadPhantom:
+    """Return a read phantom, made if nobody did so before: test processes share a folder.
+
+    Args:
+        protocol: ``lumbar``, ``cervical`` or ``sacroiliac``.
+        shared: Folder that all processes of a run share.
+    """
+    folder = shared / f"read-{protocol}"
+    folder.mkdir(parents=True, exist_ok=True)
+    made = ReadPhantom(folder / "dicom", folder / "study.zip", folder / "reading")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made.reading / "reading.json").is_file():
+            _make(protocol, folder, made)
+    return made
+
+
+def _make(protocol: str, folder: Path, made: ReadPhantom) -> None:
+    from imaging.phantom import build_phantom, write_phantom_study
+    from pipeline import Reader, Reading, ReadOptions, Writer, write_reading
+
+    write_phantom_study(build_phantom(protocol, seed=SEED), folder)
+    for event in Reader.load(device="cpu").read(
+        made.archive, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)
+    ):
+        if isinstance(event, Reading):
+            write_reading(event, made.reading)
