@@ -1,4 +1,4 @@
-"""What an export starts from: the report, the label maps on their series, the study that reading.json was made of."""
+"""What an export starts from: the report, the label maps on their series, the study that was read."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def test_the_folder_and_the_zip_are_one_study(phantoms: Callable[[str], ReadPhan
 
 
 def test_another_study_is_refused(phantoms: Callable[[str], ReadPhantom]) -> None:
-    with pytest.raises(StudyError, match="expected the study that reading.json was made of"):
+    with pytest.raises(StudyError, match="expected the study that reading"):
         load_package(phantoms("lumbar").reading / "reading.json", phantoms("cervical").archive)
 
 
