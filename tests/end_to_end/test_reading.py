@@ -124,8 +124,8 @@ def test_a_picture_without_spacing_has_no_millimetres(slice_picture: Path, tmp_p
     recesses = [row for row in reading["grades"] if row["condition"] == "subarticular_stenosis"]
     assert recesses
     assert {row["status"] for row in recesses} == {"not_assessable"}  # one sagittal slice shows none
-    with Image.open(tmp_path / "out" / "label_map.png") as labels:
-        assert labels.size == grey.shape[::-1]
+    with Image.open(tmp_path / "out" / "label_map.png") as labels, Image.open(slice_picture) as picture:
+        assert labels.size == picture.size
         assert labels.mode in {"L", "P"}
 
 
