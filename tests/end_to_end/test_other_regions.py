@@ -39,7 +39,10 @@ def test_without_weights_for_its_region_a_study_is_refused_by_name(
 @pytest.mark.weights
 @pytest.mark.parametrize(
     ("protocol", "scale", "alert"),
-    [("cervical", "kang", "To be looked at first"), ("sacroiliac", "as_stage", None)],
+    [
+        ("cervical", "kang", "To be looked at first"),
+        pytest.param("sacroiliac", "as_stage", None, marks=pytest.mark.slow),
+    ],
 )
 def test_a_study_of_another_region_is_graded_and_says_what_taught_it(
     protocol: str, scale: str, alert: str | None, tmp_path: Path

@@ -101,13 +101,19 @@ def test_the_same_study_gives_the_same_bytes(study_reading: Path, phantom_zip: P
         assert (tmp_path / name).read_bytes() == (study_reading / name).read_bytes(), name
 
 
-def test_a_picture_without_spacing_has_no_millimetres(phantom_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def slice_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the middle slice of the phantom as a picture: grey, stored as colour."""
     from imaging.phantom import build_phantom, phantom_picture
 
-    picture = tmp_path / "slice_t2.png"
+    picture = tmp_path_factory.mktemp("picture") / "study.png"
     grey = phantom_picture(build_phantom("lumbar", seed=7))
-    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(picture)  # grey stored as colour is read
-    assert _read(picture, "--out", tmp_path / "out") == 0
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(picture)
+    return picture
+
+
+def test_a_picture_without_spacing_has_no_millimetres(slice_picture: Path, tmp_path: Path) -> None:
+    assert _read(slice_picture, "--out", tmp_path / "out") == 0
     reading = _json(tmp_path / "out" / "reading.json")
     in_mm = [row for row in reading["measurements"] if row["unit"] == "mm"]
     assert in_mm
@@ -118,8 +124,8 @@ def test_a_picture_without_spacing_has_no_millimetres(phantom_folder: Path, tmp_
     recesses = [row for row in reading["grades"] if row["condition"] == "subarticular_stenosis"]
     assert recesses
     assert {row["status"] for row in recesses} == {"not_assessable"}  # one sagittal slice shows none
-    with Image.open(tmp_path / "out" / "label_map.png") as labels:
-        assert labels.size == grey.shape[::-1]
+    with Image.open(tmp_path / "out" / "label_map.png") as labels, Image.open(slice_picture) as picture:
+        assert labels.size == picture.size
         assert labels.mode in {"L", "P"}
 
 
@@ -199,9 +205,9 @@ def test_a_refused_study_is_read_on_a_persons_word(
     assert _read(mirrored, "--override", " ", "--out", tmp_path / "empty") == 2
 
 
-def test_a_bad_input_does_not_stop_the_others(phantom_zip: Path, tmp_path: Path) -> None:
+def test_a_bad_input_does_not_stop_the_others(slice_picture: Path, tmp_path: Path) -> None:
     (tmp_path / "study.png").write_text("no picture", encoding="utf-8")
-    assert _read(tmp_path / "study.png", phantom_zip, "--out", tmp_path / "out") == 2
+    assert _read(tmp_path / "study.png", slice_picture, "--out", tmp_path / "out") == 2
     assert (tmp_path / "out" / "study" / "error.json").is_file()
     assert (tmp_path / "out" / "study-2" / "reading.json").is_file()
 

@@ -105,6 +105,7 @@ def _challenge(root: Path, seed: int) -> Path:
     return folder_of(root, train="7,Severe,Moderate,Normal/Mild", points="\n".join(points), series="\n".join(rows))
 
 
+@pytest.mark.slow
 def test_a_study_of_the_challenge_becomes_a_case_that_can_be_trained_on(tmp_path: Path) -> None:
     (case,) = rsna_cases(_challenge(tmp_path, 299_980), CONFIG)
     assert case.patient == 7

@@ -99,6 +99,7 @@ def test_found_points_fill_in_but_never_replace() -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_learns_an_easy_finding_and_ships_a_grader(
     spider: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

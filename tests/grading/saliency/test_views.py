@@ -202,6 +202,7 @@ def test_a_table_that_does_not_fit_is_told(grader: Grader) -> None:
         disc_heats(grader, wrong, grade, SaliencyMethod.HIRES_CAM)
 
 
+@pytest.mark.slow
 def test_the_benchmark_judges_grades_of_one_side_by_the_windows_of_their_side(grader: Grader) -> None:
     study, segmented = spine()
     case = Case(1, study, segmented, grader.grade(study, segmented, LUMBAR))

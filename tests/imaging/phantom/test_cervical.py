@@ -48,6 +48,7 @@ def sick() -> Phantom:
     return from_plan(sick_plan())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_phantom_and_another_seed_another(phantom: Phantom) -> None:
     again = build_phantom("cervical", seed=7)
     small = from_plan(draw_plan(load_tables(), seed=7))

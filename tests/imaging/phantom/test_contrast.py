@@ -87,6 +87,7 @@ def test_drawn_scanners_stay_within_their_table_and_keep_grid_and_anatomy() -> N
         assert scanner.anatomy == setup.anatomy
 
 
+@pytest.mark.slow
 def test_a_setup_of_random_contrast_makes_whole_studies(whole: Phantom) -> None:
     drawn = build_phantom("lumbar", seed=3, setup="setup_lumbar_random")
     assert drawn.truth() == whole.truth()

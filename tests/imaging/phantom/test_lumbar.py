@@ -50,6 +50,7 @@ def mean_signal(series: PhantomSeries, label: int) -> float:
     return float(series.array[:, :, middle][series.label_array[:, :, middle] == label].mean())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_phantom_and_another_seed_another(phantom: Phantom) -> None:
     again = next(random_phantoms("lumbar", 2, 7))
     for first, second in zip(phantom.series, again.series, strict=True):

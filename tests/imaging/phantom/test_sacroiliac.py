@@ -54,6 +54,7 @@ def graded(truth: Truth, side: Side | None) -> str:
     return next(item.grade for item in truth.grades if item.side is side)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_phantom(phantom: Phantom) -> None:
     again = build_phantom("sacroiliac", seed=1)
     assert again.truth() == phantom.truth()

@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 import time
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +25,7 @@ class LocalProvider:
     """
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+        self.key = _key()
         self.signing_key: Any = self.key
         self.algorithm = "RS256"
         self.claims: dict[str, Any] = {"sub": "person-1", "preferred_username": "Jo.Doe", "name": "Dr Jo Doe"}
@@ -110,3 +111,9 @@ class LocalProvider:
                 return
 
         return Handler
+
+
+@cache
+def _key() -> RSAKey:
+    """Return the provider's key: made once, since that takes half a second."""
+    return RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
