@@ -1,0 +1,98 @@
+"""What all DICOM objects of an export share: who made them, their UIDs, how they are written.
+
+The same report gives the same UIDs: what is exported twice is one object to an archive, not two.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+import highdicom
+from highdicom.sr.coding import CodedConcept
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from reporting.export.package import Package
+
+MANUFACTURER = "SpineScribe"
+MODEL = "SpineScribe"
+DEVICE_SERIAL = "none"
+SCHEME = "99SPINESCRIBE"
+"""Coding scheme of what no public code names; designators that begin with 99 are private (PS3.16, chapter 8)."""
+
+ARTIFICIAL_INTELLIGENCE: CodedConcept = codes.DCM.ArtificialIntelligence
+_UID_NAMESPACE = uuid.UUID("7b0f5c3e-6a0e-5b58-9f6d-3a8f0f2f8f55")
+
+
+@dataclass(frozen=True)
+class SeriesNumbers:
+    """Series numbers of what we write, above those that scanners use."""
+
+    segmentation: int = 8001
+    structured: int = 8101
+    document: int = 8201
+    key_images: int = 8301
+
+
+SERIES_NUMBERS = SeriesNumbers()
+
+
+def made_uid(package: Package, *parts: str) -> str:
+    """Return the UID of an object: the same for the same report, other ones for other states and versions.
+
+    Args:
+        package: What is exported.
+        *parts: What tells the object from all others of the export, such as ``seg``, ``S2``, ``instance``.
+    """
+    outgoing = package.outgoing
+    text = "/".join((outgoing.study_key, str(outgoing.provenance["reading"]), str(outgoing.version), *parts))
+    return f"2.25.{uuid.uuid5(_UID_NAMESPACE, text).int}"
+
+
+def software_version(package: Package) -> str:
+    """Return the version of SpineScribe that made the reading."""
+    return str(package.outgoing.provenance["spinescribe"])
+
+
+def algorithm_of(package: Package) -> highdicom.AlgorithmIdentificationSequence:
+    """Return who found what the object states (Algorithm Identification, PS3.3 table 10-19)."""
+    made = package.outgoing.provenance
+    parameters = {f"weights {name}": str(checksum)[:16] for name, checksum in sorted(made["models"].items())}
+    return highdicom.AlgorithmIdentificationSequence(
+        name=MODEL,
+        version=software_version(package),
+        family=ARTIFICIAL_INTELLIGENCE,
+        source=MANUFACTURER,
+        parameters=parameters or None,
+    )
+
+
+def description_of(package: Package, what: str) -> str:
+    """Return a series description (64 characters at most): what it is, and that it is a draft while it is one."""
+    return f"SpineScribe {what}{'' if package.outgoing.mark is None else ' - AI DRAFT, not signed'}"[:64]
+
+
+def to_bytes(dataset: Dataset) -> bytes:
+    """Return a DICOM file."""
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+@cache
+def private_code(value: str, meaning: str) -> CodedConcept:
+    """Return a code of our own for what no public scheme names."""
+    return CodedConcept(value=value[:16], scheme_designator=SCHEME, meaning=meaning[:64])
+
+
+def equipment() -> dict[str, Any]:
+    """Return the arguments that highdicom's objects take for the equipment, without the software versions."""
+    return {
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": MODEL,
+        "device_serial_number": DEVICE_SERIAL,
+    }
