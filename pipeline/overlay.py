@@ -15,7 +15,17 @@ from PIL import Image, ImageDraw
 from grading.types import Evidence
 from imaging.types import Series, Study
 from reporting.slice_picture import (
-    GREY, SliceView, colours, directions, draw_directions, draw_scale, enlarged_slice, font, paint_structures, view_of, write,
+    GREY,
+    SliceView,
+    colours,
+    directions,
+    draw_directions,
+    draw_scale,
+    enlarged_slice,
+    font,
+    paint_structures,
+    view_of,
+    write,
 )
 from segmentation.types import Level, SegmentedStudy
 

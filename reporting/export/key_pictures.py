@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from anatomy import CONDITIONS
+from anatomy import CONDITIONS, SIJ
 from grading.types import Grade, GradeStatus
 from imaging.types import Plane, Series
 from imaging.types import Sequence as Weighting
@@ -42,6 +42,7 @@ from reporting.verifier import positive_grades
 MOST = 6
 FEWEST = 2
 _LONG_SIDE_PX = 800
+_MOST_ITEMS = 3  # of a level in a caption; the report and its tables have all
 _FONT_PX = 24
 _ROW_PX = 34
 _BAND_ROWS = 3
@@ -132,8 +133,11 @@ def caption_lines(grades: Iterable[Grade], outgoing: Outgoing, *, is_positive: b
 
 
 def _positive_words(grades: Sequence[Grade], outgoing: Outgoing) -> str:
-    stated = [replace(state(grade, outgoing.findings), measurements=()) for grade in grades]
-    return join_items(positive_items(stated))
+    ordered = sorted(grades, key=lambda grade: -severity_weight(grade))
+    items = positive_items([replace(state(grade, outgoing.findings), measurements=()) for grade in ordered])
+    if len(items) > _MOST_ITEMS + 1:
+        items = [*items[:_MOST_ITEMS], f"{len(items) - _MOST_ITEMS} more"]
+    return join_items(items)
 
 
 def _graded_words(grades: Sequence[Grade], outgoing: Outgoing) -> str:
@@ -154,7 +158,7 @@ def _place(grade: Grade) -> tuple[str, int]:
 
 
 def _by_slice(grades: Iterable[Grade]) -> list[list[Grade]]:
-    """Return findings by slice: those with the gravest one first, then those with most; cranial to caudal inside."""
+    """Return findings by slice: the gravest first, then those with most; cranial to caudal inside."""
     groups: dict[tuple[str, int], list[Grade]] = {}
     for grade in grades:
         groups.setdefault(_place(grade), []).append(grade)
@@ -225,7 +229,9 @@ def _side(series: Series, k: int, grade: Grade, outgoing: Outgoing) -> str | Non
     if series.plane is not Plane.SAGITTAL or affine is None or not middles or grade.evidence is None:
         return None
     x0, y0, x1, y1 = grade.evidence.box_px
-    away_mm = float((affine @ ((x0 + x1) / 2, (y0 + y1) / 2, k, 1.0))[0] - np.median(middles))  # RAS+: x to the right
+    away_mm = float(
+        (affine @ ((x0 + x1) / 2, (y0 + y1) / 2, k, 1.0))[0] - np.median(middles)
+    )  # RAS+: x to the right
     if abs(away_mm) <= _MIDDLE_MM:
         return "middle"
     return f"{abs(away_mm):.0f} mm {'right' if away_mm > 0 else 'left'} of the middle"
@@ -252,7 +258,7 @@ def _draw_boxes(
 
 
 def _name(grade: Grade, doubtful: set[str]) -> str:
-    side = "" if grade.side is None or grade.level != "SIJ" else f" {grade.side.value}"
+    side = "" if grade.side is None or grade.level != SIJ else f" {grade.side.value}"
     return f"{grade.level}{'?' if grade.level in doubtful else ''}{side}" if grade.level else ""
 
 
