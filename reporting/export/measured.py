@@ -36,7 +36,8 @@ def value_words(item: Measurement, notes: dict[str, str]) -> str:
     """Return a value without its unit, its percentile beside it; the mark of the note where there is none."""
     if item.value is None:
         return f"({notes[_reason(item)]})"
-    text = f"{item.value:.{2 if item.unit == '1' else 1}f}"
+    digits = 2 if item.unit == "1" else 1
+    text = f"{round(item.value, digits) + 0.0:.{digits}f}"  # adding 0.0 turns -0.0 into 0.0
     return text if item.percentile is None else f"{text} P{item.percentile:.0f}"
 
 
@@ -64,7 +65,7 @@ def _table(group: Sequence[Measurement], notes: dict[str, str]) -> Table:
 
 def _words(item: Measurement) -> str:
     name = item.name.replace("_", " ")
-    return name if item.unit == "1" else f"{name} ({item.unit})"
+    return name if item.unit == "1" else f"{name} ({item.unit.replace('mm2', 'mm²')})"
 
 
 def _notes(measurements: Sequence[Measurement]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -23,7 +24,7 @@ from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
 from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
 from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
-from reportlab.platypus import Image, Paragraph, SimpleDocTemplate  # type: ignore[import-untyped]
+from reportlab.platypus import CondPageBreak, Image, Paragraph, SimpleDocTemplate, Spacer  # type: ignore[import-untyped]
 from reportlab.platypus import Table as Grid
 
 from reporting.export.blocks import Block, Heading, Picture, PictureRow, Table, Text
@@ -40,6 +41,7 @@ _PICTURE_WIDTH = 84 * mm
 _PICTURE_HEIGHT = 110 * mm
 _RED = colors.HexColor("#aa1111")
 _GREY = colors.HexColor("#555555")
+_HEADING_ROOM = 32 * mm
 _JPEG_QUALITY = 90
 _SHADE = colors.HexColor("#fff4e5")
 _PALE = colors.Color(0.67, 0.07, 0.07, alpha=0.10)
@@ -68,8 +70,10 @@ def to_pdf(outgoing: Outgoing, pictures: Sequence[KeyPicture] = ()) -> bytes:
         lang="en",
         invariant=1,
     )
-    story = [part for block in report_blocks(outgoing, pictures) for part in _set(block)]
-    document.build(story, canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs))
+    document.build(
+        _story(report_blocks(outgoing, pictures)),
+        canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs),
+    )
     return stream.getvalue()
 
 
@@ -121,11 +125,21 @@ class _Pages(Canvas):  # type: ignore[misc]
         self.drawCentredString(_WIDTH / 2, _HEIGHT - 14 * mm, mark)
 
 
+def _story(blocks: Sequence[Block]) -> list[Any]:
+    """Return blocks as reportlab's flowables; a heading stands on the page on which its part begins."""
+    story: list[Any] = []
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if isinstance(block, Heading) and isinstance(following, PictureRow):
+            story.append(_paragraph(block.text, "heading over pictures"))
+        else:
+            story += _set(block)
+    return story
+
+
 def _set(block: Block) -> list[Any]:
-    """Return a block as reportlab's flowables."""
     match block:
         case Heading(text):
-            return [_paragraph(text, "heading")]
+            return [CondPageBreak(_HEADING_ROOM), _paragraph(text, "heading")]
         case Text(text, tone):
             return [_paragraph(text, tone.value)]
         case PictureRow(pictures):
@@ -136,7 +150,10 @@ def _set(block: Block) -> list[Any]:
 
 def _pictures(pictures: Sequence[Picture]) -> Any:
     """Return pictures side by side with their captions below, which no page break parts."""
-    cells = [[_picture(item), *(_paragraph(line, "small") for line in item.caption)] for item in pictures]
+    cells = [
+        [_picture(item), Spacer(0, 1 * mm), *(_paragraph(line, "small") for line in item.caption)]
+        for item in pictures
+    ]
     cells += [[]] * (2 - len(cells))
     table = Grid([cells], colWidths=[_TEXT_WIDTH / 2] * 2, hAlign="LEFT")
     table.setStyle(
@@ -192,6 +209,7 @@ def _paragraph(text: str, style: str) -> Any:
 @cache
 def _styles() -> dict[str, Any]:
     plain = ParagraphStyle("text", fontName=_PLAIN, fontSize=9.5, leading=13, spaceAfter=2)
+    heading = ParagraphStyle("heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8)
     small = ParagraphStyle("small", plain, fontSize=7, leading=8.8)
     return {
         "text": plain,
@@ -199,9 +217,8 @@ def _styles() -> dict[str, Any]:
         "head": ParagraphStyle("head", small, fontName=_BOLD),
         "strong": ParagraphStyle("strong", plain, fontName=_BOLD),
         "title": ParagraphStyle("title", plain, fontName=_BOLD, fontSize=14, leading=18),
-        "heading": ParagraphStyle(
-            "heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8, keepWithNext=1
-        ),
+        "heading": heading,
+        "heading over pictures": ParagraphStyle("heading over pictures", heading, keepWithNext=1),
         "notice": ParagraphStyle(
             "notice", plain, fontName=_BOLD, textColor=_RED, borderColor=_RED, borderWidth=0.8, borderPadding=3,
             spaceBefore=4, spaceAfter=7,

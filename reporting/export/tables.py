@@ -2,8 +2,8 @@
 
 The files are UTF-8 with a byte order mark: without it Excel reads them in the code page of the machine and spoils
 every sign past ASCII; pandas and R leave the mark out by themselves (Python's ``csv`` with ``utf-8-sig``). Lines
-end as RFC 4180 has it. A text that a spreadsheet would take for a formula gets an apostrophe before it; numbers are
-written as numbers, a negative one included. An empty cell means that there is no value; a column says why.
+end as RFC 4180 has it. A text that a spreadsheet would take for a formula gets an apostrophe before it; a number
+stays one, negative ones too. An empty cell means that there is no value; ``reason`` and ``doubt`` say why.
 """
 
 from __future__ import annotations
