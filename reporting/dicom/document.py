@@ -1,4 +1,4 @@
-"""The PDF of a report as DICOM (Encapsulated PDF Storage), for an archive to keep beside the images of the study."""
+"""The PDF of a report as DICOM (Encapsulated PDF Storage), which an archive keeps beside the images."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reporting.export.pdf import to_pdf
 
 _KIND = Kind(EncapsulatedPDFStorage, "DOC", "report", SERIES_NUMBERS.document)
 _MEDIA_TYPE = "application/dicom"
+_SPINE = frozenset({"lumbar", "cervical"})
 
 SPINE_REPORT: Code = codes.LN.MRISpineReport
 IMAGING_REPORT: Code = codes.LN.DiagnosticImagingReport
@@ -51,7 +52,7 @@ def _document(package: Package, source: Source) -> Dataset:
 
 def title_code(protocol: str) -> Code:
     """Return the coded title of a report of a protocol; the sacroiliac joints are no part of a spine report."""
-    return SPINE_REPORT if protocol in ("lumbar", "cervical", "thoracic") else IMAGING_REPORT
+    return SPINE_REPORT if protocol in _SPINE else IMAGING_REPORT
 
 
 def _title(package: Package) -> str:
@@ -60,6 +61,6 @@ def _title(package: Package) -> str:
 
 
 def _burned_in(source: Source, pictures: tuple[KeyPicture, ...]) -> str:
-    """Return whether the PDF may name the patient: its text does not, a pictured slice may where its source says so."""
+    """Return whether the PDF may name the patient: its text does not, a slice does where its source says so."""
     shown = (source.slices(item.series_id)[item.slice_index] for item in pictures)
     return "YES" if any(item.get("BurnedInAnnotation") == "YES" for item in shown) else "NO"

@@ -1,8 +1,8 @@
 """Key pictures as DICOM: one Secondary Capture image each, RGB, not compressed, in a series of their own.
 
-Single frames of the plain Secondary Capture class, the one that archives and viewers know longest; not all take the
-multi-frame true colour class, or show more than its first frame. Boxes, names, findings and the mark of a draft are
-in the pixels: a viewer that knows no overlays shows them too, and nobody sees the picture without them.
+Single frames of the plain Secondary Capture class, the one that archives and viewers have known longest; not all
+take the multi-frame true colour class, or show more than its first frame. Boxes, names, findings and the mark of a
+draft are in the pixels: a viewer that knows no overlays shows them, and nobody sees the picture without them.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -81,11 +82,11 @@ class KeyPicture:
     orientation: tuple[str, str] | None
     pixel_mm: float | None
 
-    @property
+    @cached_property
     def png(self) -> bytes:
         """Return the picture as PNG; the same picture gives the same bytes."""
         stream = io.BytesIO()
-        Image.fromarray(self.pixels).save(stream, format="PNG", compress_level=6)
+        Image.fromarray(self.pixels).save(stream, format="PNG", compress_level=3)
         return stream.getvalue()
 
     @property

@@ -29,7 +29,7 @@ def measurement_blocks(measurements: Sequence[Measurement]) -> list[Block]:
         blocks.append(Text("P: percentile of a published norm.", Tone.SMALL))
     ways = dict.fromkeys(f"{_words(item)}: {item.method}" for item in measurements if item.method)
     blocks.append(Heading("How it was measured"))
-    return [*blocks, *(Text(f"{way[:1].upper()}{way[1:]}.", Tone.SMALL) for way in ways)]
+    return [*blocks, *(Text(f"{way}.", Tone.SMALL) for way in ways)]
 
 
 def value_words(item: Measurement, notes: dict[str, str]) -> str:

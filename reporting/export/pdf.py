@@ -42,7 +42,7 @@ _PICTURE_HEIGHT = 110 * mm
 _RED = colors.HexColor("#aa1111")
 _GREY = colors.HexColor("#555555")
 _HEADING_ROOM = 32 * mm
-_JPEG_QUALITY = 90
+_JPEG_QUALITY = 85
 _SHADE = colors.HexColor("#fff4e5")
 _PALE = colors.Color(0.67, 0.07, 0.07, alpha=0.10)
 _PLAIN, _BOLD = "SpineScribeSans", "SpineScribeSans-Bold"
@@ -72,6 +72,8 @@ def to_pdf(outgoing: Outgoing, pictures: Sequence[KeyPicture] = ()) -> bytes:
     )
     document.build(
         _story(report_blocks(outgoing, pictures)),
+        onFirstPage=lambda page, _: page.draw_water_mark(),
+        onLaterPages=lambda page, _: page.draw_water_mark(),
         canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs),
     )
     return stream.getvalue()
@@ -106,13 +108,18 @@ class _Pages(Canvas):  # type: ignore[misc]
 
     def _frame(self, number: int, count: int) -> None:
         if self._outgoing.mark:
-            self._mark(self._outgoing.mark)
+            self.setFillColor(_RED)
+            self.setFont(_BOLD, 10)
+            self.drawCentredString(_WIDTH / 2, _HEIGHT - 14 * mm, self._outgoing.mark)
         self.setFillColor(_GREY)
         self.setFont(_PLAIN, 7.5)
         self.drawString(_MARGIN, 12 * mm, self._outgoing.footer)
         self.drawRightString(_WIDTH - _MARGIN, 12 * mm, f"Page {number} of {count}")
 
-    def _mark(self, mark: str) -> None:
+    def draw_water_mark(self) -> None:
+        """Draw the mark of a draft across an empty page: what comes after, pictures too, lies above it."""
+        if self._outgoing.mark is None:
+            return
         self.saveState()
         self.setFillColor(_PALE)
         self.translate(_WIDTH / 2, _HEIGHT / 2)
@@ -120,9 +127,6 @@ class _Pages(Canvas):  # type: ignore[misc]
         self.setFont(_BOLD, 130)
         self.drawCentredString(0, -40, "DRAFT")
         self.restoreState()
-        self.setFillColor(_RED)
-        self.setFont(_BOLD, 10)
-        self.drawCentredString(_WIDTH / 2, _HEIGHT - 14 * mm, mark)
 
 
 def _story(blocks: Sequence[Block]) -> list[Any]:
