@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from pypdf import PdfReader
@@ -13,10 +14,15 @@ from reporting.export.pdf import pdf_files, to_pdf
 from tests.reporting.export.packages import PROTOCOLS, Phantoms, hostile, package_of, signed, without_source
 
 
-def _reader(package: Package) -> PdfReader:
+@cache
+def _content(package: Package) -> bytes:
     (file,) = pdf_files(package)
     assert file.name == f"{package.stem}.pdf"
-    return PdfReader(io.BytesIO(file.content))
+    return file.content
+
+
+def _reader(package: Package) -> PdfReader:
+    return PdfReader(io.BytesIO(_content(package)))
 
 
 def _text(reader: PdfReader) -> str:
@@ -41,9 +47,8 @@ def test_everything_is_in_it(phantoms: Phantoms, protocol: str) -> None:
     assert sum(len(page.images) for page in reader.pages) == len(key_pictures(package)) + 1  # and the overlay
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_mark_is_on_every_page_of_a_draft_and_of_no_signed_report(phantoms: Phantoms, protocol: str) -> None:
-    package = package_of(phantoms, protocol)
+def test_the_mark_is_on_every_page_of_a_draft_and_of_no_signed_report(phantoms: Phantoms) -> None:
+    package = package_of(phantoms, "lumbar")
     pages = _reader(package).pages
     for number, page in enumerate(pages, start=1):
         text = page.extract_text()
@@ -52,8 +57,9 @@ def test_the_mark_is_on_every_page_of_a_draft_and_of_no_signed_report(phantoms: 
         assert text.count("DRAFT") >= 2
         assert f"Page {number} of {len(pages)}" in text
         assert RESEARCH_USE in text
-    assert "DRAFT" not in _text(_reader(signed(package)))
-    assert "Signed by Dr A. Reader." in _text(_reader(signed(package)))
+    done = _text(_reader(signed(without_source(package_of(phantoms, "sacroiliac")))))
+    assert "DRAFT" not in done
+    assert "Signed by Dr A. Reader." in done
 
 
 def test_measurements_stand_by_level(phantoms: Phantoms) -> None:
@@ -69,7 +75,7 @@ def test_measurements_stand_by_level(phantoms: Phantoms) -> None:
 
 
 def test_without_the_study_the_overlay_stands_alone(phantoms: Phantoms) -> None:
-    package = without_source(package_of(phantoms, "lumbar"))
+    package = without_source(package_of(phantoms, "sacroiliac"))
     reader = _reader(package)
     assert "Key images" not in _text(reader)
     assert sum(len(page.images) for page in reader.pages) == 1
@@ -87,8 +93,7 @@ def test_text_is_shown_and_never_run(phantoms: Phantoms) -> None:
 
 def test_the_same_report_gives_the_same_bytes_and_names_nobody(phantoms: Phantoms) -> None:
     package = package_of(phantoms, "sacroiliac")
-    pictures = key_pictures(package)
-    assert to_pdf(package.outgoing, pictures) == to_pdf(package.outgoing, pictures)
+    assert to_pdf(package.outgoing, key_pictures(package)) == _content(package)
     assert package.source is not None
     patient = next(iter(package.source.instances.values()))
     text = f"{_text(_reader(package))} {dict(_reader(package).metadata or {})}"
