@@ -8,6 +8,7 @@ from typing import Any
 
 import docx
 import pytest
+from docx.oxml.ns import qn
 
 from reporting.export.docx import docx_files
 from reporting.export.key_pictures import key_pictures
@@ -27,8 +28,7 @@ def _document(package: Package) -> Any:
 
 
 def _text(document: Any) -> str:
-    cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
-    return "\n".join([*(item.text for item in document.paragraphs), *cells])
+    return "\n".join(item.text or "" for item in document.element.body.iter(qn("w:t")))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
