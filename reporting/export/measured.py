@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 
 from anatomy import DISC_LEVELS, SIJ, VERTEBRAE
 from reporting.export.blocks import Block, Heading, Table, Text, Tone
@@ -71,7 +72,7 @@ def _words(item: Measurement) -> str:
 def _notes(measurements: Sequence[Measurement]) -> dict[str, str]:
     """Return reason -> letter of every reason why a value is missing."""
     reasons = dict.fromkeys(_reason(item) for item in measurements if item.value is None)
-    return {reason: chr(ord("a") + index) for index, reason in enumerate(reasons)}
+    return {reason: ascii_lowercase[index % 26] * (index // 26 + 1) for index, reason in enumerate(reasons)}
 
 
 def _reason(item: Measurement) -> str:

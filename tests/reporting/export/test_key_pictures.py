@@ -125,3 +125,21 @@ def test_a_box_beyond_the_slice_is_cut_and_none_is_drawn_without_a_source(phanto
         width = picture.pixels.shape[1]
         assert all(box[0] == box[1] == 0 and box[2] <= width - 1 for box in picture.boxes_px)
     assert key_pictures(without_source(package)) == ()
+
+
+@pytest.mark.parametrize(("protocol", "orientation"), [("lumbar", ("P", "F")), ("sacroiliac", None)])
+def test_without_geometry_nothing_is_guessed(
+    phantoms: Phantoms, protocol: str, orientation: tuple[str, str] | None
+) -> None:
+    """A picture has no header: discs tell front and back, the sacroiliac joints do not."""
+    package = package_of(phantoms, protocol)
+    assert package.source is not None
+    study = package.source.study
+    bare = tuple(replace(item, volume=replace(item.volume, affine=None, spacing=None)) for item in study.series)
+    source = replace(package.source, study=replace(study, series=bare))
+    pictures = [item for item in key_pictures(replace(package, source=source)) if item.series_id == "S2"]
+    assert pictures
+    for picture in pictures:
+        assert picture.orientation == orientation
+        assert picture.pixel_mm is None
+        assert "middle" not in picture.where
