@@ -14,7 +14,7 @@ from grading.types import Burden, BurdenTerm, Findings, Grade, GradeStatus
 from reporting.prior import Comparison, compare_with_prior
 from reporting.stored import read_findings
 from reporting.types import Report, ReportSection, ReportSentence, ReportState, SentenceSource, SentenceStatus
-from segmentation.types import Measurement
+from segmentation.types import Level, Measurement
 
 
 def restore_findings(document: Mapping[str, Any]) -> Findings:
@@ -26,7 +26,7 @@ def restore_findings(document: Mapping[str, Any]) -> Findings:
     return replace(
         bare,
         sequences=tuple(dict.fromkeys(row["role"] for row in document["study"]["series"] if row["role"])),
-        levels=tuple(replace(level, doubt=levels[level.name]["doubt"]) for level in bare.levels),
+        levels=tuple(_with_place(level, levels[level.name]) for level in bare.levels),
         measurements=tuple(_with_words(item, values[item.id]) for item in bare.measurements),
         grades=tuple(replace(grade, reason=grades[grade.id]["reason"]) for grade in bare.grades),
         burden=_burden(document["burden"]),
@@ -67,6 +67,11 @@ def _sentence(row: Mapping[str, Any]) -> ReportSentence:
         replaced_text=row.get("replaced_text"),
         prior_finding_ids=tuple(row.get("prior_finding_ids", ())),
     )
+
+
+def _with_place(level: Level, row: Mapping[str, Any]) -> Level:
+    centre = row["centre_mm"]
+    return replace(level, doubt=row["doubt"], centre_ras_mm=None if centre is None else tuple(centre))
 
 
 def _with_words(item: Measurement, row: Mapping[str, Any]) -> Measurement:

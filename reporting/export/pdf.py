@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from PIL import Image as Pixels
 from reportlab.lib import colors  # type: ignore[import-untyped]
 from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
 from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
@@ -22,26 +24,37 @@ from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
 from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
 from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
-from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table  # type: ignore[import-untyped]
+from reportlab.platypus import CondPageBreak, Image, Paragraph, SimpleDocTemplate, Spacer  # type: ignore[import-untyped]
+from reportlab.platypus import Table as Grid
 
-from reporting.export.content import RESEARCH_USE, Outgoing, provenance_lines
+from reporting.export.blocks import Block, Heading, Picture, PictureRow, Table, Text
+from reporting.export.content import Outgoing
+from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package
+from reporting.export.sheet import report_blocks
 from runtime.errors import ConfigError
 
 _WIDTH, _HEIGHT = A4
 _MARGIN = 18 * mm
 _TEXT_WIDTH = _WIDTH - 2 * _MARGIN
-_PICTURE_WIDTH = 90 * mm
+_PICTURE_WIDTH = 84 * mm
 _PICTURE_HEIGHT = 110 * mm
 _RED = colors.HexColor("#aa1111")
 _GREY = colors.HexColor("#555555")
+_HEADING_ROOM = 32 * mm
+_JPEG_QUALITY = 85
+_SHADE = colors.HexColor("#fff4e5")
 _PALE = colors.Color(0.67, 0.07, 0.07, alpha=0.10)
-_DECISION_HEAD = ("Finding", "The machine", "Decision", "By", "At (UTC)")
 _PLAIN, _BOLD = "SpineScribeSans", "SpineScribeSans-Bold"
 
 
-def to_pdf(outgoing: Outgoing) -> bytes:
-    """Return a report as PDF (A4)."""
+def to_pdf(outgoing: Outgoing, pictures: Sequence[KeyPicture] = ()) -> bytes:
+    """Return a report as PDF (A4).
+
+    Args:
+        outgoing: The report as it stands.
+        pictures: Its key pictures; none where the study is not at hand.
+    """
     _fonts()
     stream = BytesIO()
     document = SimpleDocTemplate(
@@ -53,15 +66,23 @@ def to_pdf(outgoing: Outgoing) -> bytes:
         bottomMargin=20 * mm,
         title=f"{outgoing.title} {outgoing.study_key}",
         author="SpineScribe",
+        subject=outgoing.mark or outgoing.status.value,
+        lang="en",
         invariant=1,
     )
-    document.build(_story(outgoing), canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs))
+    document.build(
+        _story(report_blocks(outgoing, pictures)),
+        onFirstPage=lambda page, _: page.draw_water_mark(),
+        onLaterPages=lambda page, _: page.draw_water_mark(),
+        canvasmaker=lambda *args, **kwargs: _Pages(outgoing, *args, **kwargs),
+    )
     return stream.getvalue()
 
 
 def pdf_files(package: Package) -> tuple[ExportedFile, ...]:
     """Return the report as a PDF file."""
-    return (ExportedFile(f"{package.stem}.pdf", "application/pdf", to_pdf(package.outgoing)),)
+    content = to_pdf(package.outgoing, key_pictures(package))
+    return (ExportedFile(f"{package.stem}.pdf", "application/pdf", content),)
 
 
 class _Pages(Canvas):  # type: ignore[misc]
@@ -87,13 +108,18 @@ class _Pages(Canvas):  # type: ignore[misc]
 
     def _frame(self, number: int, count: int) -> None:
         if self._outgoing.mark:
-            self._mark(self._outgoing.mark)
+            self.setFillColor(_RED)
+            self.setFont(_BOLD, 10)
+            self.drawCentredString(_WIDTH / 2, _HEIGHT - 14 * mm, self._outgoing.mark)
         self.setFillColor(_GREY)
         self.setFont(_PLAIN, 7.5)
         self.drawString(_MARGIN, 12 * mm, self._outgoing.footer)
         self.drawRightString(_WIDTH - _MARGIN, 12 * mm, f"Page {number} of {count}")
 
-    def _mark(self, mark: str) -> None:
+    def draw_water_mark(self) -> None:
+        """Draw the mark of a draft across an empty page: what comes after, pictures too, lies above it."""
+        if self._outgoing.mark is None:
+            return
         self.saveState()
         self.setFillColor(_PALE)
         self.translate(_WIDTH / 2, _HEIGHT / 2)
@@ -101,73 +127,83 @@ class _Pages(Canvas):  # type: ignore[misc]
         self.setFont(_BOLD, 130)
         self.drawCentredString(0, -40, "DRAFT")
         self.restoreState()
-        self.setFillColor(_RED)
-        self.setFont(_BOLD, 10)
-        self.drawCentredString(_WIDTH / 2, _HEIGHT - 14 * mm, mark)
 
 
-def _story(outgoing: Outgoing) -> list[Any]:
-    view = outgoing.view
-    story = [_paragraph(outgoing.title, "title"), _paragraph(RESEARCH_USE, "notice")]
-    if outgoing.alert:
-        story.append(_paragraph(outgoing.alert, "notice"))
-    story += [
-        _paragraph(
-            f"Study key {outgoing.study_key}, version {outgoing.version}, {outgoing.status.value}.", "text"
-        ),
-        _paragraph(outgoing.standing, "strong"),
-    ]
-    for section in view.sections:
-        story.append(_paragraph(section.name.capitalize(), "heading"))
-        for group in section.paragraphs:
-            story.append(_paragraph(" ".join(sentence.text for sentence in group), "text"))
-    story += _picture(outgoing.overlay_png)
-    story.append(_paragraph("Burden score", "heading"))
-    story.append(_paragraph(view.burden.text, "text"))
-    if view.changes:
-        rows = [(row.level, row.side, row.what, row.before, row.now, row.change) for row in view.changes]
-        head = ("Level", "Side", "What", "Earlier", "Now", "Change")
-        story += _table("Change since the earlier reading", head, rows, (2, 1.5, 4, 3, 3, 3))
-    if outgoing.decisions:
-        lines = [(item.what, item.machine, item.verdict, item.by, item.at) for item in outgoing.decisions]
-        story += _table("Decisions of the readers", _DECISION_HEAD, lines, (4, 4, 3, 2.5, 2.5))
-    grades = [
-        (row.level, row.side, row.condition, row.grade, row.probability, row.remark)
-        for row in view.grades
-        if row.kind != "normal"
-    ]
-    head = ("Level", "Side", "Condition", "Grade", "Prob.", "Remark")
-    story += _table("Grades that are abnormal or not assessable", head, grades, (1.7, 1.3, 4, 3.3, 1.3, 5))
-    story += _table("Provenance", ("What", "Value"), provenance_lines(outgoing), (5, 11))
-    if outgoing.notices:
-        story.append(_paragraph("Notices of the machine's reading", "heading"))
-        story += [_paragraph(text, "small") for text in outgoing.notices]
+def _story(blocks: Sequence[Block]) -> list[Any]:
+    """Return blocks as reportlab's flowables; a heading stands on the page on which its part begins."""
+    story: list[Any] = []
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if isinstance(block, Heading) and isinstance(following, PictureRow):
+            story.append(_paragraph(block.text, "heading over pictures"))
+        else:
+            story += _set(block)
     return story
 
 
-def _picture(png: bytes | None) -> list[Any]:
-    if png is None:
-        return []
-    width, height = ImageReader(BytesIO(png)).getSize()
+def _set(block: Block) -> list[Any]:
+    match block:
+        case Heading(text):
+            return [CondPageBreak(_HEADING_ROOM), _paragraph(text, "heading")]
+        case Text(text, tone):
+            return [_paragraph(text, tone.value)]
+        case PictureRow(pictures):
+            return [_pictures(pictures)]
+        case Table():
+            return [_table(block)]
+
+
+def _pictures(pictures: Sequence[Picture]) -> Any:
+    """Return pictures side by side with their captions below, which no page break parts."""
+    cells = [
+        [_picture(item), Spacer(0, 1 * mm), *(_paragraph(line, "small") for line in item.caption)]
+        for item in pictures
+    ]
+    cells += [[]] * (2 - len(cells))
+    table = Grid([cells], colWidths=[_TEXT_WIDTH / 2] * 2, hAlign="LEFT")
+    table.setStyle(
+        [
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 8),
+        ]
+    )
+    return table
+
+
+def _picture(picture: Picture) -> Any:
+    width, height = ImageReader(BytesIO(picture.png)).getSize()
     scale = min(_PICTURE_WIDTH / width, _PICTURE_HEIGHT / height)
-    return [Spacer(0, 3 * mm), Image(BytesIO(png), width * scale, height * scale)]
+    return Image(BytesIO(_jpeg(picture.png)), width * scale, height * scale, hAlign="LEFT")
 
 
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> list[Any]:
-    cells = [[_paragraph(cell, "head") for cell in head]]
-    cells += [[_paragraph(cell, "small") for cell in row] for row in rows]
-    total = sum(widths)
-    table = Table(cells, colWidths=[_TEXT_WIDTH * width / total for width in widths], repeatRows=1, hAlign="LEFT")
+def _jpeg(png: bytes) -> bytes:
+    """Return a picture as a JPEG for paper, a third of the size; the key images in DICOM are lossless."""
+    stream = BytesIO()
+    with Pixels.open(BytesIO(png)) as picture:
+        picture.convert("RGB").save(stream, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return stream.getvalue()
+
+
+def _table(block: Table) -> Any:
+    cells = [[_paragraph(cell, "head") for cell in block.head]]
+    cells += [[_paragraph(cell, "small") for cell in row] for row in block.rows]
+    total = sum(block.widths)
+    table = Grid(
+        cells, colWidths=[_TEXT_WIDTH * width / total for width in block.widths], repeatRows=1, hAlign="LEFT"
+    )
     table.setStyle(
         [
             ("GRID", (0, 0), (-1, -1), 0.3, colors.HexColor("#cccccc")),
             ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#f2f2f2")),
+            *(("BACKGROUND", (0, row + 1), (-1, row + 1), _SHADE) for row in sorted(block.strong)),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("LEFTPADDING", (0, 0), (-1, -1), 3),
+            ("RIGHTPADDING", (0, 0), (-1, -1), 3),
             ("TOPPADDING", (0, 0), (-1, -1), 1.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
         ]
     )
-    return [_paragraph(title, "heading"), table]
+    return table
 
 
 def _paragraph(text: str, style: str) -> Any:
@@ -177,16 +213,16 @@ def _paragraph(text: str, style: str) -> Any:
 @cache
 def _styles() -> dict[str, Any]:
     plain = ParagraphStyle("text", fontName=_PLAIN, fontSize=9.5, leading=13, spaceAfter=2)
-    small = ParagraphStyle("small", plain, fontSize=7.5, leading=9.5)
+    heading = ParagraphStyle("heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8)
+    small = ParagraphStyle("small", plain, fontSize=7, leading=8.8)
     return {
         "text": plain,
         "small": small,
         "head": ParagraphStyle("head", small, fontName=_BOLD),
         "strong": ParagraphStyle("strong", plain, fontName=_BOLD),
         "title": ParagraphStyle("title", plain, fontName=_BOLD, fontSize=14, leading=18),
-        "heading": ParagraphStyle(
-            "heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8, keepWithNext=1
-        ),
+        "heading": heading,
+        "heading over pictures": ParagraphStyle("heading over pictures", heading, keepWithNext=1),
         "notice": ParagraphStyle(
             "notice", plain, fontName=_BOLD, textColor=_RED, borderColor=_RED, borderWidth=0.8, borderPadding=3,
             spaceBefore=4, spaceAfter=7,
