@@ -1,7 +1,7 @@
 """Observations: one a grade, one a measurement, one for the burden score.
 
-A grade that could not be given has no value but a reason. Checks (a second way of grading) are there too, marked as
-such and not among the results of the report. Boxes and lines are in pixels of the slice as reading.json has it.
+A grade that could not be given has no value but a reason. Checks (a second way of grading) are there too, marked
+as such and not among the results of the report. Boxes and lines are in pixels of the slice as in reading.json.
 """
 
 from __future__ import annotations

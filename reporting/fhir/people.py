@@ -1,4 +1,4 @@
-"""Who is in a bundle: a patient without identity, the readers who decided and signed, the programs that computed."""
+"""Who is in a bundle: a patient without identity, readers who decided and signed, programs that computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AUTHOR, _ASSEMBLER, _VERIFIER = "author", "assembler", "verifier"
 
 
 def patient(context: Context) -> Resource:
-    """Return the patient: our key of the study alone; the ID of the source only where identifiers were asked for."""
+    """Return the patient: our key of the study; the ID of the source only where identifiers were asked for."""
     identifiers: list[Resource] = [{"system": codes.STUDY, "value": context.package.outgoing.study_key}]
     number = source_value(context, "PatientID")
     if number:

@@ -1,4 +1,4 @@
-"""The images: ImagingStudy with the series and instances that were read, ImagingSelection (R5) for what was looked at.
+"""The images: ImagingStudy with the series and instances that were read, ImagingSelection (R5) for single slices.
 
 DICOM UIDs are told where the source was given as DICOM: without them nobody finds the images. A study that was not
 given, or was no DICOM, is told by its key and the number of its series, its availability as unknown.
