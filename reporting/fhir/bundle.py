@@ -29,7 +29,7 @@ def fhir_files(package: Package, *, with_identifiers: bool = False) -> tuple[Exp
     Args:
         package: What is exported.
         with_identifiers: Whether to tell the patient's ID and its issuer, the accession number and the date of the
-            study as they stand in the source; never a name or a date of birth. Only for receivers inside the house.
+            study as they stand in the source; never a name or a date of birth. Only for a house's own systems.
 
     Raises:
         ReportError: If a bundle would not be valid.

@@ -34,15 +34,22 @@ def check_bundle(bundle: Mapping[str, Any], version: FhirVersion) -> None:
 
 
 def _type_faults(bundle: Mapping[str, Any], version: FhirVersion) -> list[str]:
-    if version is FhirVersion.R5:
-        from fhir.resources.bundle import Bundle
-    else:
-        from fhir.resources.R4B.bundle import Bundle
     try:
-        model = Bundle.model_validate(bundle)
+        model = _bundle_class(version).model_validate(bundle)
     except ValidationError as error:
         return [f"{'.'.join(map(str, row['loc']))}: {row['type']}" for row in error.errors(include_input=False)]
     return list(_element_faults(model, "Bundle"))
+
+
+def _bundle_class(version: FhirVersion) -> type[BaseModel]:
+    """Return the library's class of a bundle; it loads the classes of resources as it meets them."""
+    if version is FhirVersion.R5:
+        from fhir.resources import bundle as r5
+
+        return r5.Bundle
+    from fhir.resources.R4B import bundle as r4b
+
+    return r4b.Bundle
 
 
 def _element_faults(element: BaseModel, path: str) -> Iterator[str]:

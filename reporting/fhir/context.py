@@ -71,7 +71,7 @@ class Context:
     def finding_ids(self) -> frozenset[str]:
         """Return the ids of all grades and measurements of the bundle."""
         findings = self.package.outgoing.findings
-        return frozenset(item.id for item in (*findings.grades, *findings.measurements))
+        return frozenset({item.id for item in findings.grades} | {item.id for item in findings.measurements})
 
     def id(self, kind: str, key: str = "") -> str:
         """Return the id of a resource: a UUID of the study and its kind; of the reading too where it has a key."""

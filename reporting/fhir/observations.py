@@ -152,7 +152,8 @@ def place_key(level: str, side: Side | None) -> str:
 def body_structures(context: Context) -> list[Resource]:
     """Return the places of all grades and measurements, for R5."""
     findings = context.package.outgoing.findings
-    rows = [(item.level, item.side) for item in (*findings.grades, *findings.measurements)]
+    rows = [(item.level, item.side) for item in findings.grades]
+    rows += [(item.level, item.side) for item in findings.measurements]
     return [
         context.resource(
             "BodyStructure",

@@ -26,7 +26,7 @@ _IMPRESSION = "impression"
 def diagnostic_report(context: Context) -> Resource:
     """Return the report."""
     outgoing = context.package.outgoing
-    images = [context.reference("ImagingStudy")]
+    images: Resource = {"study" if context.is_r5 else "imagingStudy": [context.reference("ImagingStudy")]}
     signed = outgoing.signature
     return context.resource(
         "DiagnosticReport",
@@ -40,7 +40,7 @@ def diagnostic_report(context: Context) -> Resource:
         issued=None if signed is None else instant(signed.at),
         resultsInterpreter=signer(context),
         result=_results(context),
-        **{"study" if context.is_r5 else "imagingStudy": images},
+        **images,
         conclusion=_conclusion(context),
         conclusionCode=[_conclusion_code(grade) for grade in _concluded(outgoing)],
         presentedForm=[_form(outgoing)],
@@ -63,7 +63,7 @@ def _lines(outgoing: Outgoing) -> list[str]:
 
 def _results(context: Context) -> list[Resource]:
     findings = context.package.outgoing.findings
-    keys = [item.id for item in (*findings.reported, *findings.measurements)]
+    keys = [*(item.id for item in findings.reported), *(item.id for item in findings.measurements)]
     return [context.reference("Observation", key) for key in (*keys, BURDEN)]
 
 
