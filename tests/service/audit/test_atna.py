@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -103,6 +104,36 @@ def test_the_chain_and_the_details_go_along(lines: list[dict[str, Any]]) -> None
     }
     assert told == {**line["details"], "previous": line["previous"], "hash": line["hash"]}
     assert second.get("ParticipantObjectID") == str(line["seq"])
+
+
+def _covered(message: Element) -> dict[str, Any]:
+    """Return what the hash of a line covers, from its message alone."""
+    event, people = message[0], message.findall("ActiveParticipant")
+    *subject, line = message.findall("ParticipantObjectIdentification")
+    details = {
+        row.get("type", ""): json.loads(base64.b64decode(row.get("value", "")))
+        for thing in (*subject, line)
+        for row in thing.findall("ParticipantObjectDetail")
+    }
+    return {
+        "seq": int(line.get("ParticipantObjectID", "")),
+        "at": event.get("EventDateTime"),
+        "actor": people[0].get("UserID") if len(people) == 2 else "system",
+        "action": event[-1].get("csd-code"),
+        "subject": subject[0].findtext("ParticipantObjectName") if subject else "",
+        "previous": details.pop("previous"),
+        "hash": details.pop("hash"),
+        "details": details,
+    }
+
+
+def test_the_chain_can_be_verified_from_the_messages_alone(lines: list[dict[str, Any]]) -> None:
+    whole = ElementTree.fromstring("\n".join(atna_lines(lines[:-1])).encode())
+    for message in whole:
+        content = _covered(message)
+        told = content.pop("hash")
+        plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(plain.encode()).hexdigest() == told
 
 
 def test_every_line_is_an_audit_event(lines: list[dict[str, Any]]) -> None:
