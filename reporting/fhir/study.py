@@ -7,14 +7,11 @@ given, or was no DICOM, is told by its key and the number of its series, its ava
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 from imaging.types import Series, SourceKind
 from reporting.fhir import codes
 from reporting.fhir.context import Context, Resource
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _MR = codes.coding(codes.DCM, "MR", "Magnetic Resonance")
 _URI = "urn:ietf:rfc:3986"
@@ -121,7 +118,8 @@ def _started(context: Context) -> str | None:
     return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else None
 
 
-def _instances(context: Context) -> dict[str, Dataset]:
+def _instances(context: Context) -> dict[str, Any]:
+    """Return SOP Instance UID -> instance of the source, a pydicom data set."""
     source = context.package.source
     return source.instances if source is not None and dicom_series(context) else {}
 
@@ -130,11 +128,11 @@ def _modality(context: Context) -> Resource:
     return {"coding": [_MR]} if context.is_r5 else _MR
 
 
-def _sop_class(instance: Dataset) -> Resource:
+def _sop_class(instance: Any) -> Resource:
     return codes.coding(_URI, f"urn:oid:{instance.SOPClassUID}")
 
 
-def _number(instance: Dataset, keyword: str) -> Resource:
+def _number(instance: Any, keyword: str) -> Resource:
     """Return a number of the source; FHIR's are unsigned."""
     value = instance.get(keyword)
     return {"number": int(value)} if value is not None and str(value).isdigit() else {}
