@@ -70,7 +70,9 @@ def practitioners(context: Context) -> list[Resource]:
 def signer(context: Context) -> list[Resource]:
     """Return who signed; nothing while nobody did."""
     signature = context.package.outgoing.signature
-    return [] if signature is None else [context.reference("Practitioner", signature.name)]
+    if signature is None or not signature.name.strip():
+        return []
+    return [context.reference("Practitioner", signature.name)]
 
 
 def deciders(context: Context, finding_id: str) -> list[Resource]:
@@ -91,7 +93,7 @@ def provenances(context: Context) -> Iterator[Resource]:
     outgoing = context.package.outgoing
     if outgoing.signature is not None:
         agents = [
-            _agent(_AUTHOR, context.reference("Practitioner", outgoing.signature.name)),
+            *(_agent(_AUTHOR, who) for who in signer(context)),
             _agent(_ASSEMBLER, context.reference("Device", "spinescribe")),
         ]
         yield context.resource(

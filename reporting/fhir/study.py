@@ -12,6 +12,7 @@ from typing import Any
 from imaging.types import Series, SourceKind
 from reporting.fhir import codes
 from reporting.fhir.context import Context, Resource
+from reporting.fhir.narrative import plain
 
 _MR = codes.coding(codes.DCM, "MR", "Magnetic Resonance")
 _URI = "urn:ietf:rfc:3986"
@@ -110,7 +111,7 @@ def source_value(context: Context, keyword: str) -> str:
     if not context.with_identifiers:
         return ""
     first = next(iter(_instances(context).values()), None)
-    return "" if first is None else str(first.get(keyword) or "").strip()
+    return "" if first is None else plain(str(first.get(keyword) or "")).strip()
 
 
 def _started(context: Context) -> str | None:

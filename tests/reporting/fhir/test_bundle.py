@@ -205,6 +205,13 @@ def test_who_signed_and_decided(package: Give, version: FhirVersion) -> None:
     assert len(graded["g2"]["performer"]) == 1
 
 
+def test_a_signature_without_a_name_is_no_person(package: Give) -> None:
+    bundle = build_bundle(_with(_signed(package("sacroiliac")), signature=SignedBy(" ", AT)), FhirVersion.R5)
+    check_bundle(bundle, FhirVersion.R5)
+    assert not _resources(bundle, "Practitioner")
+    assert "resultsInterpreter" not in _report(bundle)
+
+
 @pytest.mark.parametrize("version", FhirVersion)
 def test_hostile_text_is_shown_and_never_run(package: Give, version: FhirVersion) -> None:
     sentence = ReportSentence(SCRIPT, ("g1",), SentenceSource.COMPOSER, SentenceStatus.SUPPORTED)
