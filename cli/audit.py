@@ -1,5 +1,8 @@
 """``spinescribe audit``: look at the audit log of the web service, verify its chain, write it out.
 
+``export`` writes lines as they are (``jsonl``), as audit messages of DICOM for an ATNA repository (``atna-xml``),
+or as FHIR R4 AuditEvents (``fhir``). It reads the database itself: who can run it has all of the log anyway.
+
 ``verify`` prints the head of the chain and the number of lines. Keep them elsewhere (paper, another
 machine's log): ``--expect-head`` then tells whether lines were cut off since. Exit code 2: the log is broken.
 """
@@ -8,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from service.audit import AuditFilter
     from service.store import Database
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _BROKEN = 2
+_FORMATS = ("jsonl", "atna-xml", "fhir")
 
 
 def add_parser(subparsers: Any, shared: argparse.ArgumentParser) -> None:
@@ -35,7 +42,9 @@ def add_parser(subparsers: Any, shared: argparse.ArgumentParser) -> None:
     verify.set_defaults(run=_verify)
     listing = actions.add_parser("list", parents=[shared], help="print lines, the last first")
     listing.add_argument("--limit", type=int, default=50, help="at most so many lines (default 50)")
-    export = actions.add_parser("export", parents=[shared], help="print all lines as JSON, the first first")
+    export = actions.add_parser("export", parents=[shared], help="write all lines, the first first")
+    export.add_argument("--format", choices=_FORMATS, default=_FORMATS[0], help="how (default jsonl)")
+    export.add_argument("--out", type=Path, metavar="FILE", help="file to write; printed without it")
     for action, run in ((listing, _list), (export, _export)):
         action.add_argument("--subject", default="", help="such as study:0f3a")
         action.add_argument("--actor", default="", help="name of a user")
@@ -74,9 +83,42 @@ def _export(arguments: argparse.Namespace) -> int:
     from service.audit.query import line_of
 
     with _open().read() as session:
-        for entry in _oldest_first(session, _filter(arguments)):
-            print(json.dumps(line_of(entry), sort_keys=True, ensure_ascii=False))
+        lines = [line_of(entry) for entry in _oldest_first(session, _filter(arguments))]
+    told = _told(lines, arguments.format)
+    if arguments.out is None:
+        for line in told:
+            print(line)
+    else:
+        _write(told, arguments.out)
+        print(f"{len(lines)} lines of the log written", file=sys.stderr)
     return 0
+
+
+def _told(lines: Sequence[dict[str, Any]], form: str) -> Iterator[str]:
+    """Yield the lines of a file in one of the formats."""
+    if form == "atna-xml":
+        from service.audit.atna import atna_lines
+
+        return atna_lines(lines)
+    if form == "fhir":
+        from service.audit.fhir import fhir_lines
+
+        return fhir_lines(lines)
+    return (json.dumps(line, sort_keys=True, ensure_ascii=False) for line in lines)
+
+
+def _write(lines: Iterable[str], out: Path) -> None:
+    """Write a file whole or not at all, readable by its owner alone."""
+    if not out.parent.is_dir():
+        raise ConfigError("--out: the folder of the file does not exist")
+    with NamedTemporaryFile("w", encoding="utf-8", dir=out.parent, prefix=".audit-", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.writelines(f"{line}\n" for line in lines)
+        except BaseException:
+            temporary.unlink()
+            raise
+    os.replace(temporary, out)
 
 
 def _oldest_first(session: Any, wanted: AuditFilter) -> Sequence[AuditEntry]:

@@ -70,6 +70,7 @@ class Outgoing:
         notices: What the machine noticed of its run.
         overlay_png: Picture with structures and levels; None without one.
         signature: Who signed; None while it is not signed.
+        amends: Whether an earlier version was signed: the report was opened for amendment since.
     """
 
     title: str
@@ -87,6 +88,7 @@ class Outgoing:
     notices: tuple[str, ...]
     overlay_png: bytes | None = None
     signature: SignedBy | None = None
+    amends: bool = False
 
     @property
     def view(self) -> ReportView:

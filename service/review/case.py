@@ -29,7 +29,7 @@ from service.review.graph import (
 from service.review.machine import MachineReading, load_machine_reading
 from service.review.rows import Origin, Sections, load_sections, reading_sections
 from service.review.states import Standing
-from service.store.tables import Acknowledgement, Decision, StudyReport, User
+from service.store.tables import Acknowledgement, Decision, ReportVersion, StudyReport, User
 from service.store.words import ReportStatus, Verdict
 from service.studies.access import open_study
 
@@ -81,6 +81,7 @@ class Case:
         updated: Who changed it last; None for the machine.
         signature: Who signed what stands; None while it is not signed.
         names: User id -> name to show.
+        amends: Whether an earlier version was signed.
     """
 
     study_id: str
@@ -94,6 +95,7 @@ class Case:
     updated: Signature | None
     signature: Signature | None
     names: Mapping[str, str]
+    amends: bool = False
 
     @property
     def reading_id(self) -> str:
@@ -211,7 +213,18 @@ def load_case(session: Session, actor: Actor, study_id: str) -> Case:
         names=_names(
             session, users | {user for user in (report.updated_by, report.signed_by) if user is not None}
         ),
+        amends=_was_signed_before(session, report),
     )
+
+
+def _was_signed_before(session: Session, report: StudyReport) -> bool:
+    """Tell whether a version before the one that stands was signed."""
+    query = select(ReportVersion.id).where(
+        ReportVersion.study_id == report.study_id,
+        ReportVersion.version < report.version,
+        ReportVersion.status == ReportStatus.SIGNED.value,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _decided(row: Decision) -> Decided:
