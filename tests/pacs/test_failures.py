@@ -17,7 +17,7 @@ from tests.pacs.ports import free_port
 from tests.pacs.servers import TITLE, Fragile, deaf_server
 from tests.pacs.slices import IDENTITY, PATIENT_ID, write_study
 
-pytestmark = pytest.mark.pacs
+pytestmark = [pytest.mark.pacs, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
 def test_a_title_that_orthanc_does_not_know_may_not_ask(orthanc: Orthanc) -> None:
