@@ -54,6 +54,20 @@ def test_a_deaf_server_is_given_up_in_time() -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_node_that_falls_silent_is_given_up() -> None:
+    with Fragile(slow_s=2.0).running() as server, pytest.raises(PacsError, match=r"silent for 0\.5 s") as caught:
+        node_of(dimse(server.port, TITLE, wait_s=0.5)).find(Query(modality="MR"))
+    assert (caught.value.code, caught.value.again) == ("timeout", True)
+
+
+def test_a_node_without_the_service_says_so(tmp_path: Path) -> None:
+    with Fragile().running() as server:
+        node = node_of(replace(dimse(server.port, TITLE), fetch="move"), own=OwnConfig(move_port=free_port()))
+        with pytest.raises(PacsError, match="none of the services") as caught:
+            node.fetch("1.2.3", tmp_path / "in")
+    assert (caught.value.code, caught.value.again) == ("refused", False)
+
+
 def test_a_host_that_does_not_exist() -> None:
     with pytest.raises(PacsError, match=r"cannot be resolved|no connection"):
         node_of(replace(dimse(104, "ANY"), host="nowhere.invalid")).echo()
