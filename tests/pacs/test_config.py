@@ -11,7 +11,7 @@ from service.pacs.node import build_node
 from service.pacs.query import Level, Query, checked
 from service.pacs.retry import with_retries
 
-EXAMPLE = Path("configs/pacs.example.yaml")
+EXAMPLE = Path(__file__).parents[2] / "configs" / "pacs.example.yaml"
 DIMSE = "kind: dimse, host: pacs, port: 104, ae_title: ARCHIVE"
 WEB = "kind: dicomweb, url: 'https://pacs/dicom-web/'"
 
