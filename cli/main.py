@@ -24,6 +24,7 @@ from cli import (
     demo,
     evaluate,
     explain,
+    export,
     faults,
     import_labels,
     parse,
@@ -38,7 +39,7 @@ from cli import (
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
+    read, export, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
     user, audit, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {
