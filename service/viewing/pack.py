@@ -18,8 +18,8 @@ from grading.types import Grade
 from imaging.types import Series
 from pipeline import reading_to_dict
 from pipeline.grounding import place_of
-from pipeline.overlay import directions, structure_colours
 from pipeline.types import Reading
+from reporting.slice_picture import directions, structure_colours
 from reporting.verifier import positive_grades
 from segmentation.types import Level, Measurement
 from service.viewing.values import StoredValues, first_window, store_values

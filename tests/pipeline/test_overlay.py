@@ -10,7 +10,7 @@ from PIL import Image
 
 from imaging.types import Spacing, Study
 from pipeline import OverlayLayers, render_overlay
-from pipeline.overlay import directions, structure_colours
+from reporting.slice_picture import directions, structure_colours
 from segmentation.types import SegmentedStudy
 from tests.pipeline.fakes import COLUMNS, fake_segmented, fake_study
 

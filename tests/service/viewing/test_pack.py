@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from anatomy import disc_label
-from pipeline.overlay import structure_colours
 from pipeline.types import Reading
+from reporting.slice_picture import structure_colours
 from service.api.schemas.readings import ViewerManifest
 from service.viewing.pack import labels_file, structure_names, values_file, viewer_files
 from tests.service.viewing.made import MIDDLE, SLICES, made_reading
