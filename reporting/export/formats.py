@@ -71,6 +71,10 @@ class Export:
     files: tuple[ExportedFile, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        names = [file.name for file in self.files]
+        assert len(set(names)) == len(names), "each file of an export has a name of its own"
+
 
 def export_all(package: Package) -> Export:
     """Return the files of every format that the source allows, and of the others why not."""

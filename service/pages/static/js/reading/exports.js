@@ -17,7 +17,7 @@ const GROUPS = [
   ["DICOM for the PACS, as zip", [
     ["seg", "Segmentation (SEG)", "vertebrae, discs and canal on the images", true],
     ["sr", "Structured report (SR)", "grades and measurements, coded (TID 1500)", true],
-    ["dicom-pdf", "PDF in DICOM", "the printed report as an object of the study", true],
+    ["dicom-pdf", "Document in DICOM", "the PDF as an object of the study", true],
     ["key-images", "Key images", "pictures of the findings with their boxes", true],
   ]],
   ["Data", [
