@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path}: {file.media_type}, {len(file.content)} bytes")
     for kind, reason in export.left_out.items():
         print(f"{kind}: left out: {reason}")
-    print(f"{package.outgoing.study_key}: {len(export.files)} files, {package.outgoing.mark or 'signed'}", flush=True)
+    print(
+        f"{package.outgoing.study_key}: {len(export.files)} files, {package.outgoing.mark or 'signed'}", flush=True
+    )
     return 0
 
 

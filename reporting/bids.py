@@ -45,7 +45,11 @@ def bids_files(package: Package) -> tuple[ExportedFile, ...]:
     subject = subject_of(package)
     return (
         *_dataset_files(package, subject),
-        *(file for series, name in _series_names(package).items() for file in _series_files(package, series, name)),
+        *(
+            file
+            for series, name in _series_names(package).items()
+            for file in _series_files(package, series, name)
+        ),
         *_table_files(package, subject, "findings", [_grade_row(package, item) for item in _grades(package)]),
         *_table_files(package, subject, "measurements", [_value_row(package, item) for item in _values(package)]),
         *_report_files(package, subject),

@@ -64,7 +64,9 @@ def export_isolated(request: Request, folder: Path) -> tuple[Answer, IO[bytes]]:
 def _slot() -> Iterator[None]:
     if not _slots.acquire(blocking=False):
         raise BusyError(
-            "other exports are being made; try again in a moment", retry_after_s=_RETRY_AFTER_S, code="exports_busy"
+            "other exports are being made; try again in a moment",
+            retry_after_s=_RETRY_AFTER_S,
+            code="exports_busy",
         )
     try:
         yield

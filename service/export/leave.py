@@ -129,9 +129,7 @@ def _made(services: Services, request: Request, case: Case) -> tuple[Answer, IO[
     return make_export(request, stream), stream
 
 
-def _tell(
-    services: Services, actor: Actor, case: Case, kind: Format, answer: Answer, stream: IO[bytes]
-) -> None:
+def _tell(services: Services, actor: Actor, case: Case, kind: Format, answer: Answer, stream: IO[bytes]) -> None:
     stream.seek(0)
     digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     details: dict[str, Any] = {

@@ -121,7 +121,8 @@ def test_series_that_are_alike_are_told_apart(phantoms: Callable[[str], ReadPhan
     package = package_of(phantoms("sacroiliac"))
     source = package.require_source()
     alike = tuple(
-        replace(item, sequence=source.study.series[0].sequence, plane=Plane.UNKNOWN) for item in source.study.series
+        replace(item, sequence=source.study.series[0].sequence, plane=Plane.UNKNOWN)
+        for item in source.study.series
     )
     names = contents(replace(package, source=Source(source.path, replace(source.study, series=alike))))
     assert sum("acq-obliqueT1_run-1_" in name for name in names) == 3

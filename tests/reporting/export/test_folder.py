@@ -124,7 +124,5 @@ def test_the_zip_is_one_folder_and_always_the_same(package: Package) -> None:
     assert first.getvalue() == second.getvalue()
     with zipfile.ZipFile(first) as archive:
         assert archive.testzip() is None
-        assert set(archive.namelist()) == {
-            f"{package.stem}/{name}" for name in (INDEX, "seg/S1.dcm", "a.txt")
-        }
+        assert set(archive.namelist()) == {f"{package.stem}/{name}" for name in (INDEX, "seg/S1.dcm", "a.txt")}
         assert json.loads(archive.read(f"{package.stem}/{INDEX}"))["left_out"] == {"sr": "no"}

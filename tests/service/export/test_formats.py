@@ -174,9 +174,7 @@ def test_an_export_that_takes_too_long_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(isolated, "START_S", 0.0)
-    request = request_of(
-        services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.BIDS
-    )
+    request = request_of(services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.BIDS)
     with pytest.raises(ServiceError, match="took too long"):
         isolated.export_isolated(replace(request, limits=Limits(seconds=0.05)), services.config.work_dir)
     assert list(services.config.work_dir.iterdir()) == []

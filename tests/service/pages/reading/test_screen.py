@@ -79,11 +79,11 @@ def test_a_picture_leaves_no_dicom_and_the_menu_says_why(
     assert [off.nth(index).get_attribute("data-kind") for index in range(off.count())] == [
         "seg", "sr", "dicom-pdf", "key-images",
     ]  # fmt: skip
-    assert "it was not read from DICOM" in tab.inner_text("#export-seg-note")
+    assert "it is no DICOM" in tab.inner_text("#export-seg-note")
     _picture(tab, "export-picture")
     off.first.click(force=True)
     tab.wait_for_selector(".toast.warn")
-    assert "it was not read from DICOM" in tab.inner_text(".toast.warn")
+    assert "this study was read from another kind of file" in tab.inner_text(".toast.warn")
 
 
 def test_questions_are_answered_with_citations(room: Any) -> None:

@@ -2,7 +2,8 @@
 
 import { button, el } from "./dom.js";
 
-const NO_DICOM = "Not for this study: it was not read from DICOM, and DICOM objects refer to the images they were made of.";
+const NO_DICOM = "not for this study: it is no DICOM";
+const NO_DICOM_WHY = "DICOM objects refer to the DICOM images they were made of; this study was read from another kind of file.";
 const SLOW_MS = 1500;
 const FREE_AFTER_MS = 60_000;
 
@@ -49,7 +50,7 @@ function group(room, title, formats, index) {
 function item(room, [kind, name, what, needsDicom = false]) {
   const why = needsDicom && room.report.source !== "dicom" ? NO_DICOM : null;
   const note = `export-${kind}-note`;
-  const act = (event) => (why ? room.notice(why, "warn") : download(room, kind, name, event.currentTarget));
+  const act = (event) => (why ? room.notice(`${name}: ${NO_DICOM_WHY}`, "warn") : download(room, kind, name, event.currentTarget));
   return el("li", {},
     button(name, act, { class: "link", "data-kind": kind, "aria-describedby": note, "aria-disabled": why ? "true" : null }),
     el("span", { class: "small muted", id: note }, why ?? what));
