@@ -100,7 +100,8 @@ def _refuse_foreign(folder: Path, file: ExportedFile, known: Mapping[str, str]) 
         ConfigError: If such a file is in the way.
     """
     name = PurePosixPath(file.name)
-    assert not name.is_absolute() and ".." not in name.parts, "names of an export stay in its folder"
+    assert not name.is_absolute(), "names of an export lie below its folder"
+    assert ".." not in name.parts, "names of an export stay in its folder"
     place = folder / name
     if not os.path.lexists(place):
         return

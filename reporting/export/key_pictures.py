@@ -225,9 +225,7 @@ def _side(series: Series, k: int, grade: Grade, outgoing: Outgoing) -> str | Non
     if series.plane is not Plane.SAGITTAL or affine is None or not middles or grade.evidence is None:
         return None
     x0, y0, x1, y1 = grade.evidence.box_px
-    away_mm = float(
-        (affine @ ((x0 + x1) / 2, (y0 + y1) / 2, k, 1.0))[0] - np.median(middles)
-    )  # RAS+: x to the right
+    away_mm = float((affine @ ((x0 + x1) / 2, (y0 + y1) / 2, k, 1.0))[0] - np.median(middles))  # RAS+: x to the right
     if abs(away_mm) <= _MIDDLE_MM:
         return "middle"
     return f"{abs(away_mm):.0f} mm {'right' if away_mm > 0 else 'left'} of the middle"

@@ -1,8 +1,8 @@
 """The process that exports: ``python -m service.export.child FD``.
 
-Standard input is a file with the request (pickled by the service, which it trusts); the descriptor is an empty file
-for the export. It gives up its rights before it opens the upload, writes the export, and puts the answer, as JSON,
-in place of the request: the service believes nothing else from a process that read a stranger's file.
+Standard input is a file with the request (pickled by the service, which it trusts); the descriptor is an empty
+file for the export. It gives up its rights before it opens the upload, writes the export, and puts the answer, as
+JSON, in place of the request: the service believes nothing else from a process that read a stranger's file.
 """
 
 from __future__ import annotations

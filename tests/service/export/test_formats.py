@@ -1,4 +1,4 @@
-"""Every format through the service: made of the report as decided, in a process of its own when images are opened."""
+"""Every format through the service: of the report as decided, in a process of its own when images are opened."""
 
 import hashlib
 import io
