@@ -115,6 +115,20 @@ def test_each_export_is_audited_with_its_sum(services: Services, radiologist: Ac
     assert line.details["status"] == "draft"
 
 
+def test_everything_leaves_through_the_process(services: Services, radiologist: Actor, study: str) -> None:
+    """All formats as they are, made without the right to write, to start programs or to use the network."""
+    with export_report(services, radiologist, study, Format.ALL).stream as stream:
+        stream.seek(0)
+        files = unzipped(stream.read())
+    assert json.loads(files["export.json"])["left_out"] == {}
+    assert {name.partition("/")[0] for name in files if "/" in name} >= {
+        "csv", "seg", "sr", "dicom-pdf", "key-images", "fhir", "bids",
+    }  # fmt: skip
+    assert {name.rpartition(".")[2] for name in files if "/" not in name} == {"json", "md", "html", "pdf", "docx"}
+    for name in ("seg/S1.dcm", "seg/S2.dcm", "sr/report.dcm", "dicom-pdf/report.dcm", "key-images/1.dcm"):
+        assert files[name][128:132] == b"DICM"
+
+
 @pytest.mark.usefixtures("fakes")
 def test_everything_is_one_zip_that_says_what_it_lacks(
     services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
