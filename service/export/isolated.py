@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 START_S = 20.0
 """Given on top of the time limit for the process to start on a busy machine."""
 WAIT = 2
-"""Times the allowed computing time that the service waits by the clock: the process is of low priority. Own choice."""
+"""Times the allowed computing time that is waited by the clock, as the process has a low priority; own choice."""
 AT_ONE_TIME = 2
 """Exports of one process of the service that may read studies at one time; each holds a study in memory."""
 _RETRY_AFTER_S = 10
