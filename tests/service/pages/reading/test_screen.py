@@ -84,6 +84,11 @@ def test_a_picture_leaves_no_dicom_and_the_menu_says_why(
     off.first.click(force=True)
     tab.wait_for_selector(".toast.warn")
     assert "this study was read from another kind of file" in tab.inner_text(".toast.warn")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    _picture(tab, "export-phone")
+    menu = tab.locator("#export > .menu-items").bounding_box()
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= 390
 
 
 def test_questions_are_answered_with_citations(room: Any) -> None:

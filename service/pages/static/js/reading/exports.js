@@ -10,24 +10,24 @@ const FREE_AFTER_MS = 60_000;
 /** Kind, name, what it is, whether it needs a DICOM study. */
 const GROUPS = [
   ["Report", [
-    ["pdf", "PDF", "to read and print, with key images and tables"],
+    ["pdf", "PDF", "to print, with key images and tables"],
     ["docx", "Word (DOCX)", "the same, to be edited"],
     ["html", "HTML page", "one page without outside resources"],
     ["md", "Markdown", "plain text for other systems"],
   ]],
   ["DICOM for the PACS, as zip", [
     ["seg", "Segmentation (SEG)", "vertebrae, discs and canal on the images", true],
-    ["sr", "Structured report (SR)", "grades and measurements, coded (TID 1500)", true],
+    ["sr", "Structured report (SR)", "coded grades, measurements (TID 1500)", true],
     ["dicom-pdf", "Document in DICOM", "the PDF as an object of the study", true],
     ["key-images", "Key images", "pictures of the findings with their boxes", true],
   ]],
   ["Data", [
-    ["fhir", "FHIR", "DiagnosticReport with observations, R4 and R5"],
-    ["csv", "Tables (CSV)", "grades, measurements and sentences for a spreadsheet"],
-    ["bids", "BIDS derivative", "label maps in NIfTI and tables, for research"],
-    ["json", "JSON with all versions", "the report with what the machine proposed and what was decided"],
+    ["fhir", "FHIR", "DiagnosticReport in R4 and R5"],
+    ["csv", "Tables (CSV)", "grades, measurements, sentences"],
+    ["bids", "BIDS derivative", "label maps and tables for research"],
+    ["json", "JSON with all versions", "what was proposed and decided"],
   ]],
-  ["Together", [["all", "Everything", "every format that this study can leave as, in one zip"]]],
+  ["Together", [["all", "Everything", "all that this study can leave as, zipped"]]],
 ];
 
 /** Build the menu of a report. */
