@@ -159,3 +159,9 @@ def test_nothing_of_the_patient_leaves(phantoms: Callable[[str], ReadPhantom]) -
         for word in filter(None, words):
             assert word not in name
             assert word.encode() not in content
+
+
+def test_a_study_without_label_maps_says_so(phantoms: Callable[[str], ReadPhantom]) -> None:
+    files = contents(replace(package_of(phantoms("sacroiliac")), label_maps={}))
+    assert not [name for name in files if "/anat/" in name]
+    assert b"There is no segmentation" in files["README"]

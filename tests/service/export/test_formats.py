@@ -232,6 +232,23 @@ def test_images_that_are_not_kept_are_told(
         export_report(services, stranger, study, Format.ALL)
 
 
+def test_without_images_everything_else_leaves(
+    services: Services, radiologist: Actor, document: dict[str, Any]
+) -> None:
+    with services.database.begin() as session:
+        study = add_study(session, radiologist, document)[0].id
+    files = unzipped(export_report(services, radiologist, study, Format.ALL).content)
+    left_out = json.loads(files["export.json"])["left_out"]
+    assert set(left_out) == {"seg", "sr", "dicom-pdf", "key-images", "bids"}
+    assert "csv/grades.csv" in files
+    assert unzipped(export_report(services, radiologist, study, Format.CSV).content).keys() == {
+        name for name in files if name.startswith("csv/")
+    } | {"export.json"}
+    with services.database.read() as session:
+        lines = session.scalars(select(AuditEntry).where(AuditEntry.action == "report.export")).all()
+    assert [line.details.get("left_out") for line in lines] == [sorted(left_out), None]
+
+
 def test_the_route_streams_the_zip(
     services: Services, radiologist: Actor, study: str, client_of: Callable[..., TestClient]
 ) -> None:
