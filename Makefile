@@ -1,7 +1,7 @@
 # SpineScribe: the commands of README.md. Each sets up what it needs; nothing is installed by hand.
 #   make demo   read a generated study to a draft report      make test    all tests but the slow ones
 #   make app    serve the reading room, with a worker          make check   style, types, import direction
-#   make test-e2e  the tests that drive a browser
+#   make test-e2e  the tests that drive a browser              make test-pacs  those that talk to real archives (Orthanc, dcmtk)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 export MPLBACKEND := Agg
 
-.PHONY: demo test test-slow test-e2e app check bench bench-segmentation bench-grading bench-grading-folds bench-vlm reproduce clean system-packages
+.PHONY: demo test test-slow test-e2e test-pacs app check bench bench-segmentation bench-grading bench-grading-folds bench-vlm reproduce clean system-packages
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -45,6 +45,9 @@ test-slow: $(VENV)/.installed-dev system-packages
 
 test-e2e: $(VENV)/.installed-dev system-packages
 	$(BIN)/pytest -m 'browser and not slow' --dist loadfile $(PYTEST_FLAGS)
+
+test-pacs: $(VENV)/.installed-dev system-packages
+	$(BIN)/pytest -m 'pacs and not slow' --dist loadfile $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

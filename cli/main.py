@@ -24,6 +24,7 @@ from cli import (
     demo,
     evaluate,
     explain,
+    export,
     faults,
     import_labels,
     pacs,
@@ -39,7 +40,7 @@ from cli import (
 from runtime.errors import SpineScribeError
 
 _COMMANDS = (
-    read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
+    read, export, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
     user, audit, pacs, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {

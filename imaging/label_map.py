@@ -1,5 +1,6 @@
 """Writes a label map on the grid of the file that was read, so that any viewer lays it over the source."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def write_label_map(
     path = folder / f"{stem}.nii.gz"
     _nifti_image(stored, affine).to_filename(path)
     return path
+
+
+def label_map_bytes(label_array: NDArray[np.uint8], series: Series) -> bytes:
+    """Return a label map as the bytes of a .nii.gz, the same for the same labels.
+
+    Args:
+        label_array: (I, J, K) uint8 on the grid of ``series.volume``.
+        series: The series that the labels lie on; the file gets its own shape and affine.
+
+    Raises:
+        StudyError: If the series has no affine (a picture).
+    """
+    affine = source_affine(series.volume)
+    if affine is None:
+        raise StudyError(f"series {series.id}: a label map in NIfTI needs an affine, found none")
+    stored = np.ascontiguousarray(undo_axes(label_array, series.volume.source_axes))
+    return gzip.compress(_nifti_image(stored, affine).to_bytes(), mtime=0)
 
 
 def write_label_grid(array: NDArray[np.uint8], affine: AffineMatrix, folder: Path) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 
 from reporting.export.package import ExportedFile, Package
+from runtime.errors import StudyError
 
 Write = Callable[[Package], tuple[ExportedFile, ...]]
 
@@ -30,6 +32,9 @@ class ExportFormat(StrEnum):
 DICOM = (ExportFormat.SEG, ExportFormat.SR, ExportFormat.DICOM_PDF, ExportFormat.KEY_IMAGES)
 """Formats that refer to the instances of the study, so that they need it as DICOM."""
 
+IMAGES = (*DICOM, ExportFormat.BIDS)
+"""Formats that cannot be made without the study that was read."""
+
 _HOMES = {
     ExportFormat.MARKDOWN: "reporting.export.text:markdown_files",
     ExportFormat.HTML: "reporting.export.text:html_files",
@@ -52,6 +57,37 @@ def export_files(package: Package, formats: Iterable[ExportFormat]) -> tuple[Exp
         StudyError: If a format needs the study and it was not given, or is no DICOM.
     """
     return tuple(file for kind in formats for file in _writer(kind)(package))
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export came to.
+
+    Attributes:
+        files: Files, in the order of the formats.
+        left_out: Format -> why it could not be made.
+    """
+
+    files: tuple[ExportedFile, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [file.name for file in self.files]
+        assert len(set(names)) == len(names), "each file of an export has a name of its own"
+
+
+def export_all(package: Package) -> Export:
+    """Return the files of every format that the source allows, and of the others why not."""
+    files: list[ExportedFile] = []
+    left_out: dict[str, str] = {}
+    for kind in ExportFormat:
+        try:
+            if kind in IMAGES:
+                package.require_source()
+            files += _writer(kind)(package)
+        except StudyError as error:
+            left_out[kind.value] = str(error)
+    return Export(tuple(files), left_out)
 
 
 def _writer(kind: ExportFormat) -> Write:

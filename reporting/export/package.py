@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaging.types import Series, SourceKind, Study
+from imaging.types import Series, SourceKind, Spacing, Study
 from reporting.export.content import Outgoing
 from runtime.errors import StudyError
 from runtime.names import shown_name
@@ -76,10 +76,15 @@ class Source:
             StudyError: If the source is a picture or a NIfTI volume.
         """
         if self.study.source is not SourceKind.DICOM:
-            raise StudyError(
-                f"{shown_name(self.path.name)}: DICOM objects refer to the instances they were made of; expected "
-                f"a DICOM study, found {self.study.source.value}. Export pdf, docx, csv, fhir or bids instead"
-            )
+            raise StudyError(f"{shown_name(self.path.name)}: {no_dicom_words(self.study.source)}")
+
+
+def no_dicom_words(found: SourceKind) -> str:
+    """Return why what is no DICOM leaves no DICOM objects, and what can be exported instead."""
+    return (
+        "DICOM objects refer to the instances they were made of; expected a DICOM study, found "
+        f"{found.value}. Export pdf, docx, csv, fhir or bids instead"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +121,13 @@ class Package:
         return self.source
 
 
-def open_source(path: Path, document: Mapping[str, Any]) -> Source:
+def open_source(path: Path, document: Mapping[str, Any], study: int | str | None = None) -> Source:
     """Read the study of a reading again, and make sure that it is the same.
 
     Args:
         path: What ``read`` was given.
         document: Content of reading.json.
+        study: Which study of several, by number or key, as for ``read``.
 
     Raises:
         StudyError: If it cannot be read, or is another study.
@@ -129,13 +135,21 @@ def open_source(path: Path, document: Mapping[str, Any]) -> Source:
     from imaging import load_study
 
     told = document["study"]
-    study = load_study(path, protocol=told["protocol"])
-    if study.key != told["key"]:
+    found = load_study(path, protocol=told["protocol"], spacing=_given_spacing(told), study=study)
+    if found.key != told["key"]:
         raise StudyError(
             f"{shown_name(path.name)}: expected the study that reading.json was made of ({told['key']}), "
-            f"found another ({study.key})"
+            f"found another ({found.key})"
         )
-    return Source(path, study)
+    return Source(path, found)
+
+
+def _given_spacing(told: Mapping[str, Any]) -> Spacing | None:
+    """Return the spacing that ``read`` was given with a picture; other files tell their own."""
+    if told["source"] != SourceKind.PICTURE.value:
+        return None
+    spacing = told["series"][0]["spacing_mm"]
+    return None if spacing is None else Spacing(row_mm=spacing[1], col_mm=spacing[0])
 
 
 def open_label_maps(folder: Path, document: Mapping[str, Any], source: Source) -> dict[str, LabelArray]:
@@ -149,6 +163,23 @@ def open_label_maps(folder: Path, document: Mapping[str, Any], source: Source) -
     Raises:
         StudyError: If a label map is missing, damaged, or does not lie on its series.
     """
+    files = {row["file"]: folder / Path(row["file"]).name for row in document["label_maps"]}
+    return place_label_maps(files, document, source)
+
+
+def place_label_maps(
+    files: Mapping[str, Path], document: Mapping[str, Any], source: Source
+) -> dict[str, LabelArray]:
+    """Read label maps that are kept under other names onto the series they belong to.
+
+    Args:
+        files: Name in reading.json -> where the file lies.
+        document: Content of reading.json.
+        source: The study.
+
+    Raises:
+        StudyError: If a label map is missing, damaged, or does not lie on its series.
+    """
     from imaging.label_file import read_label_file
     from imaging.label_grid import place_labels
 
@@ -156,18 +187,21 @@ def open_label_maps(folder: Path, document: Mapping[str, Any], source: Source) -
     for row in document["label_maps"]:
         if not row["file"].endswith(".nii.gz"):
             continue  # a picture's label map is a picture
-        labels = read_label_file(folder / Path(row["file"]).name)
+        if row["file"] not in files:
+            raise StudyError(f"{row['file']}: expected the label map that reading.json names, found none")
+        labels = read_label_file(files[row["file"]])
         placed = place_labels(labels.array.astype("uint8"), labels.affine, source.series(row["series"]))
         found[row["series"]] = placed.array
     return found
 
 
-def load_package(reading: Path, source: Path | None = None) -> Package:
+def load_package(reading: Path, source: Path | None = None, *, study: int | str | None = None) -> Package:
     """Gather the export of a stored reading: the machine's draft.
 
     Args:
         reading: Its reading.json, with the files of the reading beside it.
         source: The study it was made of; None where the formats need none.
+        study: Which study of several in the source, by number or key.
 
     Raises:
         StudyError: If reading.json is damaged, or source and reading do not belong together.
@@ -176,7 +210,7 @@ def load_package(reading: Path, source: Path | None = None) -> Package:
 
     document = json.loads(reading.read_text(encoding="utf-8"))
     overlay = reading.parent / "overlay.png"
-    opened = None if source is None else open_source(source, document)
+    opened = None if source is None else open_source(source, document, study)
     return Package(
         outgoing=draft_of(document, overlay.read_bytes() if overlay.is_file() else None),
         document=document,

@@ -3,63 +3,73 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from imaging.limits import current
+from imaging.types import SourceKind
 from reporting.export.content import RESEARCH_USE, Outgoing
-from reporting.export.text import to_html, to_markdown
+from reporting.export.package import no_dicom_words
 from service.accounts.actor import Actor
 from service.audit import append
+from service.errors import InvalidError
 from service.export.content import build_outgoing
+from service.export.isolated import export_isolated
+from service.export.make import NO_IMAGES, make_export
+from service.export.request import NEEDS_DICOM, NEEDS_IMAGES, SHOWS_IMAGES, Answer, Format, Request
 from service.review.case import Case, load_case
 from service.review.change import content_of
 from service.review.provenance import provenance_of
 from service.review.rows import dump_sections
 from service.services import Services
-from service.store.tables import ReadingFile
+from service.store.tables import ReadingFile, Study
 from service.store.words import ReportStatus
 
 SCHEMA = "spinescribe.report-export/1"
 _OVERLAY = "overlay.png"
+_CHUNK = 2**20
+_NO_PICTURE = frozenset({Format.MARKDOWN, Format.CSV, Format.JSON})
+
+logger = logging.getLogger(__name__)
 
 
-class Format(StrEnum):
-    """What a report can leave as."""
-
-    MARKDOWN = "md"
-    HTML = "html"
-    PDF = "pdf"
-    JSON = "json"
-
-
-_MEDIA = {
-    Format.MARKDOWN: "text/markdown; charset=utf-8",
-    Format.HTML: "text/html; charset=utf-8",
-    Format.PDF: "application/pdf",
-    Format.JSON: "application/json",
-}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exported:
     """A report that may be handed out.
 
     Attributes:
         name: File name: study key and version, nothing a user typed.
         media_type: Media type.
-        content: Bytes.
-        status: Status of the report in them.
+        status: Status of the report in it.
+        stream: The bytes: in memory, or a file without a name that closing removes.
+        size: How many.
     """
 
     name: str
     media_type: str
-    content: bytes
     status: ReportStatus
+    stream: IO[bytes]
+    size: int
+
+    @property
+    def content(self) -> bytes:
+        """Return all bytes."""
+        self.stream.seek(0)
+        return self.stream.read()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in pieces and close the file at the end, also when the reader went away."""
+        with self.stream:
+            self.stream.seek(0)
+            yield from iter(lambda: self.stream.read(_CHUNK), b"")
 
 
 def export_report(services: Services, actor: Actor, study_id: str, kind: Format) -> Exported:
@@ -67,37 +77,74 @@ def export_report(services: Services, actor: Actor, study_id: str, kind: Format)
 
     Raises:
         NotFoundError: If there is none, or the actor may not see it.
+        InvalidError: If the format needs DICOM and the study is none, or its upload is not kept.
+        BusyError: If too many exports are made at one time.
+        StudyError: If the study cannot be read again.
     """
     with services.database.read() as session:
         case = load_case(session, actor, study_id)
-        overlay = _overlay_sha256(session, case.reading_id)
-    needs_picture = overlay is not None and kind in (Format.HTML, Format.PDF)
-    picture = services.blobs.read(overlay) if needs_picture and overlay is not None else None
-    outgoing = build_outgoing(case, picture)
-    content = _content(outgoing, case, kind)
-    digest = hashlib.sha256(content).hexdigest()
-    details = {"format": kind.value, "status": case.status.value, "version": case.version, "sha256": digest}
+        kept = _kept_files(session, services, case.reading_id)
+        upload = services.blobs.path(session.get_one(Study, study_id).upload_sha256)
+    picture = kept.get(_OVERLAY) if kind not in _NO_PICTURE else None
+    outgoing = build_outgoing(case, None if picture is None else picture.read_bytes())
+    source = _source(case, kind, upload)
+    answer, stream = _made(services, Request(kind, outgoing, case.decided_document, source, kept, current()), case)
+    try:
+        _tell(services, actor, case, kind, answer, stream)
+    except BaseException:
+        stream.close()
+        raise
+    return Exported(answer.name, answer.media_type, case.status, stream, stream.seek(0, io.SEEK_END))
+
+
+def _source(case: Case, kind: Format, upload: Path) -> Path | None:
+    """Return the upload where a format has something of it; a study without it leaves as text.
+
+    Raises:
+        InvalidError: If the format cannot be made.
+    """
+    found = SourceKind(case.document["study"]["source"])
+    if kind in NEEDS_DICOM and found is not SourceKind.DICOM:
+        raise InvalidError(no_dicom_words(found), code="no_dicom")
+    if kind not in SHOWS_IMAGES:
+        return None
+    if upload.is_file():
+        return upload
+    if kind in NEEDS_IMAGES:
+        raise InvalidError("the study's images are not kept any more: export pdf, docx, csv or fhir instead")
+    return None
+
+
+def _made(services: Services, request: Request, case: Case) -> tuple[Answer, IO[bytes]]:
+    """Make the file: in a process of its own when the upload is opened."""
+    if request.source is not None:
+        answer, file = export_isolated(request, services.config.work_dir)
+        if NO_IMAGES in answer.left_out:
+            logger.warning("an export of study %s left without its images", request.outgoing.study_key)
+        return answer, file
+    stream = io.BytesIO()
+    if request.kind is Format.JSON:
+        stream.write((json.dumps(_plain(request.outgoing, case), indent=2, ensure_ascii=False) + "\n").encode())
+        return Answer(_json_name(request.outgoing), "application/json", {}), stream
+    return make_export(request, stream), stream
+
+
+def _tell(services: Services, actor: Actor, case: Case, kind: Format, answer: Answer, stream: IO[bytes]) -> None:
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    details: dict[str, Any] = {
+        "format": kind.value, "status": case.status.value, "version": case.version, "sha256": digest,
+    }  # fmt: skip
+    if answer.left_out:
+        details["left_out"] = sorted(answer.left_out)
     with services.database.begin() as session:
         append(
             session,
             actor.name,
             "report.export",
-            subject=f"study:{study_id}",
+            subject=f"study:{case.study_id}",
             details={**details, **provenance_of(case)},
         )
-    return Exported(_name(outgoing, kind), _MEDIA[kind], content, case.status)
-
-
-def _content(outgoing: Outgoing, case: Case, kind: Format) -> bytes:
-    if kind is Format.MARKDOWN:
-        return to_markdown(outgoing).encode()
-    if kind is Format.HTML:
-        return to_html(outgoing).encode()
-    if kind is Format.PDF:
-        from reporting.export.pdf import to_pdf
-
-        return to_pdf(outgoing)
-    return (json.dumps(_plain(outgoing, case), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _plain(outgoing: Outgoing, case: Case) -> dict[str, Any]:
@@ -123,12 +170,13 @@ def _plain(outgoing: Outgoing, case: Case) -> dict[str, Any]:
     }
 
 
-def _name(outgoing: Outgoing, kind: Format) -> str:
+def _json_name(outgoing: Outgoing) -> str:
     key = "".join(sign for sign in outgoing.study_key if sign.isalnum() and sign.isascii())
     draft = "draft-" if outgoing.mark else ""
-    return f"report-{draft}{key}-v{outgoing.version}.{kind.value}"
+    return f"report-{draft}{key}-v{outgoing.version}.json"
 
 
-def _overlay_sha256(session: Session, reading_id: str) -> str | None:
-    query = select(ReadingFile.sha256).where(ReadingFile.reading_id == reading_id, ReadingFile.name == _OVERLAY)
-    return session.scalar(query)
+def _kept_files(session: Session, services: Services, reading_id: str) -> Mapping[str, Path]:
+    """Return name -> kept file of a reading."""
+    query = select(ReadingFile.name, ReadingFile.sha256).where(ReadingFile.reading_id == reading_id)
+    return {name: services.blobs.path(sha256) for name, sha256 in session.execute(query)}

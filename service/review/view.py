@@ -36,6 +36,7 @@ class ReportView:
         return {
             "study_id": case.study_id,
             "reading_id": case.reading_id,
+            "source": case.document["study"]["source"],
             "status": case.status.value,
             "version": case.version,
             "sections": [self._section(section) for section in case.current],

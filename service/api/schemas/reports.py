@@ -163,10 +163,11 @@ class StampOut(BaseModel):
 
 
 class ReportOut(BaseModel):
-    """A report as it stands."""
+    """A report as it stands; ``source`` is what the study was read from: ``dicom``, ``nifti`` or ``picture``."""
 
     study_id: str
     reading_id: str
+    source: str
     status: str
     version: int
     sections: list[SectionOut]

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from imaging import load_study
+from imaging.types import Spacing
 from reporting.export.formats import ExportFormat, export_files
-from reporting.export.package import load_package
+from reporting.export.package import load_package, open_source, place_label_maps
 from runtime.errors import StudyError
 from tests.read_phantoms import ReadPhantom
 
@@ -62,3 +65,19 @@ def test_reading_json_is_left_as_it_is(phantoms: Callable[[str], ReadPhantom], t
     file = phantoms("lumbar").reading / "reading.json"
     package = load_package(file)
     assert package.document == json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_a_picture_gets_the_spacing_it_was_read_with(tmp_path: Path) -> None:
+    picture = tmp_path / "slice.png"
+    Image.fromarray(np.random.default_rng(3).integers(0, 255, (96, 64), np.uint8)).save(picture)
+    told = load_study(picture, protocol="lumbar", spacing=Spacing(row_mm=0.7, col_mm=0.6)).to_dict()
+    (series,) = open_source(picture, {"study": told}).study.series
+    assert series.volume.spacing == Spacing(row_mm=0.7, col_mm=0.6)
+    with pytest.raises(StudyError, match="expected a DICOM study, found picture"):
+        open_source(picture, {"study": told}).require_dicom()
+
+
+def test_a_label_map_that_is_not_kept_is_told(phantoms: Callable[[str], ReadPhantom]) -> None:
+    package = load_package(phantoms("sacroiliac").reading / "reading.json", phantoms("sacroiliac").archive)
+    with pytest.raises(StudyError, match="expected the label map that reading"):
+        place_label_maps({}, package.document, package.require_source())

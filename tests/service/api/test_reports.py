@@ -220,4 +220,4 @@ def test_files_are_attachments_of_a_name_nobody_typed(client: TestClient, study:
     assert answer.headers["content-disposition"] == 'attachment; filename="report-draft-df16d7a0f45ca0bd-v1.pdf"'
     assert answer.headers["x-report-status"] == "draft"
     assert answer.headers["content-type"] == "application/pdf"
-    assert client.get(f"{API}/studies/{study}/export/docx").status_code == 422
+    assert client.get(f"{API}/studies/{study}/export/doc").status_code == 422

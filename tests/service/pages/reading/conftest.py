@@ -17,7 +17,7 @@ from tests.service.conftest import add_study, add_user
 from tests.service.pages.reading.room import ALERT, EVIL, STENOSIS, add_pictures, served, sign_in
 
 Call = Callable[..., Any]
-REFUSED = re.compile(r"status of (403|404|409)")
+REFUSED = re.compile(r"status of (403|404|409|422)")
 """What the service refuses is told on the page; Chromium logs it as an error too."""
 
 

@@ -35,6 +35,62 @@ def test_exports_say_draft_until_signed(room: Any) -> None:
     assert "DRAFT" in Path(download.value.path()).read_text(encoding="utf-8").upper()
 
 
+def test_the_export_menu_is_worked_by_keys_and_says_what_each_format_is(room: Any) -> None:
+    room.focus("#export summary")
+    room.keyboard.press("Enter")
+    buttons = room.locator("#export button")
+    assert [buttons.nth(index).get_attribute("data-kind") for index in range(buttons.count())] == [
+        "pdf", "docx", "html", "md", "seg", "sr", "dicom-pdf", "key-images", "fhir", "csv", "bids", "json", "all",
+    ]  # fmt: skip
+    assert room.locator("#export [aria-disabled]").count() == 0
+    segmentation = room.get_by_role("button", name="Segmentation (SEG)")
+    note = segmentation.get_attribute("aria-describedby")
+    assert "vertebrae, discs and canal" in room.inner_text(f"#{note}")
+    assert room.get_by_role("region", name="DICOM for the PACS, as zip").count() == 1
+    _picture(room, "export")
+    room.keyboard.press("Tab")
+    assert room.evaluate("document.activeElement.dataset.kind") == "pdf"
+    with room.expect_download() as download:
+        room.get_by_role("button", name="JSON with all versions").press("Enter")
+    assert download.value.suggested_filename.startswith("report-draft-")
+    assert download.value.suggested_filename.endswith(".json")
+    room.keyboard.press("Escape")
+    assert room.locator("#export").get_attribute("open") is None
+
+
+def test_an_export_that_is_refused_says_why(room: Any) -> None:
+    room.click("#export summary")
+    room.get_by_role("button", name="Segmentation (SEG)").click()
+    room.wait_for_selector("text=the study's images are not kept any more")
+
+
+def test_a_picture_leaves_no_dicom_and_the_menu_says_why(
+    tab: Any, address: str, opened: Services, actors: dict[str, Actor], document: dict[str, Any]
+) -> None:
+    picture = document | {"study": document["study"] | {"source": "picture"}}
+    with opened.database.begin() as session:
+        row, reading = add_study(session, actors["rad"], picture)
+        add_pictures(opened, session, reading)
+        study_id = row.id
+    tab.goto(f"{address}/read/{study_id}")
+    tab.wait_for_selector("#export summary")
+    tab.click("#export summary")
+    off = tab.locator('#export [aria-disabled="true"]')
+    assert [off.nth(index).get_attribute("data-kind") for index in range(off.count())] == [
+        "seg", "sr", "dicom-pdf", "key-images",
+    ]  # fmt: skip
+    assert "it is no DICOM" in tab.inner_text("#export-seg-note")
+    _picture(tab, "export-picture")
+    off.first.click(force=True)
+    tab.wait_for_selector(".toast.warn")
+    assert "this study was read from another kind of file" in tab.inner_text(".toast.warn")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    _picture(tab, "export-phone")
+    menu = tab.locator("#export > .menu-items").bounding_box()
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= 390
+
+
 def test_questions_are_answered_with_citations(room: Any) -> None:
     room.click("#tab-ask")
     room.fill("#question", "What is at L4-L5?")

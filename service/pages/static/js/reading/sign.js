@@ -1,17 +1,17 @@
-// Sign-off: what still stands in the way, review, signature, amendment, and the exports.
+// Sign-off: what still stands in the way, review, signature, amendment; the exports beside it.
 
 import { timeOf } from "../dom.js";
 import { button, el, fill, openDialog } from "./dom.js";
+import { exportMenu } from "./exports.js";
 import { findingName, plural, who } from "./words.js";
 
-const EXPORTS = [["pdf", "PDF"], ["html", "HTML page"], ["md", "Markdown"], ["json", "JSON with all versions"]];
 const SIGNING = "Your signature says that you have looked at the images yourself, decided every positive finding, and stand for "
   + "this text as the report. It is kept with your name, the time and what the machine had proposed. Afterwards the "
   + "text is closed: it changes only by an amendment with a reason.";
 
 /** Build the bar under the panel; `links`: {finding(id), showUndecided(), alert()}. */
 export function createSignBar(container, room, links) {
-  const draw = () => fill(container, state(room, links), el("span", { class: "grow" }), exports(room), steps(room));
+  const draw = () => fill(container, state(room, links), el("span", { class: "grow" }), exportMenu(room), steps(room));
   for (const name of ["report", "saving", "hidden"]) room.on(name, draw);
   draw();
 }
@@ -67,23 +67,6 @@ function steps(room) {
     report.status === "reviewed" ? null : button("Review", () => room.review(), { class: "quiet", id: "review", title: "Mark the report as reviewed; then it can be signed", disabled: !report.may_review || isBusy }),
     button("Sign…", () => sign(room), { id: "sign", disabled: !report.may_sign || isBusy, title: report.may_sign ? "Sign the report" : report.blockers.join("; ") }),
   ];
-}
-
-function exports(room) {
-  const isDraft = room.report.status !== "signed";
-  return el("details", { class: "menu up", id: "export" },
-    el("summary", { class: "small" }, isDraft ? "Export draft" : "Export"),
-    el("div", { class: "menu-items" },
-      isDraft ? el("p", { class: "small muted" }, "Not signed: every page says DRAFT.") : null,
-      EXPORTS.map(([kind, words]) => button(words, () => download(room, kind), { class: "link" }))));
-}
-
-async function download(room, kind) {
-  if (!(await room.save())) return;
-  const link = el("a", { href: room.api.url(`${room.path}/export/${kind}`), download: "" });
-  document.body.append(link);
-  link.click();
-  link.remove();
 }
 
 async function sign(room) {

@@ -1,0 +1,32 @@
+"""An export as one zip: the same report gives the same bytes."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from reporting.export.formats import Export
+from reporting.export.index import checksum, index_file
+from reporting.export.package import Package
+
+MEDIA_TYPE = "application/zip"
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest that a zip can hold: times would make every export another file."""
+
+
+def write_zip(package: Package, export: Export, stream: BinaryIO) -> None:
+    """Write the files and their index below one folder that has the name of the report.
+
+    Args:
+        package: What was exported.
+        export: Its files.
+        stream: Open for writing, seekable.
+    """
+    sums = {file.name: checksum(file.content) for file in export.files}
+    index = index_file(package.outgoing, sums, export.left_out)
+    with ZipFile(stream, "w") as archive:
+        for file in (index, *export.files):
+            member = ZipInfo(f"{package.stem}/{file.name}", date_time=_DATE)
+            member.compress_type = ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, file.content)
