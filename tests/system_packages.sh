@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian packages the tests drive: a browser, a DICOM validator and reader, a Java runtime for METEOR, PostgreSQL.
+# Debian packages the tests drive: a browser, a DICOM validator and reader, a Java runtime for METEOR, PostgreSQL, an archive.
 # Installed when we may; else named.
 set -eu
 missing=""
@@ -8,6 +8,9 @@ command -v dciodvfy >/dev/null 2>&1 || missing="$missing dicom3tools"
 command -v dcmdump >/dev/null 2>&1 || missing="$missing dcmtk"
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+[ -x /usr/sbin/Orthanc ] || missing="$missing orthanc"
+[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing="$missing orthanc-dicomweb"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 [ -n "$missing" ] || exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     apt-get update -qq
