@@ -3,7 +3,7 @@
 BINARY is what leaves by default: every reader of SEG knows it, and so does every archive. LABELMAP (PS3.3 A.51,
 Label Map Segmentation Storage, in the standard since 2024) holds each pixel once instead of one frame a structure,
 but archives, viewers and validators older than it refuse its SOP class; ``kind`` asks for it. Its segment numbers
-are the label numbers of ``anatomy/codes.csv``; those of BINARY must count from 1, and do so in the order of labels.
+are the label numbers of ``anatomy/codes.csv``; those of BINARY must count from 1, and follow the order of labels.
 
 Frames without any structure are left out, as the standard allows. Nothing is resampled: what our storage order
 swapped or flipped is turned back.

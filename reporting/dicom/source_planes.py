@@ -4,7 +4,8 @@ A slice comes from an instance of its own or from a frame of an enhanced one, wh
 groups, shared or for each frame. highdicom takes series of single frames, or one enhanced object that is a single
 stack; scanners write others: orientation told for each frame, several stacks or echoes in one object, one stack in
 several objects. So each slice is given as the header of a single frame under a UID of its own, and
-``set_references`` puts the true instances and frames in place of these afterwards. Positions are LPS mm, as the source stores them.
+``set_references`` puts the true instances and frames in place of these afterwards. Positions are LPS mm, as the
+source stores them.
 """
 
 from __future__ import annotations
