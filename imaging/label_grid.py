@@ -1,8 +1,8 @@
 """Labels from their own grid onto the grid of a series.
 
-The same grid, the same one stored in another order or a part of it is copied voxel by voxel. Another grid is sampled at the
-nearest voxel through the world (RAS+ mm), which is said; labels that lie beside the image are refused, as they
-belong to another patient, another scan, or to a file whose orientation was lost on the way.
+The same grid, the same one stored in another order or a part of it is copied voxel by voxel. Another grid is
+sampled at the nearest voxel through the world (RAS+ mm), which is said; labels that lie beside the image are
+refused, as they belong to another patient, another scan, or to a file whose orientation was lost on the way.
 """
 
 from dataclasses import dataclass

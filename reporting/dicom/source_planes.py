@@ -11,6 +11,7 @@ source stores them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, time
 
@@ -83,12 +84,21 @@ def set_references(dataset: Dataset, planes: Sequence[Plane]) -> None:
         series.ReferencedInstanceSequence = _instance_references(planes)
     for frame in dataset.PerFrameFunctionalGroupsSequence:
         for derivation in frame.DerivationImageSequence:
-            for item in derivation.SourceImageSequence:
-                plane = by_uid[str(item.ReferencedSOPInstanceUID)]
-                item.ReferencedSOPClassUID = plane.sop_class_uid
-                item.ReferencedSOPInstanceUID = plane.sop_instance_uid
-                if plane.frame is not None:
-                    item.ReferencedFrameNumber = plane.frame
+            # The frames of all segments in a slice share their items: new ones, not changed ones.
+            derivation.SourceImageSequence = [
+                _frame_reference(item, by_uid[str(item.ReferencedSOPInstanceUID)])
+                for item in derivation.SourceImageSequence
+            ]
+
+
+def _frame_reference(item: Dataset, plane: Plane) -> Dataset:
+    """Return a reference to the true instance and frame of a plane, with all else that an item says of it."""
+    made = deepcopy(item)
+    made.ReferencedSOPClassUID = plane.sop_class_uid
+    made.ReferencedSOPInstanceUID = plane.sop_instance_uid
+    if plane.frame is not None:
+        made.ReferencedFrameNumber = plane.frame
+    return made
 
 
 def _instance_references(planes: Sequence[Plane]) -> list[Dataset]:
@@ -113,7 +123,7 @@ def _plane(dataset: Dataset, number: int, k: int, series_id: str) -> Plane:
     header = Dataset()
     for tag in dataset.keys():  # noqa: SIM118 - a Dataset iterates over elements
         if tag.group in _GROUPS and not tag.is_private:
-            header[tag] = dataset[tag]
+            header[tag] = deepcopy(dataset[tag])  # setting a value changes the element that holds it
     _set_geometry(header, dataset, number, series_id, is_enhanced=is_enhanced)
     _set_identity(header)
     header.SOPClassUID = MRImageStorage

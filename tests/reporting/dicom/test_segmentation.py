@@ -1,6 +1,7 @@
-"""SEG out: valid, voxel by voxel the label map, at the same places, referring to the right instances and frames."""
+"""SEG out: valid, voxel by voxel the label map, at the same places, with references to the right frames."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -129,7 +130,7 @@ def _same_places(seg: Dataset, nifti: Path) -> None:
 
 
 def _frames(seg: Dataset) -> NDArray[np.uint8]:
-    """Return (frames, rows, columns), unpacked by numpy: bits run on from frame to frame, lowest first (PS3.5 8.1.1)."""
+    """Return (frames, rows, columns), unpacked by numpy: bits run on over frames, lowest first (PS3.5 8.1.1)."""
     shape = (int(seg.NumberOfFrames), seg.Rows, seg.Columns)
     return np.unpackbits(np.frombuffer(seg.PixelData, np.uint8), bitorder="little")[: np.prod(shape)].reshape(
         shape
@@ -168,7 +169,9 @@ def test_any_orientation_keeps_its_pixels(
     package = package_on(lumbar, series_writer.folder)
     assert package.source is not None
     (series,) = package.source.study.series
+    before = {uid: deepcopy(item) for uid, item in package.source.instances.items()}
     (file,) = seg_files(package, kind=kind)
+    assert package.source.instances == before
     seg = opened(file.content)
     path = tmp_path / "seg.dcm"
     path.write_bytes(file.content)
