@@ -27,7 +27,8 @@ from anatomy.conventions import Convention, LabelKind, LabelRule, Match
 from anatomy.structures import label_codes
 from imaging import limits
 from imaging.dicom.structure import check_structure
-from imaging.types import AffineMatrix
+from imaging.label_grid import PlacedLabels, place_labels
+from imaging.types import AffineMatrix, Series
 from runtime.errors import StudyError
 
 CONVENTION = "dicom-seg"
@@ -87,6 +88,21 @@ def read_segmentation(stream: BinaryIO, name: str) -> SegmentGrid:
                 f"overlap, found one that cannot be read so ({type(error).__name__})"
             ) from error
     return SegmentGrid(array, affine, convention)
+
+
+def read_onto(stream: BinaryIO, name: str, series: Series) -> PlacedLabels:
+    """Read a SEG onto the grid of a series, in our label numbers; what is none of ours becomes background.
+
+    Unlike ``imaging.label_import`` this does not judge whether the labels read like a spine.
+
+    Raises:
+        StudyError: As ``read_segmentation``, or if the labels do not lie on the series.
+    """
+    grid = read_segmentation(stream, name)
+    table = np.zeros(max(grid.convention.rules) + 1, dtype=np.uint8)
+    for number, rule in grid.convention.rules.items():
+        table[number] = rule.our_label or 0
+    return place_labels(table[grid.array], grid.affine, series)
 
 
 def _opened(stream: BinaryIO, name: str) -> Segmentation:

@@ -21,10 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from anatomy.structures import label_codes
 from imaging import load_study
-from imaging.dicom.segmentation import SEG_CLASSES
-from imaging.label_file import read_label_file
-from imaging.label_grid import place_labels
-from imaging.label_import import import_labels
+from imaging.dicom.segmentation import SEG_CLASSES, read_onto
 from imaging.types import SourceKind
 from reporting.dicom.segmentation import BINARY, LABELMAP, seg_files, segment_numbers
 from reporting.export.content import SignedBy, mark_of
@@ -149,10 +146,10 @@ def _world(seg: Dataset, frame: Dataset, pixels: NDArray[np.intp]) -> NDArray[np
 
 
 def _comes_back(path: Path, package: Package, series_id: str) -> None:
-    """Import a SEG onto its series."""
+    """Read a SEG onto its series."""
     assert package.source is not None
-    imported = import_labels(read_label_file(path))
-    placed = place_labels(imported.array, imported.affine, package.source.series(series_id))
+    with path.open("rb") as stream:
+        placed = read_onto(stream, path.name, package.source.series(series_id))
     assert placed.is_same_grid
     np.testing.assert_array_equal(placed.array, package.label_maps[series_id])
 
