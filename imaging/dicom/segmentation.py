@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sqlite3
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -40,8 +41,10 @@ _SIDES = {Side.LEFT: codes.SCT.Left, Side.RIGHT: codes.SCT.Right}
 _FILLER = frozenset({"intervertebral", "of", "the", "structure", "bone", "space"})
 _SAME_WORD = {"vertebrae": "vertebra", "disk": "disc"}
 _NAME_LENGTH = 64  # PS3.3: Segment Label is LO
-_BROKEN = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError, NotImplementedError)
-"""What highdicom and pydicom raise for a file that contradicts itself."""
+_BROKEN = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, sqlite3.Error,
+)  # fmt: skip
+"""What pydicom and highdicom, which tables its frames by sqlite, raise for a file that contradicts itself."""
 
 
 @dataclass(frozen=True, eq=False)

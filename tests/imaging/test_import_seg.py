@@ -56,8 +56,8 @@ def write_seg(
 ) -> Segmentation:
     """Write a SEG as another tool might."""
     seg = Segmentation(
-        sources, pixels, given.pop("kind", "BINARY"), segments, generate_uid(), 9, generate_uid(), 1, "other", "other", "1",
-        "none", **given,
+        sources, pixels, given.pop("kind", "BINARY"), segments, generate_uid(), 9, generate_uid(), 1,
+        "other", "other", "1", "none", **given,
     )  # fmt: skip
     seg.save_as(path)
     return seg
@@ -131,7 +131,7 @@ def test_several_segments_of_one_structure_are_joined(tmp_path: Path, sources: l
 def test_voxels_and_their_places_are_the_files(tmp_path: Path, sources: list[Dataset], kind: str) -> None:
     write_seg(tmp_path / "a.dcm", sources, blocks(3), [segment(n, f"L{n} vertebra") for n in (1, 2, 3)], kind=kind)
     volume = read_label_file(tmp_path / "a.dcm")
-    stored = {int(round(float(item.ImagePositionPatient[0]))): item for item in sources}
+    stored = {round(float(item.ImagePositionPatient[0])): item for item in sources}
     assert volume.array.shape == (100, 120, 3)  # slices 0 and 4 are empty and not in the file
     for i, j, k in ((45, 12, 0), (61, 23, 1), (50, 99, 2)):
         x, y, z = (volume.affine @ [i, j, k, 1.0])[:3]
@@ -182,7 +182,7 @@ def test_frames_that_make_no_grid_are_refused(tmp_path: Path, sources: list[Data
     seg = write_seg(path, sources, blocks(1), [segment(1, "L4 vertebra")])
     seg.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient = [-25.1, -80.0, 150.0]
     seg.save_as(path)
-    with pytest.raises(StudyError, match="parallel and evenly spaced|evenly spaced frames"):
+    with pytest.raises(StudyError, match="evenly spaced"):
         read_label_file(path)
 
 
@@ -211,12 +211,8 @@ def test_a_file_without_what_it_needs_is_refused_in_words(
     dataset = pydicom.dcmread(path)
     del dataset[missing]
     dataset.save_as(path)
-    try:
-        volume = read_label_file(path)
-    except StudyError as error:
-        assert "a.dcm" in str(error)
-    else:
-        assert volume.counts == {1: np.count_nonzero(blocks(1))}
+    with pytest.raises(StudyError, match=r"a\.dcm"):
+        read_label_file(path)
 
 
 def test_a_cut_file_is_refused(tmp_path: Path, sources: list[Dataset]) -> None:
