@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from highdicom.seg import Segmentation, SegmentationTypeValues, SegmentDescription
+from highdicom.sr.coding import CodedConcept
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
@@ -25,7 +26,6 @@ from anatomy.structures import LabelCode, label_codes
 from imaging.geometry import undo_axes
 from reporting.dicom.common import (
     SERIES_NUMBERS,
-    CodedConcept,
     algorithm_of,
     description_of,
     equipment,

@@ -20,7 +20,6 @@ from pydicom.sr import _concepts_dict
 from scipy.spatial.transform import Rotation
 
 from anatomy.structures import label_codes
-from imaging import load_study
 from imaging.dicom.segmentation import SEG_CLASSES, read_onto
 from imaging.types import SourceKind
 from reporting.dicom.segmentation import BINARY, LABELMAP, seg_files, segment_numbers
@@ -358,10 +357,8 @@ def test_without_label_map_or_study_or_dicom_it_says_so(phantoms: Phantoms) -> N
 
 
 def test_a_series_without_label_map_is_left_out(phantoms: Phantoms) -> None:
-    made = phantoms("lumbar")
+    made = phantoms("sacroiliac")
     package = load_package(made.reading / "reading.json", made.archive)
     first = next(iter(package.label_maps))
-    assert [file.name for file in seg_files(replace(package, label_maps={first: package.label_maps[first]}))] == [
-        f"seg/{first}.dcm"
-    ]
-    assert len(load_study(made.archive).series) > len(package.label_maps)
+    (file,) = seg_files(replace(package, label_maps={first: package.label_maps[first]}))
+    assert file.name == f"seg/{first}.dcm"
