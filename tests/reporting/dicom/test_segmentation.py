@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
@@ -87,6 +88,8 @@ def test_a_phantom_leaves_as_valid_seg_and_comes_back(phantoms: Phantoms, protoc
         assert seg.segmentation_type is BINARY
         assert seg.number_of_segments == len(numbers) == len(np.unique(labels)) - 1
         assert _by_source_instance(seg, package, series_id, numbers)
+        image = SimpleITK.ReadImage(str(path))  # GDCM: a second decoder of the bits, in the order of the frames
+        np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(image) != 0, _frames(opened(file.content)) != 0)
         _same_places(opened(file.content), made.reading / _label_file(package, series_id))
         _comes_back(path, package, series_id)
 
@@ -252,6 +255,34 @@ def test_frames_of_an_enhanced_object_are_referred_to_by_number(
     _comes_back(path, package, series.id)
     if kind is BINARY:
         assert dciodvfy(path) == []
+
+
+def test_one_stack_in_two_enhanced_objects_is_one_segmentation(
+    lumbar: Package, series_writer: SeriesWriter, volume: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    frames = plain_frames(volume, list(range(5)))
+
+    def join(dataset: FileDataset) -> None:
+        dataset.SeriesInstanceUID = "2.25.77"
+
+    files = [write_enhanced(series_writer, part, change=join) for part in (frames[:2], frames[2:])]
+    package = package_on(lumbar, series_writer.folder)
+    assert package.source is not None
+    series = package.source.study.series[0]
+    assert len(set(series.instance_uids)) == 2
+    path = tmp_path / "seg.dcm"
+    path.write_bytes(seg_files(package)[0].content)
+    assert dciodvfy(path) == []
+    seg = pydicom.dcmread(path)
+    assert len(seg.SourceImageSequence) == 2
+    sources = {item.SOPInstanceUID: item for item in map(pydicom.dcmread, files)}
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        reference = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        source = sources[reference.ReferencedSOPInstanceUID]
+        theirs = source.PerFrameFunctionalGroupsSequence[reference.ReferencedFrameNumber - 1]
+        position = frame.PlanePositionSequence[0].ImagePositionPatient
+        assert position == theirs.PlanePositionSequence[0].ImagePositionPatient
+    _comes_back(path, package, series.id)
 
 
 def test_what_a_segment_is_stands_in_codes(phantoms: Phantoms) -> None:
