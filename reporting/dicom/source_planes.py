@@ -23,7 +23,8 @@ from reporting.export.package import Source
 from runtime.errors import StudyError
 
 _GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0028})
-"""Of patient, study, frame of reference and pixel grid; acquisition and pixels are not needed."""
+"""Of patient, study, frame of reference and pixel grid. Not of acquisition (0018): the distance of slices is found
+from their positions, as headers give the gap under the same name."""
 _TYPE_2 = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "ReferringPhysicianName",
@@ -155,8 +156,6 @@ def _set_geometry(header: Dataset, dataset: Dataset, number: int, series_id: str
         if value is None and keyword != "SliceThickness":
             raise StudyError(f"series {series_id}: expected {keyword} in its instances, found none")
         setattr(header, keyword, value)
-    if "SpacingBetweenSlices" in header:
-        del header.SpacingBetweenSlices  # found anew from the positions: headers give gap and distance alike
 
 
 def _groups(dataset: Dataset, number: int) -> Mapping[str, Dataset]:
