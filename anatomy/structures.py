@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from anatomy.sides import Side
+
 
 class Structure(StrEnum):
     """One kind of structure; instances are told apart by level."""
@@ -61,13 +63,28 @@ STRUCTURES: dict[Structure, StructureInfo] = {
 
 @dataclass(frozen=True)
 class LabelCode:
-    """One row of ``codes.csv``; an empty code means that no source at hand confirmed one."""
+    """One row of ``codes.csv``; an empty code means that no source at hand confirmed one.
+
+    Attributes:
+        label: Number in a label map.
+        name: Our name.
+        snomed_ct: SNOMED CT code; of both sides where there are two, as the side is coded apart.
+        snomed_meaning: What the source calls the code.
+        radlex: RadLex id.
+        source: Where the codes are written.
+    """
 
     label: int
     name: str
     snomed_ct: str
+    snomed_meaning: str
     radlex: str
     source: str
+
+    @property
+    def side(self) -> Side | None:
+        """Return the patient's side that the name tells; None for what has none."""
+        return next((side for side in Side if self.name.startswith(f"{side.value} ")), None)
 
 
 @cache
@@ -75,7 +92,14 @@ def label_codes() -> dict[int, LabelCode]:
     """Return all label numbers with their names and confirmed codes."""
     with (Path(__file__).parent / "codes.csv").open(encoding="utf-8", newline="") as stream:
         rows = [
-            LabelCode(int(row["label"]), row["name"], row["snomed_ct"], row["radlex"], row["source"])
+            LabelCode(
+                label=int(row["label"]),
+                name=row["name"],
+                snomed_ct=row["snomed_ct"],
+                snomed_meaning=row["snomed_meaning"],
+                radlex=row["radlex"],
+                source=row["source"],
+            )
             for row in csv.DictReader(stream)
         ]
     return {row.label: row for row in rows}

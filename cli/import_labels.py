@@ -30,10 +30,13 @@ def add_parser(
         parents=[shared],
         help="bring a label map of another tool into our numbers, and read with it",
         description="Map the label numbers of TotalSpineSeg, SPINEPS, SPIDER, TotalSegmentator or the Spinal Cord "
-        "Toolbox to ours. Writes label_map.nii.gz (grid kept) and labels.json (what became of every number). With "
+        "Toolbox to ours; a DICOM SEG says itself what its segments are. Writes label_map.nii.gz (grid kept) and "
+        "labels.json (what became of every number). With "
         "--image the study is read as `read --labels` does, and label_map.nii.gz lies on the image.",
     )
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="NIfTI (.nii, .nii.gz) or MetaImage (.mha)")
+    parser.add_argument(
+        "labels", type=Path, metavar="LABELS", help="NIfTI (.nii, .nii.gz), MetaImage (.mha) or DICOM SEG (.dcm)"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument(
         "--convention",

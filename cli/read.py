@@ -82,8 +82,8 @@ def add_parser(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="label map of another tool (NIfTI or MetaImage) to read with in place of our own outlines; for one "
-        "path at a time",
+        help="label map of another tool (NIfTI, MetaImage or DICOM SEG) to read with in place of our own "
+        "outlines; for one path at a time",
     )
     parser.add_argument(
         "--label-convention",

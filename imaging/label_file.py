@@ -1,6 +1,7 @@
 """Reads a label map that another tool wrote: whole numbers on a grid with a place in the world.
 
-NIfTI (.nii, .nii.gz) and MetaImage (.mha). What the numbers mean is not known here (``imaging.label_import``).
+NIfTI (.nii, .nii.gz), MetaImage (.mha) and DICOM SEG. What the numbers mean is not known here
+(``imaging.label_import``); a SEG says itself what its segments are.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anatomy.conventions import Convention
 from imaging import limits
 from imaging.label_order import centroids_ras
 from imaging.sniff import FileKind, sniff
@@ -18,7 +20,7 @@ from imaging.types import AffineMatrix
 from runtime.errors import StudyError
 from runtime.names import shown_name
 
-_EXPECTED = "a label map in NIfTI (.nii, .nii.gz) or MetaImage (.mha)"
+_EXPECTED = "a label map in NIfTI (.nii, .nii.gz), MetaImage (.mha) or DICOM SEG (.dcm)"
 _WHOLE = 1e-3
 """Floats this near to whole numbers are labels; own choice: float32 stores labels exactly, resampling does not."""
 _MAX_LABEL = 65535
@@ -36,12 +38,14 @@ class LabelVolume:
         array: (I, J, K) int32, 0 is background.
         affine: (4, 4) voxel (i, j, k) -> RAS+ mm.
         sha256: Of the file.
+        convention: What the file itself says of its numbers; None where it holds numbers only.
     """
 
     name: str
     array: LabelGrid
     affine: AffineMatrix
     sha256: str
+    convention: Convention | None = None
 
     @property
     def voxel_mm3(self) -> float:
@@ -68,6 +72,7 @@ def read_label_file(path: Path) -> LabelVolume:
         LimitError: If it is larger than allowed.
     """
     name = shown_name(path.name)
+    convention = None
     try:
         limits.check_file_size(name, path.stat().st_size)
         with path.open("rb") as stream:
@@ -80,6 +85,11 @@ def read_label_file(path: Path) -> LabelVolume:
                 from imaging.metaimage import read_metaimage_grid
 
                 stored, affine = read_metaimage_grid(stream, name)
+            elif kind is FileKind.DICOM:
+                from imaging.dicom.segmentation import read_segmentation
+
+                grid = read_segmentation(stream, name)
+                stored, affine, convention = grid.array, grid.affine, grid.convention
             else:
                 raise StudyError(f"{name}: expected {_EXPECTED}, found {kind.value}")
             stream.seek(0)
@@ -89,7 +99,7 @@ def read_label_file(path: Path) -> LabelVolume:
     array = _whole(stored, name)
     if not array.any():
         raise StudyError(f"{name}: expected labels, found only 0 (background)")
-    return LabelVolume(name, array, affine, digest)
+    return LabelVolume(name, array, affine, digest, convention)
 
 
 def _whole(stored: NDArray[np.generic], name: str) -> LabelGrid:

@@ -1,8 +1,8 @@
 """Labels from their own grid onto the grid of a series.
 
-The same grid (or the same one stored in another order) is copied voxel by voxel. Another grid is sampled at the
-nearest voxel through the world (RAS+ mm), which is said; labels that lie beside the image are refused, as they
-belong to another patient, another scan, or to a file whose orientation was lost on the way.
+The same grid, the same one stored in another order or a part of it is copied voxel by voxel. Another grid is
+sampled at the nearest voxel through the world (RAS+ mm), which is said; labels that lie beside the image are
+refused, as they belong to another patient, another scan, or to a file whose orientation was lost on the way.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def place_labels(array: NDArray[np.uint8], affine: AffineMatrix, series: Series)
         raise StudyError(
             f"series {series.id}: expected an image with a place in the world to lay labels on, found a picture"
         )
-    if _is_one_grid(array.shape, affine, volume.source_shape, source_affine(volume)):
+    if _lies_on_grid(array.shape, affine, volume.source_shape, source_affine(volume)):
         return PlacedLabels(_sampled(array, affine, volume.shape, volume.affine), True, 1.0, ())
     inside = share_inside(array, affine, series)
     if inside < _LEAST_INSIDE:
@@ -89,20 +89,18 @@ def share_inside(array: NDArray[np.uint8], affine: AffineMatrix, series: Series)
     return float(((at > -0.5) & (at < np.array(series.volume.shape) - 0.5)).all(axis=1).mean())
 
 
-def _is_one_grid(
+def _lies_on_grid(
     shape: tuple[int, ...],
     affine: AffineMatrix,
     other_shape: tuple[int, ...],
     other_affine: AffineMatrix | None,
 ) -> bool:
-    """Return whether two grids share every voxel centre, whatever way their axes run."""
+    """Return whether every voxel centre of a grid is one of another's, whatever way their axes run."""
     if other_affine is None:
         return False
     step = np.linalg.inv(other_affine) @ affine
     turned = np.rint(step[:3, :3])
     if not np.array_equal(np.sort(np.abs(turned), axis=0), [[0] * 3, [0] * 3, [1] * 3]):
-        return False
-    if not np.array_equal(np.abs(turned) @ np.array(shape), np.array(other_shape)):
         return False
     corners = np.array([[*corner, 1] for corner in product(*((0, size - 1) for size in shape))])
     at = corners @ step.T

@@ -158,7 +158,9 @@ def import_labels(volume: LabelVolume, asked: str = AUTO) -> ImportedLabels:
 
 
 def choose_convention(volume: LabelVolume, asked: str = AUTO) -> Convention:
-    """Return the convention that a file follows; see ``import_labels``."""
+    """Return the convention that a file follows, its own where it brings one; see ``import_labels``."""
+    if asked == AUTO and volume.convention is not None:
+        return volume.convention
     if asked == AUTO:
         offered = tuple(conventions().values())
     else:

@@ -85,7 +85,7 @@ def test_a_file_without_orientation_is_refused(tmp_path: Path) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("labels")
-    with pytest.raises(StudyError, match=r"a\.txt: expected a label map in NIfTI .* or MetaImage"):
+    with pytest.raises(StudyError, match=r"a\.txt: expected a label map in NIfTI .*, MetaImage .* or DICOM SEG"):
         read_label_file(tmp_path / "a.txt")
     with pytest.raises(StudyError, match="found none"):
         read_label_file(tmp_path / "missing.nii")
