@@ -50,8 +50,8 @@ class CodeRow:
         value: Code value, at most 16 characters.
         scheme: Coding scheme designator.
         meaning: Code meaning, at most 64 characters.
-        structure: For measurements, what of the label map it is taken on: ``disc``, ``canal``, ``cord``,
-            ``joint`` or nothing.
+        structure: For measurements, what of the label map it is taken on: ``disc``, ``vertebra``, ``canal``,
+            ``cord``, ``joint`` or nothing.
         source: Where the code comes from; ``ours`` for our own scheme.
     """
 

@@ -8,12 +8,14 @@ level, side and series. A box and a segment exclude each other in one group, whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from highdicom.sr import (
     AlgorithmIdentification,
+    ContentItem,
+    ContentSequence,
     FindingSite,
     MeasurementsAndQualitativeEvaluations,
     PlanarROIMeasurementsAndQualitativeEvaluations,
@@ -23,7 +25,6 @@ from highdicom.sr import (
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
 from highdicom.sr import Measurement as MeasurementItem
-from pydicom.sr.codedict import codes
 
 from anatomy import Side
 from grading.types import Grade
@@ -47,9 +48,6 @@ Group = (
     | VolumetricROIMeasurementsAndQualitativeEvaluations
 )
 Place = tuple[str | None, Side | None, str, int | None]
-
-_PROPERTY = RelationshipTypeValues.HAS_PROPERTIES
-_VALUE_UNKNOWN = codes.DCM.ValueUnknown
 
 
 def grade_groups(package: Package) -> list[Group]:
@@ -134,7 +132,7 @@ def _place(item: Measurement, segments: dict[str, Segments]) -> Place:
 
 
 def _measurement_group(
-    package: Package, segments: dict[str, Segments], place: Place, items: Iterable[Measurement]
+    package: Package, segments: dict[str, Segments], place: Place, items: Sequence[Measurement]
 ) -> Group:
     level, side, series_id, label = place
     words = [level or "whole study", *([side.value] if side else []), series_id]
@@ -143,7 +141,8 @@ def _measurement_group(
         "tracking_identifier": tracking(package, name),
         "finding_sites": _sites(level, side),
         "algorithm_id": _algorithm(package),
-        "measurements": [_measurement(package, item) for item in items],
+        "measurements": [_measured(package, item) for item in items if item.value is not None],
+        "qualitative_evaluations": [_not_measured(package, item) for item in items if item.value is None],
     }
     if label is None:
         return MeasurementsAndQualitativeEvaluations(**shared)
@@ -151,22 +150,33 @@ def _measurement_group(
     return VolumetricROIMeasurementsAndQualitativeEvaluations(**shared, referenced_segment=segment)
 
 
-def _measurement(package: Package, item: Measurement) -> MeasurementItem:
-    """Return a value with its unit; one that could not be taken has no value, a qualifier and the reason."""
-    images = None
-    if item.slice_index is not None:
-        images = [image_of(package.require_source(), item.series_id, item.slice_index)]
+def _measured(package: Package, item: Measurement) -> MeasurementItem:
+    """Return a value with its unit."""
+    assert item.value is not None
     made = MeasurementItem(
-        name=code_of(Kind.MEASUREMENT, item.name),
-        value=0.0 if item.value is None else float(item.value),
-        unit=code_of(Kind.UNIT, item.unit),
-        qualifier=_VALUE_UNKNOWN if item.value is None else None,
-        tracking_identifier=tracking(package, item.id),
-        referenced_images=images,
+        name=code_of(Kind.MEASUREMENT, item.name), value=float(item.value), unit=code_of(Kind.UNIT, item.unit)
     )
-    if item.value is None:
-        made[0].MeasuredValueSequence = []  # the library asks for a number where DICOM allows none
+    made[0].ContentSequence = ContentSequence(_particulars(package, item))
+    return made
+
+
+def _not_measured(package: Package, item: Measurement) -> QualitativeEvaluation:
+    """Return a quantity without a value as what it is: not assessable.
+
+    DICOM allows a number without a value, but readers fall over it (highdicom 0.28 among them).
+    """
+    made = QualitativeEvaluation(
+        code_of(Kind.MEASUREMENT, item.name), code_of(Kind.CONCEPT, "not_assessable")
+    )
+    made[0].ContentSequence = ContentSequence(_particulars(package, item))
+    return made
+
+
+def _particulars(package: Package, item: Measurement) -> Iterator[ContentItem]:
+    """Yield which measurement it is, how it was taken or why not, and the slice."""
+    yield from tracking(package, item.id)
     for concept, text in (("method", item.method), ("reason", item.reason)):
         if text:
-            made[0].ContentSequence.append(text_item(code_of(Kind.CONCEPT, concept), text, _PROPERTY))
-    return made
+            yield text_item(code_of(Kind.CONCEPT, concept), text, RelationshipTypeValues.HAS_PROPERTIES)
+    if item.slice_index is not None:
+        yield image_of(package.require_source(), item.series_id, item.slice_index)

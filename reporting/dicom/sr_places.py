@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import SegmentationStorage
 
-from anatomy import SIJ, Side, disc_label
+from anatomy import DISC_LEVELS, VERTEBRAE, Side, disc_label, vertebra_label
 from grading.types import Evidence
 from imaging.geometry import axes_matrix
 from imaging.types import Series
@@ -107,8 +107,10 @@ def segments_of(package: Package) -> dict[str, Segments]:
 
 def label_of(structure: str, level: str | None, side: Side | None) -> int | None:
     """Return the label number of what was measured; None where no one structure of the label map is meant."""
-    if structure == "disc" and level is not None and level != SIJ:
+    if structure == "disc" and level in DISC_LEVELS:
         return disc_label(level)
+    if structure == "vertebra" and level in VERTEBRAE:
+        return vertebra_label(level)
     if structure == "joint" and side is not None:
         return JOINT[side]
     return {"canal": CANAL, "cord": CORD}.get(structure)
