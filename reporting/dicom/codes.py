@@ -21,6 +21,9 @@ from pydicom import Dataset
 from reporting.dicom.common import SCHEME
 from runtime.errors import ConfigError
 
+Pair = tuple[str, str]
+"""Code value and coding scheme designator."""
+
 SCHEME_NAME = "SpineScribe codes"
 
 
@@ -77,8 +80,9 @@ def code_rows() -> dict[tuple[Kind, str], CodeRow]:
     return {(row.kind, row.name): row for row in rows}
 
 
+@cache
 def code_of(kind: Kind, name: str) -> CodedConcept:
-    """Return the code of something we name.
+    """Return the code of something we name; shared, not to be changed.
 
     Raises:
         ConfigError: If the table lacks it.
@@ -89,20 +93,25 @@ def code_of(kind: Kind, name: str) -> CodedConcept:
     return row.concept
 
 
-def name_of(kind: Kind, code: CodedConcept, among: Iterable[str] | None = None) -> str | None:
+def name_of(kind: Kind, code: Pair, among: Iterable[str] | None = None) -> str | None:
     """Return our name of a code; None when the table has none.
 
     Args:
         kind: What it should name.
-        code: As read.
+        code: (code value, coding scheme designator) as read.
         among: Names that can be meant; None for all of the kind.
     """
-    names = None if among is None else set(among)
-    for (row_kind, name), row in code_rows().items():
-        is_meant = row_kind is kind and (names is None or name in names)
-        if is_meant and (row.value, row.scheme) == (code.value, code.scheme_designator):
-            return name
-    return None
+    names = _names().get((kind, code), ())
+    meant = names if among is None else [name for name in among if name in names]
+    return meant[0] if meant else None
+
+
+@cache
+def _names() -> dict[tuple[Kind, Pair], list[str]]:
+    found: dict[tuple[Kind, Pair], list[str]] = {}
+    for (kind, name), row in code_rows().items():
+        found.setdefault((kind, (row.value, row.scheme)), []).append(name)
+    return found
 
 
 def step_code(scale: str, grade: str) -> CodedConcept:

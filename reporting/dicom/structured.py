@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from highdicom.sr import ComprehensiveSR
+from highdicom.sr import ComprehensiveSR, ContentSequence
 from pydicom import Dataset
 
 from reporting.dicom.codes import scheme_item
@@ -48,9 +48,13 @@ def build_report(package: Package) -> ComprehensiveSR:
     """
     signature = package.outgoing.signature
     is_signed = package.outgoing.mark is None and signature is not None
+    root = report_content(package)[0]
+    tree = root.ContentSequence
+    # The library copies and parses what it is given several times over (10 s for a lumbar study): the tree follows.
+    root.ContentSequence = ContentSequence(tree[:1])
     report = ComprehensiveSR(
         evidence=evidence_stubs(package),
-        content=report_content(package)[0],
+        content=root,
         series_instance_uid=made_uid(package, "sr", "series"),
         series_number=SERIES_NUMBERS.structured,
         sop_instance_uid=made_uid(package, "sr", "instance"),
@@ -65,6 +69,7 @@ def build_report(package: Package) -> ComprehensiveSR:
         software_versions=software_version(package),
         **equipment(),
     )
+    report.ContentSequence = tree
     first = next(iter(package.require_source().instances.values()))
     report.copy_patient_and_study_information(first)
     report.CodingSchemeIdentificationSequence = [scheme_item()]
