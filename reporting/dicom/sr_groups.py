@@ -165,9 +165,7 @@ def _not_measured(package: Package, item: Measurement) -> QualitativeEvaluation:
 
     DICOM allows a number without a value, but readers fall over it (highdicom 0.28 among them).
     """
-    made = QualitativeEvaluation(
-        code_of(Kind.MEASUREMENT, item.name), code_of(Kind.CONCEPT, "not_assessable")
-    )
+    made = QualitativeEvaluation(code_of(Kind.MEASUREMENT, item.name), code_of(Kind.CONCEPT, "not_assessable"))
     made[0].ContentSequence = ContentSequence(_particulars(package, item))
     return made
 

@@ -145,7 +145,10 @@ def evidence_stubs(package: Package) -> list[Dataset]:
     instances = list(package.require_source().instances.values())
     stubs = [
         reference_stub(
-            str(item.StudyInstanceUID), str(item.SeriesInstanceUID), str(item.SOPClassUID), str(item.SOPInstanceUID)
+            str(item.StudyInstanceUID),
+            str(item.SeriesInstanceUID),
+            str(item.SOPClassUID),
+            str(item.SOPInstanceUID),
         )
         for item in instances
     ]

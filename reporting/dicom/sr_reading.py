@@ -157,7 +157,8 @@ def _grade(group: Dataset) -> ReadGrade:
         scale=scale,
         grade=grade,
         probabilities={
-            step_of[_named(Kind.PROBABILITY, _name(item), step_of)]: _number(item) for item in _of_type(group, "NUM")
+            step_of[_named(Kind.PROBABILITY, _name(item), step_of)]: _number(item)
+            for item in _of_type(group, "NUM")
         },
         prediction_set=tuple(chosen),
         status=GradeStatus.NOT_ASSESSABLE if grade is None else GradeStatus.GRADED,
@@ -235,9 +236,7 @@ def _region(region: Dataset) -> tuple[str, int | None, tuple[float, float, float
 def _named(kind: Kind, code: Pair, among: Iterable[str] | None = None) -> str:
     name = name_of(kind, code, among)
     if name is None:
-        raise ReportError(
-            f"structured report: expected the code of a {kind.value}, found ({', '.join(code)})"
-        )
+        raise ReportError(f"structured report: expected the code of a {kind.value}, found ({', '.join(code)})")
     return name
 
 

@@ -79,7 +79,7 @@ def build_report(package: Package) -> ComprehensiveSR:
 
 
 def _date_by(report: Dataset, signature: SignedBy) -> None:
-    """Date a signed report by its signature, so that it is the same whenever it is exported."""
+    """Date a signed report by its signature, whenever it is exported."""
     report.ContentDate = signature.at.strftime("%Y%m%d")
     report.ContentTime = signature.at.strftime("%H%M%S")
     report.VerifyingObserverSequence[0].VerificationDateTime = _moment(signature.at)

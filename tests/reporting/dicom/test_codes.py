@@ -7,7 +7,17 @@ import pytest
 from pydicom.sr._concepts_dict import concepts
 
 import anatomy
-from anatomy import CONDITIONS, DISC_LEVELS, SCALES, SIJ, VERTEBRAE, Side, disc_label, protocol_names, vertebra_label
+from anatomy import (
+    CONDITIONS,
+    DISC_LEVELS,
+    SCALES,
+    SIJ,
+    VERTEBRAE,
+    Side,
+    disc_label,
+    protocol_names,
+    vertebra_label,
+)
 from reporting.dicom.codes import Kind, code_of, code_rows, name_of, probability_code, step_code
 from reporting.dicom.common import SCHEME
 from runtime.errors import ConfigError
