@@ -1,9 +1,9 @@
 """Codes of what a structured report says: conditions, scales, steps, levels, sides, measurements, units.
 
 ``codes.csv`` holds them all. A code is public where DICOM's own tables (PS3.16) or SNOMED CT name the thing, with
-its source beside it; else it is of our scheme ``99SPINESCRIBE``. A name and its code are never changed once a
-release has written them. Steps of several scales may share a public code, such as Moderate: a step is read together
-with its scale.
+its source beside it; else it is of our scheme ``99SPINESCRIBE``. A code is never given to another thing once a
+release has written it. Steps of several scales may share a public code, such as Moderate: a step is read with its
+scale.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The content tree of a structured report: TID 1500 with the report's sentences in it.
 
-State, notice and alert stand first, as text items of the root: the template may be extended. The sentences stand in
-the template's own container "Qualitative Evaluations" (TID 1500, rows 12 to 14, whose items may be text), not in a
-second object: one object cannot be separated from its text, and a sentence names the findings it states.
+State, notice and alert stand first, as text items of the root: the template may be extended. The sentences stand
+in the template's own container "Qualitative Evaluations" (TID 1500, whose items may be text), not in a second object:
+findings and text cannot come apart, and a sentence names the findings it states.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Measurement groups of a structured report: one a grade (TID 1410, TID 1501), one a place and structure measured.
 
-A grade's group holds finding site and side, condition, the step of its scale, the prediction set, a
-probability a step, the reason where there is one, the measurements it rests on, and the box to look at on the source
-instance. A group of measurements (TID 1411 where the SEG has the structure, else TID 1501) holds the values of one
-level, side and series. A box and a segment exclude each other in one group, which is why there are two kinds.
+A grade's group holds finding site and side, condition, the step of its scale, the prediction set, a probability a
+step, the reason where there is one, the measurements it rests on, and the box to look at on the source instance. A
+group of measurements (TID 1411 where the SEG has the structure, else TID 1501) holds the values of one level, side
+and series. A box and a segment exclude each other in one group, which is why there are two kinds.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def build_report(package: Package) -> ComprehensiveSR:
     is_signed = package.outgoing.mark is None and signature is not None
     root = report_content(package)[0]
     tree = root.ContentSequence
-    # The library copies and parses what it is given several times over (10 s for a lumbar study): the tree follows.
+    # The library copies and parses what it is given several times over (seconds for a study): the tree follows.
     root.ContentSequence = ContentSequence(tree[:1])
     report = ComprehensiveSR(
         evidence=evidence_stubs(package),
