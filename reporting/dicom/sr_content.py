@@ -1,8 +1,8 @@
 """The content tree of a structured report: TID 1500 with the report's sentences in it.
 
 State, notice and alert stand first, as text items of the root: the template may be extended. The sentences stand
-in the template's own container "Qualitative Evaluations" (TID 1500, whose items may be text), not in a second object:
-findings and text cannot come apart, and a sentence names the findings it states.
+in the template's own container "Qualitative Evaluations" (TID 1500, whose items may be text), not in a second
+object: findings and text cannot come apart, and a sentence names the findings it states.
 """
 
 from __future__ import annotations
@@ -158,8 +158,10 @@ def _sentences(section: ReportSection) -> Iterator[ContentItem]:
         item = text_item(heading, sentence.text)
         if sentence.finding_ids:
             item.ContentSequence = ContentSequence(
-                text_item(TRACKING_IDENTIFIER, name, RelationshipTypeValues.INFERRED_FROM)
-                for name in sentence.finding_ids
+                [
+                    text_item(TRACKING_IDENTIFIER, name, RelationshipTypeValues.INFERRED_FROM)
+                    for name in sentence.finding_ids
+                ]
             )
         yield item
 

@@ -156,7 +156,7 @@ def _measured(package: Package, item: Measurement) -> MeasurementItem:
     made = MeasurementItem(
         name=code_of(Kind.MEASUREMENT, item.name), value=float(item.value), unit=code_of(Kind.UNIT, item.unit)
     )
-    made[0].ContentSequence = ContentSequence(_particulars(package, item))
+    made[0].ContentSequence = ContentSequence(list(_particulars(package, item)))
     return made
 
 
@@ -166,7 +166,7 @@ def _not_measured(package: Package, item: Measurement) -> QualitativeEvaluation:
     DICOM allows a number without a value, but readers fall over it (highdicom 0.28 among them).
     """
     made = QualitativeEvaluation(code_of(Kind.MEASUREMENT, item.name), code_of(Kind.CONCEPT, "not_assessable"))
-    made[0].ContentSequence = ContentSequence(_particulars(package, item))
+    made[0].ContentSequence = ContentSequence(list(_particulars(package, item)))
     return made
 
 

@@ -226,7 +226,9 @@ def _place(group: Dataset) -> tuple[str | None, Side | None]:
 
 
 def _region(region: Dataset) -> tuple[str, int | None, tuple[float, float, float, float]]:
-    image = next(_of_type(region, "IMAGE"))
+    image = next(_of_type(region, "IMAGE"), None)
+    if image is None:
+        raise ReportError("structured report: expected the source image of a region, found none")
     columns, rows = region.GraphicData[::2], region.GraphicData[1::2]
     frame = image.ReferencedSOPSequence[0].get("ReferencedFrameNumber")
     box = (float(min(columns)), float(min(rows)), float(max(columns)), float(max(rows)))
@@ -279,7 +281,10 @@ def _words(item: Dataset) -> str:
 
 
 def _tracking_id(item: Dataset) -> str:
-    return _words(next(_children(item, TRACKING_IDENTIFIER)))
+    found = next(_children(item, TRACKING_IDENTIFIER), None)
+    if found is None:
+        raise ReportError("structured report: expected a tracking identifier beside each statement, found none")
+    return _words(found)
 
 
 def _number(item: Dataset) -> float:

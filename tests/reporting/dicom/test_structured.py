@@ -10,14 +10,12 @@ from io import BytesIO
 from pathlib import Path
 
 import highdicom
-import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from imaging.geometry import apply_axes
-from imaging.types import Plane, Sequence, Series, SourceKind, Volume
-from reporting.dicom.sr_items import clean_text, person_name
-from reporting.dicom.sr_places import segments_of, source_box
+from imaging.types import SourceKind
+from reporting.dicom.sr_items import clean_text
+from reporting.dicom.sr_places import segments_of
 from reporting.dicom.sr_reading import read_report
 from reporting.dicom.structured import sr_files
 from reporting.export.content import DecisionLine, SignedBy
@@ -202,19 +200,6 @@ def test_the_segments_are_those_of_the_seg(reports: Callable[[str], Made]) -> No
         assert [int(item.SegmentNumber) for item in seg.SegmentSequence] == list(segments.numbers.values())
 
 
-@pytest.mark.parametrize("axes", [((1, True), (0, False), (2, False)), ((0, True), (1, True), (2, False))])
-def test_a_box_is_turned_back_to_the_stored_pixels(axes: tuple[tuple[int, bool], ...]) -> None:
-    stored = np.zeros((12, 8, 3), dtype=np.float32)
-    stored[2:5, 4:6, 1] = 1.0
-    volume = Volume(apply_axes(stored, axes), None, None, stored.shape, axes)
-    series = Series("S1", None, Plane.SAGITTAL, Sequence.T2, volume)
-    x, y = np.nonzero(volume.array[:, :, 1])
-    outline = source_box(series, 1, (x.min(), y.min(), x.max(), y.max()))
-    assert outline.min(axis=0).tolist() == [2.5, 4.5]
-    assert outline.max(axis=0).tolist() == [4.5, 5.5]
-    assert outline[0].tolist() == outline[-1].tolist()
-
-
 def test_a_frame_of_a_multi_frame_instance_is_named(reports: Callable[[str], Made]) -> None:
     package = reports("sacroiliac").package
     source = package.require_source()
@@ -316,12 +301,6 @@ def test_hostile_text_survives_or_is_cleaned(reports: Callable[[str], Made], tmp
     file.write_bytes(made.content)
     assert dciodvfy(file) == []
     assert "椎間板" in _dcmtk("dsr2html", str(file))
-
-
-def test_a_name_is_one_component_whatever_it_holds() -> None:
-    assert person_name("Dr. A. Reader") == "Dr. A. Reader^"
-    assert person_name("Evil^Name=\\x\x00\n" + "y" * 99).startswith("Evil Name x yyy")
-    assert len(person_name("z" * 500)) == 64
 
 
 def test_the_patient_comes_from_the_source_in_another_character_set(reports: Callable[[str], Made]) -> None:
