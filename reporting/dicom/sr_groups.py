@@ -14,10 +14,12 @@ from typing import Any
 
 from highdicom.sr import (
     AlgorithmIdentification,
+    CodeContentItem,
     ContentItem,
     ContentSequence,
     FindingSite,
     MeasurementsAndQualitativeEvaluations,
+    NumContentItem,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     RelationshipTypeValues,
@@ -47,6 +49,7 @@ Group = (
     | PlanarROIMeasurementsAndQualitativeEvaluations
     | VolumetricROIMeasurementsAndQualitativeEvaluations
 )
+_PROPERTY = RelationshipTypeValues.HAS_PROPERTIES
 Place = tuple[str | None, Side | None, str, int | None]
 
 
@@ -76,8 +79,7 @@ def _grade_group(package: Package, grade: Grade) -> Group:
         "finding_type": code_of(Kind.CONDITION, grade.condition.value),
         "finding_sites": _sites(grade.level, grade.side),
         "algorithm_id": _algorithm(package),
-        "qualitative_evaluations": _evaluations(grade),
-        "measurements": [_probability(grade, step) for step in grade.probabilities],
+        "qualitative_evaluations": [_evaluation(grade)],
     }
     group: Group
     if grade.evidence is None:
@@ -93,18 +95,26 @@ def _grade_group(package: Package, grade: Grade) -> Group:
     return group
 
 
-def _evaluations(grade: Grade) -> list[QualitativeEvaluation]:
+def _evaluation(grade: Grade) -> QualitativeEvaluation:
+    """Return the step of the scale, with the prediction set and the probabilities as its properties.
+
+    They are no items of the group: a viewer that shows values without names would state each step of the set.
+    """
     scale = code_of(Kind.SCALE, grade.scale)
     if grade.grade is None:
-        return [QualitativeEvaluation(scale, code_of(Kind.CONCEPT, "not_assessable"))]
-    found = [QualitativeEvaluation(scale, step_code(grade.scale, grade.grade))]
-    in_set = code_of(Kind.CONCEPT, "prediction_set")
-    return found + [QualitativeEvaluation(in_set, step_code(grade.scale, step)) for step in grade.prediction_set]
-
-
-def _probability(grade: Grade, step: str) -> MeasurementItem:
-    value = float(grade.probabilities[step])
-    return MeasurementItem(name=probability_code(grade.scale, step), value=value, unit=code_of(Kind.UNIT, "1"))
+        return QualitativeEvaluation(scale, code_of(Kind.CONCEPT, "not_assessable"))
+    found = QualitativeEvaluation(scale, step_code(grade.scale, grade.grade))
+    in_set, unit = code_of(Kind.CONCEPT, "prediction_set"), code_of(Kind.UNIT, "1")
+    properties: list[ContentItem] = [
+        CodeContentItem(in_set, step_code(grade.scale, step), _PROPERTY) for step in grade.prediction_set
+    ]
+    properties += [
+        NumContentItem(probability_code(grade.scale, step), float(value), unit, relationship_type=_PROPERTY)
+        for step, value in grade.probabilities.items()
+    ]
+    if properties:
+        found[0].ContentSequence = ContentSequence(properties)
+    return found
 
 
 def _sites(level: str | None, side: Side | None) -> list[FindingSite] | None:
@@ -175,6 +185,6 @@ def _particulars(package: Package, item: Measurement) -> Iterator[ContentItem]:
     yield from tracking(package, item.id)
     for concept, text in (("method", item.method), ("reason", item.reason)):
         if text:
-            yield text_item(code_of(Kind.CONCEPT, concept), text, RelationshipTypeValues.HAS_PROPERTIES)
+            yield text_item(code_of(Kind.CONCEPT, concept), text, _PROPERTY)
     if item.slice_index is not None:
         yield image_of(package.require_source(), item.series_id, item.slice_index)

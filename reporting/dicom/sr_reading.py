@@ -140,11 +140,11 @@ def read_report(content: bytes) -> ReadReport:
 
 def _grade(group: Dataset) -> ReadGrade:
     level, side = _place(group)
-    scale, grade = _evaluation(group)
+    scale, grade, evaluation = _evaluation(group)
     step_of = {f"{scale}/{step}": step for step in SCALES[scale].grades}
     chosen = [
         step_of[_named(Kind.STEP, _value(item), step_of)]
-        for item in _children(group, code_of(Kind.CONCEPT, "prediction_set"))
+        for item in _children(evaluation, code_of(Kind.CONCEPT, "prediction_set"))
     ]
     region = next(_children(group, codes.DCM.ImageRegion), None)
     instance_uid, frame, box = (None, None, None) if region is None else _region(region)
@@ -158,7 +158,7 @@ def _grade(group: Dataset) -> ReadGrade:
         grade=grade,
         probabilities={
             step_of[_named(Kind.PROBABILITY, _name(item), step_of)]: _number(item)
-            for item in _of_type(group, "NUM")
+            for item in _of_type(evaluation, "NUM")
         },
         prediction_set=tuple(chosen),
         status=GradeStatus.NOT_ASSESSABLE if grade is None else GradeStatus.GRADED,
@@ -170,16 +170,16 @@ def _grade(group: Dataset) -> ReadGrade:
     )
 
 
-def _evaluation(group: Dataset) -> tuple[str, str | None]:
-    """Return the scale and its step; None for not assessable."""
+def _evaluation(group: Dataset) -> tuple[str, str | None, Dataset]:
+    """Return the scale, its step (None for not assessable) and the item that says so."""
     for item in _of_type(group, "CODE"):
         scale = name_of(Kind.SCALE, _name(item))
         if scale is None:
             continue
         if _value(item) == _pair(code_of(Kind.CONCEPT, "not_assessable")):
-            return scale, None
+            return scale, None, item
         steps = {f"{scale}/{step}": step for step in SCALES[scale].grades}
-        return scale, steps[_named(Kind.STEP, _value(item), steps)]
+        return scale, steps[_named(Kind.STEP, _value(item), steps)], item
     raise ReportError("structured report: expected a scale and its step in a group with a finding, found none")
 
 
