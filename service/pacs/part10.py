@@ -1,0 +1,46 @@
+"""DICOM files that the listener wrote: the bytes of their data sets, and whether two are the same instance."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+_GROUP_LENGTH_AT = 140  # preamble 128, DICM, then (0002,0000) UL with its length: the value
+_META_AT = 144
+
+
+def data_of(content: bytes) -> bytes:
+    """Return the data set of a file without preamble and meta information, which name who wrote the file."""
+    length = int.from_bytes(content[_GROUP_LENGTH_AT:_META_AT], "little")
+    return content[_META_AT + length :]
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of a file's data set."""
+    return hashlib.sha256(data_of(content)).hexdigest()
+
+
+def is_same(first: bytes, second: bytes) -> bool:
+    """Return whether two files hold the same instance, byte for byte or as the same elements.
+
+    A sender may choose another transfer syntax the second time.
+    """
+    if data_of(first) == data_of(second):
+        return True
+    try:
+        return _read(first) == _read(second)
+    except (InvalidDicomError, ValueError, TypeError, KeyError, NotImplementedError):
+        return False  # what cannot be compared is not the same
+
+
+def _read(content: bytes) -> Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = dcmread(BytesIO(content))
+        plain = Dataset()
+        plain.update({element.tag: element for element in dataset if element.tag.group != 2})
+    return plain
