@@ -84,11 +84,16 @@ class Inbox:
         for name in ("part", "arriving", "taking", "aside"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._owned = _own(root / "lock")
-        for left in (root / "part").iterdir():
-            left.unlink()
+        for left in self.part.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         self._bytes = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
         start = time.monotonic()
         self._last = {folder.name: start for folder in (root / "arriving").iterdir()}
+
+    @property
+    def part(self) -> Path:
+        """Return the folder of what is not whole yet; emptied at the start."""
+        return self._root / "part"
 
     def close(self) -> None:
         """Let another process own the folder."""
@@ -109,7 +114,7 @@ class Inbox:
         """
         study, name = hash_of(study_uid), hash_of(sop_uid) + SUFFIX
         self._reserve(len(content))
-        written = _write(self._root / "part", content)
+        written = _write(self.part, content)
         try:
             with self._mutex:
                 return self._place(written, study, name, content, sender)

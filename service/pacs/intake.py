@@ -85,13 +85,14 @@ class Intake:
             self.inbox.take(study)
         if time.monotonic() < self._wait_until:
             return
-        try:
-            for delivery in self.inbox.taken():
+        for delivery in self.inbox.taken():
+            try:
                 self._take_in(delivery)
-        except BusyError as error:
-            self._pause(min(_LONGEST_WAIT_S, error.retry_after_s), "the queue is full")
-        except (SQLAlchemyError, SpineScribeError, OSError, zipfile.BadZipFile) as error:
-            self._pause(_FAULT_WAIT_S, type(error).__name__)
+            except BusyError as error:
+                self._pause(min(_LONGEST_WAIT_S, error.retry_after_s), "the queue is full")
+                return
+            except (SQLAlchemyError, SpineScribeError, OSError, zipfile.BadZipFile) as error:
+                self._pause(_FAULT_WAIT_S, type(error).__name__)
 
     def _pause(self, seconds: float, why: str) -> None:
         logger.warning("a study that arrived waits (%s); tried again in %.0f s", why, seconds)
@@ -102,7 +103,7 @@ class Intake:
             before = _before(session, self.services, delivery.study)
         new = self._new_files(delivery, before)
         if new:
-            with tempfile.TemporaryDirectory(dir=self.services.config.work_dir, prefix="pacs-zip-") as folder:
+            with tempfile.TemporaryDirectory(dir=self.inbox.part) as folder:
                 archive = Path(folder) / "study.zip"
                 instances = _write_zip(archive, new, before)
                 blob = self.services.blobs.put_file(archive)
@@ -214,7 +215,7 @@ def _write_zip(archive: Path, new: list[Path], before: _Before | None) -> dict[s
 def _label(study: Study, delivery: Delivery, before: _Before | None, count: int) -> str:
     """Return what users see: how many instances came, and that there may be more."""
     name = default_label(study.id) if before is None else before.label.split(" - ")[0]
-    parts = [f"{count} images from {delivery.sender or 'the archive'}"]
+    parts = [f"{count} instances from {delivery.sender or 'the archive'}"]
     if before is not None:
         parts.append(f"delivery {before.number + 1}")
     if delivery.is_unfinished:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
@@ -63,7 +62,6 @@ OUT_OF_RESOURCES = 0xA700  # PS3.4, table B.2-1
 MISMATCH = 0xA900
 NOT_UNDERSTOOD = 0xC000
 _MB = 10**6
-_GB = 10**9
 _START_S = 30.0
 
 
@@ -239,11 +237,6 @@ def tls_context(config: ListenerConfig) -> ssl.SSLContext:
 class _LazyContext(ssl.SSLContext):
     def wrap_socket(self, sock: Any, *arguments: Any, **words: Any) -> ssl.SSLSocket:
         return super().wrap_socket(sock, *arguments, **{**words, "do_handshake_on_connect": False})
-
-
-def inbox_of(config: ListenerConfig, root: Path) -> Inbox:
-    """Open the inbox within the bounds of a configuration."""
-    return Inbox(root, max_bytes=int(config.max_gb * _GB), free_bytes=int(config.free_gb * _GB))
 
 
 def _uids(content: bytes) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from reporting.export.formats import ExportFormat
+from reporting.export.formats import DICOM, ExportFormat
 from runtime.errors import ConfigError
 from runtime.records import as_record, require_positive
 
@@ -112,11 +112,11 @@ def listener_config(section: dict[str, object], place: str, folder: Path) -> Lis
     """
     values: dict[str, object] = dict(section)
     if "push" in values:
-        values["push"] = _word(PushWhen, values["push"], f"{place}.push")
+        values["push"] = _word(tuple(PushWhen), values["push"], f"{place}.push")
     if "push_formats" in values:
         found = values["push_formats"]
         listed = found if isinstance(found, list) else [found]
-        values["push_formats"] = [_word(ExportFormat, item, f"{place}.push_formats") for item in listed]
+        values["push_formats"] = [_word(DICOM, item, f"{place}.push_formats") for item in listed]
     for name in ("tls_certificate", "tls_key", "tls_callers"):
         if values.get(name):
             values[name] = str(folder / str(values[name]))
@@ -125,11 +125,11 @@ def listener_config(section: dict[str, object], place: str, folder: Path) -> Lis
     return config
 
 
-def _word(kind: type[StrEnum], value: object, place: str) -> StrEnum:
-    try:
-        return kind(str(value))
-    except ValueError:
-        raise ConfigError(f"{place}: expected one of {', '.join(kind)}, got {value!r}") from None
+def _word(allowed: tuple[StrEnum, ...], value: object, place: str) -> StrEnum:
+    for word in allowed:
+        if word.value == value:
+            return word
+    raise ConfigError(f"{place}: expected one of {', '.join(allowed)}, got {value!r}")
 
 
 def _check(config: ListenerConfig, place: str) -> None:
