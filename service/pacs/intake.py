@@ -3,7 +3,7 @@
 What comes of a study after that becomes an entry of its own, with all instances that came by then: the report of the
 first belongs to the images it was made of and may be signed, so its images never change. The delivery's row is
 written in the transaction that adds the study, and the instances leave the inbox after it: a crash at any point takes
-nothing in twice, because a delivery without anything new makes no entry.
+nothing in twice, because a delivery without a new image makes no entry.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from service.errors import BusyError, NotFoundError
 from service.pacs.inbox import SUFFIX, Delivery, Inbox
 from service.pacs.listener import Listener
 from service.pacs.listener_config import ListenerConfig
-from service.pacs.part10 import digest_of, is_same
+from service.pacs.part10 import digest_of, is_image, is_same
 from service.services import Services
 from service.store import Blob
 from service.store.tables import PacsDelivery, Study
@@ -102,13 +102,22 @@ class Intake:
         with self.services.database.read() as session:
             before = _before(session, self.services, delivery.study)
         new = self._new_files(delivery, before)
-        if new:
+        if not any(is_image(file) for file in new):
+            self._without_images(delivery, new)
+        else:
             with tempfile.TemporaryDirectory(dir=self.inbox.part) as folder:
                 archive = Path(folder) / "study.zip"
                 instances = _write_zip(archive, new, before)
                 blob = self.services.blobs.put_file(archive)
             self._accept(delivery, before, instances, len(new), blob)
         self.inbox.drop(delivery)
+
+    def _without_images(self, delivery: Delivery, files: list[Path]) -> None:
+        """Put aside what came without a new image, such as our own results sent around: there is nothing to read."""
+        if files:
+            logger.warning("%d objects came without a new MR image of their study; kept aside", len(files))
+        for file in files:
+            self.inbox.put_aside(file, delivery.study)
 
     def _new_files(self, delivery: Delivery, before: _Before | None) -> list[Path]:
         """Return what no earlier delivery had; other bytes under a UID of an earlier one are put aside."""
@@ -215,7 +224,7 @@ def _write_zip(archive: Path, new: list[Path], before: _Before | None) -> dict[s
 def _label(study: Study, delivery: Delivery, before: _Before | None, count: int) -> str:
     """Return what users see: how many instances came, and that there may be more."""
     name = default_label(study.id) if before is None else before.label.split(" - ")[0]
-    parts = [f"{count} instances from {delivery.sender or 'the archive'}"]
+    parts = [f"{count} instance{'' if count == 1 else 's'} from {delivery.sender or 'the archive'}"]
     if before is not None:
         parts.append(f"delivery {before.number + 1}")
     if delivery.is_unfinished:

@@ -1,4 +1,4 @@
-"""The Storage SCP: takes MR instances from callers on a list, answers C-ECHO, and says success when they are safe.
+"""The Storage SCP: takes MR studies from callers on a list, answers C-ECHO, and says success when they are safe.
 
 It knows associations and files, not studies of the worklist: those are made of the inbox by ``intake``. No log line
 holds anything of a data set; callers are named by their AE title.
@@ -35,21 +35,15 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, evt
 from pynetdicom import _config as pynetdicom_config
-from pynetdicom.sop_class import (
-    EnhancedMRImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-    MRImageStorage,
-    Verification,
-)
+from pynetdicom.sop_class import Verification
 
 from runtime.errors import ConfigError
 from service.pacs.inbox import FullError, Inbox, Stored, hash_of
 from service.pacs.listener_config import ListenerConfig
+from service.pacs.part10 import COMPANIONS, IMAGES
 
 logger = logging.getLogger(__name__)
 
-CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
-"""What is taken; a sender of anything else finds no presentation context for it and keeps it."""
 SYNTAXES = (
     ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian,
     JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000, RLELossless,
@@ -141,7 +135,7 @@ class Listener:
         entity.maximum_associations = self._config.max_associations
         entity.network_timeout = entity.dimse_timeout = self._config.idle_s
         entity.acse_timeout = _START_S
-        for uid in CLASSES:
+        for uid in (*IMAGES, *COMPANIONS):
             entity.add_supported_context(uid, list(SYNTAXES))
         entity.add_supported_context(Verification)
         return entity

@@ -1,16 +1,35 @@
-"""DICOM files that the listener wrote: the bytes of their data sets, and whether two are the same instance."""
+"""DICOM files that the listener wrote: what is taken, the bytes of data sets, whether two are the same instance."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
 from io import BytesIO
+from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, uid
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+
+IMAGES = (uid.MRImageStorage, uid.EnhancedMRImageStorage, uid.LegacyConvertedEnhancedMRImageStorage)
+"""What is read."""
+COMPANIONS = (
+    uid.SecondaryCaptureImageStorage, uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage, uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
+    uid.EnhancedMRColorImageStorage, uid.MRSpectroscopyStorage, uid.RawDataStorage, uid.BasicTextSRStorage,
+    uid.EnhancedSRStorage, uid.ComprehensiveSRStorage, uid.Comprehensive3DSRStorage, uid.XRayRadiationDoseSRStorage,
+    uid.KeyObjectSelectionDocumentStorage, uid.GrayscaleSoftcopyPresentationStateStorage,
+    uid.ColorSoftcopyPresentationStateStorage, uid.SegmentationStorage, uid.EncapsulatedPDFStorage,
+)  # fmt: skip
+"""What travels with MR images: an archive that sends a whole study gives up when one of its objects is not taken."""
 
 _GROUP_LENGTH_AT = 140  # preamble 128, DICM, then (0002,0000) UL with its length: the value
 _META_AT = 144
+
+
+def is_image(file: Path) -> bool:
+    """Return whether a file is an MR image."""
+    return read_file_meta_info(file).get("MediaStorageSOPClassUID") in IMAGES
 
 
 def data_of(content: bytes) -> bytes:

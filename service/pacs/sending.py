@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from service.pacs.config import load_pacs_config
 from service.pacs.errors import PacsError
-from service.pacs.node import open_node
+from service.pacs.node import build_node
 from service.pacs.outcome import Outcome
 from service.pacs.results import Send
 
@@ -16,7 +16,7 @@ from service.pacs.results import Send
 class Sends(Protocol):
     """A node that takes files."""
 
-    def send(self, files: Sequence[Path]) -> Sequence[Outcome]:
+    def send(self, files: Iterable[Path]) -> Sequence[Outcome]:
         """Send files; return what became of each."""
 
 
@@ -30,7 +30,7 @@ def send_to(config: Path, name: str) -> Send:
     Raises:
         ConfigError: If there is no such node.
     """
-    return send_all(open_node(load_pacs_config(config), name))
+    return send_all(build_node(load_pacs_config(config), name))
 
 
 def send_all(node: Sends) -> Send:

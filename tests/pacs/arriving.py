@@ -15,8 +15,9 @@ from sqlalchemy import select
 from service.pacs.inbox import Inbox
 from service.pacs.intake import Intake
 from service.pacs.listen import open_inbox
-from service.pacs.listener import CLASSES, SYNTAXES, Listener
+from service.pacs.listener import SYNTAXES, Listener
 from service.pacs.listener_config import ListenerConfig
+from service.pacs.part10 import IMAGES
 from service.services import Services
 from service.store.tables import AuditEntry, Job, PacsDelivery, Study
 from tests.pacs.ports import LOOPBACK
@@ -59,10 +60,12 @@ def running(services: Services, **changes: Any) -> Iterator[Running]:
         inbox.close()
 
 
-def associate(port: int, *, calling: str = CALLER, called: str = "SPINESCRIBE", **words: Any) -> Association:
+def associate(
+    port: int, *, calling: str = CALLER, called: str = "SPINESCRIBE", wanted: tuple[str, ...] = (), **words: Any
+) -> Association:
     entity = AE(ae_title=calling)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
-    for uid in CLASSES:
+    for uid in (*IMAGES, *wanted):
         entity.add_requested_context(uid, list(SYNTAXES[:2]))
     entity.add_requested_context("1.2.840.10008.1.1")
     return entity.associate(LOOPBACK, port, ae_title=called, **words)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from imaging import load_study
 from service.services import Services
@@ -268,6 +269,33 @@ def test_a_deleted_study_may_come_again(taken: Services, study: SmallStudy) -> N
         send(there.port, *study.files)
         there.settle(lambda: bool(studies(taken)))
     assert deliveries(taken)[0].number == 1
+
+
+def test_what_travels_with_the_images_is_taken_but_makes_no_entry_alone(
+    taken: Services, study: SmallStudy, tmp_path: Path, dcmtk: None
+) -> None:
+    capture = dcmread(study.files[0])
+    capture.SOPClassUID = capture.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    capture.Modality, capture.SeriesInstanceUID = "OT", generate_uid()
+    files = []
+    for number in range(2):
+        capture.SOPInstanceUID = capture.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        files.append(study.folder / f"capture-{number}.dcm")
+        capture.save_as(files[-1], enforce_file_format=True)
+    late = tmp_path / "late.dcm"
+    files[1].rename(late)
+    with running(taken) as there:
+        sent = storescu(there.port, study.folder, called="SPINESCRIBE", calling=CALLER)
+        assert sent.returncode == 0, sent.stderr
+        there.settle(lambda: bool(studies(taken)))
+        assert storescu(there.port, late, called="SPINESCRIBE", calling=CALLER).returncode == 0
+        there.settle(lambda: bool(_files(taken, "aside")))
+        there.settle(lambda: not _files(taken, "taking"))
+    assert len(studies(taken)) == 1
+    assert len(deliveries(taken)[0].instances) == 7
+    kept = taken.blobs.path(studies(taken)[0].upload_sha256)
+    (kept.parent / "study.zip").hardlink_to(kept)
+    assert len(load_study(kept.parent / "study.zip", protocol="lumbar").series) == 2
 
 
 def _files(services: Services, where: str) -> list[Path]:

@@ -81,7 +81,7 @@ def test_killed_and_never_sent_again_is_told(services: Services, study: SmallStu
     (services.config.work_dir / "pacs" / "part" / "half").write_bytes(b"DIC")
     with running(services) as there:
         there.settle(lambda: bool(studies(services)))
-    assert "1 instances" in studies(services)[0].label
+    assert "1 instance from" in studies(services)[0].label
     assert "broke off" in studies(services)[0].label
     assert not list((services.config.work_dir / "pacs" / "part").iterdir())
 
