@@ -5,7 +5,7 @@
     taking/<study>/             the same, being made a worklist entry
     aside/<study>/              other bytes under a UID that is taken
 
-Every move is a rename in one file system: after a crash an instance is in one place, whole, or was never confirmed.
+Every move is a rename in one file system: after a crash an instance is in one place, whole, or was not confirmed.
 One process owns the folder (a lock says so). No name holds a UID, and nothing of a patient.
 """
 

@@ -1,9 +1,9 @@
 """From arriving instances to the worklist: a study of which nothing came for a while becomes an entry.
 
-What comes of a study after that becomes an entry of its own, with all instances that came by then: the report of the
-first belongs to the images it was made of and may be signed, so its images never change. The delivery's row is
-written in the transaction that adds the study, and the instances leave the inbox after it: a crash at any point takes
-nothing in twice, because a delivery without a new image makes no entry.
+What comes of a study after that becomes an entry of its own, with all instances that came by then: the report of
+the first belongs to the images it was made of and may be signed, so its images never change. The delivery's row is
+written in the transaction that adds the study, and the instances leave the inbox after it: a crash at any point
+takes nothing in twice, because a delivery without a new image makes no entry.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Intake:
         self.inbox.drop(delivery)
 
     def _without_images(self, delivery: Delivery, files: list[Path]) -> None:
-        """Put aside what came without a new image, such as our own results sent around: there is nothing to read."""
+        """Put aside what came without a new image, such as our own results sent around: nothing is to be read."""
         if files:
             logger.warning("%d objects came without a new MR image of their study; kept aside", len(files))
         for file in files:
@@ -174,7 +174,9 @@ def owner_of(session: Session, config: ListenerConfig) -> tuple[Actor, str | Non
     try:
         user = find_user(session, config.owner)
     except NotFoundError:
-        raise ConfigError(f"listener.owner: there is no user {config.owner!r}; add one (spinescribe user)") from None
+        raise ConfigError(
+            f"listener.owner: there is no user {config.owner!r}; add one (spinescribe user)"
+        ) from None
     if not user.is_active:
         raise ConfigError(f"listener.owner: the user {config.owner!r} is deactivated")
     actor = Actor.of(user)

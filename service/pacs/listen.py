@@ -1,4 +1,4 @@
-"""The listener's process: takes in instances, makes worklist entries of them, sends results back, until stopped."""
+"""The listener's process: takes in instances, makes worklist entries of them, sends results back."""
 
 from __future__ import annotations
 

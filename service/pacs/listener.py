@@ -1,7 +1,7 @@
 """The Storage SCP: takes MR studies from callers on a list, answers C-ECHO, and says success when they are safe.
 
-It knows associations and files, not studies of the worklist: those are made of the inbox by ``intake``. No log line
-holds anything of a data set; callers are named by their AE title.
+It knows associations and files, not studies of the worklist: those are made of the inbox by ``intake``. No log
+line holds anything of a data set; callers are named by their AE title.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
+    JPEG2000,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    JPEG2000,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -117,9 +117,7 @@ class Listener:
         address = self._config.host, self._config.port
         context = tls_context(self._config) if self._config.tls_certificate else None
         try:
-            server = entity.start_server(
-                address, block=False, ssl_context=context, evt_handlers=self._handlers()
-            )
+            server = entity.start_server(address, block=False, ssl_context=context, evt_handlers=self._handlers())
         except OSError as error:
             raise ConfigError(f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from None
         assert server is not None
@@ -189,7 +187,9 @@ class Listener:
         call.pending += len(event.data)
         if call.pending > self._config.max_instance_mb * _MB:
             call.pending = 0
-            logger.warning("an instance larger than %g MB came; its sender was cut off", self._config.max_instance_mb)
+            logger.warning(
+                "an instance larger than %g MB came; its sender was cut off", self._config.max_instance_mb
+            )
             Thread(target=event.assoc.abort, daemon=True).start()  # this is the thread that abort waits for
 
     def _released(self, event: evt.Event) -> None:

@@ -18,7 +18,7 @@ from runtime.records import as_record, require_positive
 
 SECTION = "listener"
 _TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
-"""An AE title: 1 to 16 printable ASCII characters but the backslash (PS3.5, table 6.2-1), none but inner spaces."""
+"""An AE title: 1 to 16 printable ASCII characters but the backslash, no outer spaces (PS3.5, table 6.2-1)."""
 
 
 class PushWhen(StrEnum):
@@ -34,7 +34,7 @@ class ListenerConfig:
     """Settings of the listener.
 
     Attributes:
-        callers: AE titles that may call; at least one. Titles are claims: use TLS where the network is not trusted.
+        callers: AE titles that may call; at least one. Titles are claims: use TLS on a network of others.
         owner: Name of the user who owns what arrives.
         ae_title: Our own title; a call of another one is refused.
         host: Address to listen on.

@@ -1,4 +1,4 @@
-"""DICOM files that the listener wrote: what is taken, the bytes of data sets, whether two are the same instance."""
+"""DICOM files that the listener wrote: what is taken, the bytes of data sets, whether two are the same."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ COMPANIONS = (
     uid.SecondaryCaptureImageStorage, uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage, uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
     uid.EnhancedMRColorImageStorage, uid.MRSpectroscopyStorage, uid.RawDataStorage, uid.BasicTextSRStorage,
-    uid.EnhancedSRStorage, uid.ComprehensiveSRStorage, uid.Comprehensive3DSRStorage, uid.XRayRadiationDoseSRStorage,
+    uid.EnhancedSRStorage, uid.ComprehensiveSRStorage, uid.Comprehensive3DSRStorage,
     uid.KeyObjectSelectionDocumentStorage, uid.GrayscaleSoftcopyPresentationStateStorage,
     uid.ColorSoftcopyPresentationStateStorage, uid.SegmentationStorage, uid.EncapsulatedPDFStorage,
 )  # fmt: skip
-"""What travels with MR images: an archive that sends a whole study gives up when one of its objects is not taken."""
+"""What travels with MR images: an archive that sends a study gives up when one of its objects is not taken."""
 
 _GROUP_LENGTH_AT = 140  # preamble 128, DICM, then (0002,0000) UL with its length: the value
 _META_AT = 144

@@ -1,8 +1,8 @@
-"""Results on their way back: what was read or signed of a study that a node sent goes to a node, until it is there.
+"""Results on their way back: what was read or signed of a study that a node sent goes to a node.
 
 The outbox is a table: what is to go is written there first, and marked as done when the node has confirmed every
-file. A node that is down loses nothing; sending is tried again, ever more rarely. The same report gives the same UIDs,
-so what is sent twice is one object there.
+file. A node that is down loses nothing; sending is tried again, ever more rarely. The same report gives the same
+UIDs, so what is sent twice is one object there.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ def send_all(node: Sends) -> Send:
         failed = [outcome for outcome in node.send(files) if not outcome.is_stored]
         if failed:
             reason = failed[0].reason or "no reason told"
-            raise PacsError(f"{len(failed)} of {len(files)} files were not stored: {reason}", code="failed", again=True)
+            raise PacsError(
+                f"{len(failed)} of {len(files)} files were not stored: {reason}", code="failed", again=True
+            )
 
     return send

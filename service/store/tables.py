@@ -301,8 +301,8 @@ class Evaluation(Base):
 class PacsDelivery(Base):
     """What a node sent of a DICOM study by a moment, and the worklist's study that was made of it.
 
-    ``dicom_study`` is the SHA-256 of the Study Instance UID, ``sender`` an AE title. ``instances``: SHA-256 of the SOP
-    Instance UID -> SHA-256 of the data set, of all instances that the study's file holds.
+    ``dicom_study`` is the SHA-256 of the Study Instance UID, ``sender`` an AE title. ``instances``: SHA-256 of the
+    SOP Instance UID -> SHA-256 of the data set, of all instances that the study's file holds.
     """
 
     __tablename__ = "pacs_deliveries"

@@ -1,4 +1,4 @@
-"""What tests of the listener do again and again: one that runs in this process, senders, a look at the worklist."""
+"""What tests of the listener do again and again: one that runs here, senders, a look at the worklist."""
 
 import ssl
 import time

@@ -4,7 +4,6 @@ import logging
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,10 +37,10 @@ def study(tmp_path: Path) -> SmallStudy:
 
 
 @pytest.fixture
-def taken(services: Services) -> Iterator[Services]:
+def taken(services: Services) -> Services:
     """Return a service with the user who owns what arrives."""
     add_user(services, "rad")
-    yield services
+    return services
 
 
 def everything_written(services: Services) -> str:

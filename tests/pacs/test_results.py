@@ -1,6 +1,7 @@
 """Results go back when they are due, to a node that may be down, once for each state; nothing is lost."""
 
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,23 @@ from reporting.export.formats import ExportFormat
 from reporting.export.package import ExportedFile, Package
 from runtime.errors import SpineScribeError
 from service.accounts.actor import Actor
+from service.export.content import build_outgoing
 from service.jobs.claim import claim
 from service.jobs.finish import Outcome, finish_reading
+from service.pacs import results as results_module
 from service.pacs.listener_config import ListenerConfig, PushWhen
+from service.pacs.package import SYSTEM
 from service.pacs.part10 import IMAGES
 from service.pacs.results import SUPERSEDED, Results
+from service.review.case import Case, load_case
 from service.services import Services
 from service.store.base import now
-from service.store.tables import PacsPush, StudyReport
-from tests.pacs.arriving import config_of, jobs, lines, running, send, status_of, studies
+from service.store.tables import PacsDelivery, PacsPush, StudyReport
+from tests.pacs.arriving import config_of, jobs, lines, running, send, studies
 from tests.pacs.ports import LOOPBACK
-from tests.pacs.slices import IDENTITY
+from tests.pacs.slices import IDENTITY, SmallStudy, write_study
 from tests.read_phantoms import ReadPhantom
-from tests.service.conftest import add_user
+from tests.service.conftest import add_study, add_user
 
 pytestmark = pytest.mark.pacs
 
@@ -36,16 +41,10 @@ pytestmark = pytest.mark.pacs
 def fake_files(package: Package) -> tuple[ExportedFile, ...]:
     """Write an object that refers to the study, as exports do: an instance of the source under another UID."""
     slices = package.require_source().slices(next(iter(package.label_maps)))
-    copy = dcmread_copy(slices[0])
-    return (ExportedFile(f"{package.stem}.dcm", "application/dicom", to_bytes(copy)),)
-
-
-def dcmread_copy(dataset: Any) -> Any:
-    from copy import deepcopy
-
-    copy = deepcopy(dataset)
-    copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["results"])
-    return copy
+    with BytesIO(to_bytes(slices[0])) as stream:
+        copy = dcmread(stream)
+        copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["results"])
+        return (ExportedFile(f"{package.stem}.dcm", "application/dicom", to_bytes(copy)),)
 
 
 @pytest.fixture
@@ -54,19 +53,33 @@ def owner(services: Services) -> Actor:
 
 
 @pytest.fixture
+def small(tmp_path: Path) -> SmallStudy:
+    return write_study(tmp_path / "sent", "results")
+
+
+@pytest.fixture
 def read_study(
-    services: Services, owner: Actor, phantoms: Callable[[str], ReadPhantom], monkeypatch: pytest.MonkeyPatch
+    services: Services,
+    owner: Actor,
+    document: dict[str, Any],
+    small: SmallStudy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """Return a study that a node sent and that was read."""
-    monkeypatch.setitem(formats._HOMES, ExportFormat.SR, "tests.pacs.test_results:fake_files")
-    phantom = phantoms("lumbar")
-    with running(services) as there:
-        assert set(send(there.port, *sorted(phantom.study.rglob("*.dcm")))) == {0}
-        there.settle(lambda: bool(studies(services)))
-    held = claim(services, jobs(services)[0].id, "tests")
-    assert held is not None
-    assert finish_reading(services, held, phantom.reading, Outcome("composer", None, False, {}))
-    return studies(services)[0].id
+    """Return a study that a node sent and that was read; what is exported of it is one of its slices."""
+    with services.database.begin() as session:
+        study, _ = add_study(session, owner, document)
+        delivery = PacsDelivery(dicom_study="0" * 64, number=1, study_id=study.id, sender="MR1", instances={})
+        session.add(delivery)
+
+    def open_small(opened: Services, study_id: str, _folder: Path) -> tuple[Package, Case]:
+        with opened.database.read() as session:
+            case = load_case(session, SYSTEM, study_id)
+        return Package(build_outgoing(case), case.document, {}, None), case
+
+    slice_file = ExportedFile("slice.dcm", "application/dicom", small.files[0].read_bytes())
+    monkeypatch.setattr(results_module, "open_package", open_small)
+    monkeypatch.setattr(results_module, "export_files", lambda _package, _formats: (slice_file,))
+    return study.id
 
 
 def stand(services: Services, status: str, version: int, owner: Actor) -> None:
@@ -100,7 +113,7 @@ def results_of(services: Services, node: Node, when: PushWhen, **changes: Any) -
 
 
 def test_a_signed_report_goes_back_when_the_node_is_up_again(
-    services: Services, owner: Actor, read_study: str, caplog: pytest.LogCaptureFixture
+    services: Services, owner: Actor, read_study: str, small: SmallStudy, caplog: pytest.LogCaptureFixture
 ) -> None:
     node = Node(refusals=2)
     results = results_of(services, node, PushWhen.SIGNED)
@@ -112,18 +125,13 @@ def test_a_signed_report_goes_back_when_the_node_is_up_again(
         assert node.calls == attempt
     (push,) = pushes(services)
     assert (push.state, push.attempt, push.cause, push.version) == ("done", 3, None, 5)
-    (sent,) = node.taken
-    uid = dcmread(next(iter(_sent_files(services)))).StudyInstanceUID if _sent_files(services) else None
-    assert uid is None or sent[0].StudyInstanceUID == uid
+    ((sent,),) = node.taken
+    assert sent.SOPInstanceUID in small.sop_instance_uids
     (line,) = lines(services, "report.push")
     assert line.subject == f"study:{read_study}"
     assert (line.details["node"], line.details["version"], line.details["files"]) == ("archive", 5, 1)
     assert "the node is down" in caplog.text
     assert not [word for word in IDENTITY if word in caplog.text]
-
-
-def _sent_files(services: Services) -> list[Path]:
-    return list((services.config.work_dir / "pacs").rglob("*.dcm"))
 
 
 def test_a_draft_goes_once_and_what_was_signed_after_it(services: Services, owner: Actor, read_study: str) -> None:
@@ -139,7 +147,11 @@ def test_a_draft_goes_once_and_what_was_signed_after_it(services: Services, owne
     results.step()
     stand(services, "signed", 5, owner)
     results.step()
-    assert [(push.status, push.version) for push in pushes(services)] == [("draft", 1), ("signed", 3), ("signed", 5)]
+    assert [(push.status, push.version) for push in pushes(services)] == [
+        ("draft", 1),
+        ("signed", 3),
+        ("signed", 5),
+    ]
     assert node.calls == 3
 
 
@@ -204,15 +216,35 @@ def test_over_the_wire_to_a_node_that_refuses_twice(
 ) -> None:
     port, answers, taken = archive
     answers += [0xA700, 0xA700]
-
-    def send_files(files: Sequence[Path]) -> None:
-        if any(send(port, *files, called="ARCHIVE")):
-            raise SpineScribeError("out of resources")
-
-    node = Node()
-    results = results_of(services, node, PushWhen.SIGNED)
-    results.send = send_files
+    results = results_of(services, Node(), PushWhen.SIGNED)
+    results.send = lambda files: _send_all(port, files)
     stand(services, "signed", 2, owner)
     for _ in range(4):
         results.step()
     assert (len(taken), pushes(services)[0].attempt, pushes(services)[0].state) == (1, 3, "done")
+
+
+def test_a_study_from_the_scanner_to_the_archive(
+    services: Services,
+    owner: Actor,
+    phantoms: Callable[[str], ReadPhantom],
+    monkeypatch: pytest.MonkeyPatch,
+    archive: tuple[int, list[int], list[str]],
+) -> None:
+    monkeypatch.setitem(formats._HOMES, ExportFormat.SR, "tests.pacs.test_results:fake_files")
+    phantom = phantoms("lumbar")
+    with running(services) as there:
+        assert set(send(there.port, *sorted(phantom.study.rglob("*.dcm")))) == {0}
+        there.settle(lambda: bool(studies(services)))
+    held = claim(services, jobs(services)[0].id, "tests")
+    assert held is not None
+    assert finish_reading(services, held, phantom.reading, Outcome("composer", None, False, {}))
+    results = results_of(services, Node(), PushWhen.DRAFT)
+    results.send = lambda files: _send_all(archive[0], files)
+    results.step()
+    assert (len(archive[2]), pushes(services)[0].cause, pushes(services)[0].state) == (1, None, "done")
+
+
+def _send_all(port: int, files: Sequence[Path]) -> None:
+    if any(send(port, *files, called="ARCHIVE")):
+        raise SpineScribeError("out of resources")
