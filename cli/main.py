@@ -26,6 +26,7 @@ from cli import (
     explain,
     faults,
     import_labels,
+    pacs,
     parse,
     phantom,
     read,
@@ -39,7 +40,7 @@ from runtime.errors import SpineScribeError
 
 _COMMANDS = (
     read, import_labels, ask, explain, compare, parse, phantom, deidentify, train, evaluate, serve, worker,
-    user, audit, backup, restore, check_store, demo,
+    user, audit, pacs, backup, restore, check_store, demo,
 )  # fmt: skip
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
