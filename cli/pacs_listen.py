@@ -24,7 +24,13 @@ def add_listen(actions: Any, shared: argparse.ArgumentParser) -> None:
         "entry of the worklist. Needs the section `listener` of the configuration: who may call, and who owns what "
         "arrives. Ctrl-C or SIGTERM ends it; what arrived is taken in at the next start.",
     )
-    parser.add_argument("--config", type=Path, default=Path("pacs.yaml"), help="configuration (default pacs.yaml)")
+    parser.add_argument(
+        "--config",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="section listener; see configs/pacs.example.yaml",
+    )
     parser.add_argument("--port", type=int, help="port, in place of the configuration's")
     parser.add_argument("--quiet-s", type=float, help="seconds of quiet, in place of the configuration's")
     parser.set_defaults(run=run)

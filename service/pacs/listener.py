@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, cast
 
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
@@ -32,15 +32,16 @@ from pydicom.uid import (
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
+    Verification,
 )
 from pynetdicom import AE, evt
-from pynetdicom import _config as pynetdicom_config
-from pynetdicom.sop_class import Verification
+from pynetdicom.dimse_primitives import C_STORE
 
 from runtime.errors import ConfigError
 from service.pacs.inbox import FullError, Inbox, Stored, hash_of
 from service.pacs.listener_config import ListenerConfig
 from service.pacs.part10 import COMPANIONS, IMAGES
+from service.pacs.quiet import silence_libraries
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +112,7 @@ class Listener:
         Raises:
             ConfigError: If the address is taken, or a certificate cannot be used.
         """
-        logging.getLogger("pynetdicom").setLevel(logging.ERROR)  # its lower lines tell of data sets
-        pynetdicom_config.LOG_HANDLER_LEVEL = "none"
+        silence_libraries()
         entity = self._entity()
         address = self._config.host, self._config.port
         context = tls_context(self._config) if self._config.tls_certificate else None
@@ -159,7 +159,8 @@ class Listener:
         except (InvalidDicomError, ValueError, AttributeError, KeyError, TypeError, EOFError) as error:
             logger.warning("%s sent an instance that cannot be read (%s)", call.caller, type(error).__name__)
             return _answer(NOT_UNDERSTOOD, "cannot be read")
-        if not study_uid or sop_uid != str(event.request.AffectedSOPInstanceUID):
+        request = cast(C_STORE, event.request)
+        if not study_uid or sop_uid != str(request.AffectedSOPInstanceUID):
             logger.warning("%s sent an instance whose UIDs are missing or differ", call.caller)
             return _answer(MISMATCH, "UIDs are missing or differ from the command's")
         if call.study_uid not in ("", study_uid):
