@@ -21,8 +21,8 @@ def add_listen(actions: Any, shared: argparse.ArgumentParser) -> None:
         parents=[shared],
         help="take in studies that are sent to us, send results back",
         description="Listen for studies (DICOM storage). A study of which nothing came for a while becomes an "
-        "entry of the worklist. Needs the section `listener` of the configuration: who may call, and who owns what "
-        "arrives. Ctrl-C or SIGTERM ends it; what arrived is taken in at the next start.",
+        "entry of the worklist. Needs the section `listener` of the configuration: who may call, and who owns "
+        "what arrives. Ctrl-C or SIGTERM ends it; what arrived is taken in at the next start.",
     )
     parser.add_argument(
         "--config",

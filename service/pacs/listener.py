@@ -32,7 +32,6 @@ from pydicom.uid import (
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
-    Verification,
 )
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
@@ -51,6 +50,7 @@ SYNTAXES = (
     JPEGBaseline8Bit, JPEGExtended12Bit,
 )  # fmt: skip
 
+_VERIFICATION = "1.2.840.10008.1.1"  # C-ECHO (PS3.4, A.4)
 SUCCESS = 0x0000
 DUPLICATE = 0x0111  # duplicate SOP Instance (PS3.7, C.5.9)
 OUT_OF_RESOURCES = 0xA700  # PS3.4, table B.2-1
@@ -135,7 +135,7 @@ class Listener:
         entity.acse_timeout = _START_S
         for uid in (*IMAGES, *COMPANIONS):
             entity.add_supported_context(uid, list(SYNTAXES))
-        entity.add_supported_context(Verification)
+        entity.add_supported_context(_VERIFICATION)
         return entity
 
     def _handlers(self) -> list[Any]:
