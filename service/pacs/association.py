@@ -76,7 +76,11 @@ def lost(config: DimseConfig, silence: Silence) -> PacsError:
     """Return the error of an association that ended before the answer."""
     if silence.lasted(config.answer_s):
         return PacsError(f"the node was silent for {config.answer_s:g} s", code="timeout", again=True)
-    return PacsError("the node broke the connection off", code="aborted", again=True)
+    return PacsError(
+        "the node broke the connection off; if it does so each time, it may not know our AE title",
+        code="aborted",
+        again=True,
+    )
 
 
 def status_of(answer: Dataset, config: DimseConfig, silence: Silence) -> int:

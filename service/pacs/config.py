@@ -1,7 +1,7 @@
 """The PACS configuration, a YAML file: who we are, and the nodes that we talk to. No secret stands in it.
 
-Sections: ``own``, ``nodes`` (name -> node) and ``listener``, which ``listener_config`` reads. Paths in it are taken
-from the file's folder. Example: ``configs/pacs.example.yaml``.
+Sections: ``own``, ``nodes`` (name -> node) and ``listener``, which ``listener_config`` reads. Paths are taken from
+the file's folder. Example: ``configs/pacs.example.yaml``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runtime.records import as_record, require_positive
 
 _SECTIONS = ("own", "nodes", "listener")
 _TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
-"""An AE title: 1 to 16 printable ASCII characters but the backslash (PS3.5, table 6.2-1), none but inner spaces."""
+"""An AE title: 1 to 16 printable ASCII characters, no backslash, spaces only inside (PS3.5, table 6.2-1)."""
 Config = TypeVar("Config", "DimseConfig", "DicomwebConfig")
 
 
@@ -68,7 +68,7 @@ class DimseConfig(_NodeConfig):
     ae_title: str
     """Its AE title."""
     fetch: str = "get"
-    """How studies are fetched: ``get`` (over our own connection) or ``move`` (it connects to us, and must know us)."""
+    """How studies are fetched: ``get`` (over our connection) or ``move`` (it connects to us, and must know us)."""
     tls: bool = False
     """Whether the connection is encrypted."""
 

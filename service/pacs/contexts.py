@@ -1,7 +1,7 @@
 """Presentation contexts: which kinds of object we fetch and send, in which transfer syntaxes.
 
-An association has room for 128 contexts (PS3.8, 9.3.2.2). The node picks one syntax of each, so a class that may be
-stored compressed has one context for each compression.
+An association has room for 128 contexts (PS3.8, 9.3.2.2). The node picks one syntax of each, so a class that may
+be stored compressed has one context for each compression.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _IMAGES = (
     uid.MRImageStorage, uid.EnhancedMRImageStorage, uid.LegacyConvertedEnhancedMRImageStorage,
     uid.SecondaryCaptureImageStorage,
 )  # fmt: skip
+_LABEL_MAP_SEGMENTATION = UID("1.2.840.10008.5.1.4.1.1.66.7")  # newer than pydicom's table
 _RESULTS = (
     uid.EnhancedMRColorImageStorage, uid.MRSpectroscopyStorage, uid.RawDataStorage, uid.CTImageStorage,
     uid.EnhancedCTImageStorage, uid.ComputedRadiographyImageStorage, uid.DigitalXRayImageStorageForPresentation,
-    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage, uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-    uid.MultiFrameTrueColorSecondaryCaptureImageStorage, uid.SegmentationStorage, uid.LabelMapSegmentationStorage,
+    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage, uid.SegmentationStorage, _LABEL_MAP_SEGMENTATION,
     uid.SurfaceSegmentationStorage, uid.ParametricMapStorage, uid.SpatialRegistrationStorage,
     uid.SpatialFiducialsStorage, uid.BasicTextSRStorage, uid.EnhancedSRStorage, uid.ComprehensiveSRStorage,
     uid.Comprehensive3DSRStorage, uid.KeyObjectSelectionDocumentStorage, uid.EncapsulatedPDFStorage,

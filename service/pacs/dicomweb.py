@@ -13,12 +13,13 @@ from pydicom import Dataset
 from service.pacs.arrivals import Arrivals
 from service.pacs.config import DicomwebConfig
 from service.pacs.errors import PacsError
-from service.pacs.http import build_session, words_for_failures
+from service.pacs.http_session import build_session, words_for_failures
 from service.pacs.outcome import Outcome, Transfer
 from service.pacs.outgoing import Item, examine, load
 from service.pacs.query import Found, Level, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 
+_CHUNK = 65536  # bytes; what of an answer is lost when it breaks off
 _AS_STORED = (("application/dicom", "*"),)
 """Media type with any transfer syntax: instances come as they are stored (PS3.18, 8.7.3.5.2)."""
 
@@ -37,7 +38,10 @@ class DicomwebLink:
         silence_libraries()
         self._config = config
         self._client = DICOMwebClient(
-            config.url, session=build_session(config), timeout=(config.connect_s, config.answer_s)
+            config.url,
+            session=build_session(config),
+            timeout=(config.connect_s, config.answer_s),
+            chunk_size=_CHUNK,
         )
         self._client.set_http_retry_params(retry=False)
 

@@ -33,6 +33,7 @@ from service.pacs.query import Found, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 from service.pacs.tls import server_context
 
+_COUNTERS = ("Remaining", "Completed", "Failed", "Warning")
 _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND, _OTHER_STUDY = 0xA700, 0xC000, 0xA900
 
 
@@ -140,10 +141,7 @@ class DimseLink:
         announced, failed = None, 0
         for answer in answers:
             status = status_of(answer, self._config, silence)
-            told = [
-                answer.get(f"NumberOf{name}Suboperations")
-                for name in ("Remaining", "Completed", "Failed", "Warning")
-            ]
+            told = [answer.get(f"NumberOf{name}Suboperations") for name in _COUNTERS]
             if any(number is not None for number in told):
                 announced = max(announced or 0, sum(number or 0 for number in told))
                 failed = told[2] or 0
@@ -161,7 +159,7 @@ class DimseLink:
         entity.require_called_aet = True
         entity.network_timeout = self._config.answer_s
         try:
-            server = entity.start_server(
+            entity.start_server(
                 (self._own.move_host, self._own.move_port),
                 block=False,
                 evt_handlers=[(evt.EVT_C_STORE, _keep, [arrivals, silence])],
@@ -175,7 +173,7 @@ class DimseLink:
         try:
             yield
         finally:
-            server.shutdown()
+            entity.shutdown()
 
     def _send_batch(self, batch: list[Item]) -> list[Outcome]:
         asked = contexts.sending((item.sop_class_uid, item.transfer_syntax_uid) for item in batch)
@@ -225,7 +223,7 @@ def _begun() -> Silence:
 
 
 def _is_accepted(association: Association, item: Item) -> bool:
-    """Return whether the node takes the compression of a file; of the uncompressed ones it takes any, converted."""
+    """Return whether the node takes the compression of a file; what is uncompressed is converted as it likes."""
     if item.transfer_syntax_uid in contexts.PLAIN:
         return True
     return any(
@@ -241,13 +239,14 @@ def _keep(event: Event, arrivals: Arrivals, silence: Silence) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             study_instance_uid = str(event.dataset.get("StudyInstanceUID", ""))
+            sop_instance_uid = str(event.dataset.SOPInstanceUID)
         content = event.encoded_dataset()
     except Exception:  # whatever the decoder raises on broken data; the node counts it as failed
         return _CANNOT_UNDERSTAND
     if study_instance_uid != arrivals.study_instance_uid:
         return _OTHER_STUDY
     try:
-        arrivals.keep(str(event.request.AffectedSOPInstanceUID), content)
+        arrivals.keep(sop_instance_uid, content)
     except PacsError:
         return _OUT_OF_RESOURCES
     return statuses.SUCCESS

@@ -13,8 +13,8 @@ class PacsError(SpineScribeError):
     Args:
         reason: One sentence for the user; no patient, no token, no query.
         code: For programs: ``unreachable`` (nothing listens, or TLS was not agreed), ``timeout``, ``refused`` (the
-            association, the login or the request), ``aborted`` (the connection broke off), ``busy``, ``not_found``,
-            ``incomplete``, ``port_taken``, ``failed`` (any other status) or ``malformed``.
+            association, the login or the request), ``aborted`` (the connection broke off), ``busy``,
+            ``not_found``, ``incomplete``, ``port_taken``, ``failed`` (any other status) or ``malformed``.
         again: Whether the same request may succeed later.
     """
 

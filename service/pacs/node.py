@@ -141,16 +141,24 @@ class _Fetch:
         Raises:
             PacsError: If less came than the node has.
         """
-        transfer = self._link.fetch(self.arrivals)
+        try:
+            transfer = self._link.fetch(self.arrivals)
+        except PacsError:
+            self._check_disk()
+            raise
+        self._check_disk()
         if transfer.announced is not None:
             self._expected = max(self._expected or 0, transfer.announced)
         came = self.arrivals.counts().instances
-        if self.arrivals.failure:
-            raise PacsError(self.arrivals.failure, code="failed")
         if transfer.failed:
             raise PacsError(f"the node could not send {transfer.failed} instances", code="incomplete", again=True)
         if came < (self._expected or 1):
             raise PacsError(f"{came} of {self._expected or 1} instances came", code="incomplete", again=True)
+
+    def _check_disk(self) -> None:
+        """Raise what failed on our side: the node can only say that it was refused."""
+        if self.arrivals.failure:
+            raise PacsError(self.arrivals.failure, code="failed")
 
     def result(self, reason: str | None) -> Fetched:
         """Return what became of it."""

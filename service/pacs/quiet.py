@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-_LIBRARIES = ("pynetdicom", "dicomweb_client", "urllib3")
+_LIBRARIES = ("pynetdicom", "dicomweb_client", "urllib3", "retrying")
 
 
 def silence_libraries() -> None:

@@ -1,4 +1,4 @@
-"""DIMSE statuses in words. Source: DICOM PS3.4, B.2.3 (C-STORE), C.4.1 to C.4.3 (C-FIND, C-MOVE, C-GET); PS3.7, C."""
+"""DIMSE statuses in words. Source: DICOM PS3.4, B.2.3 (C-STORE), C.4 (C-FIND, C-MOVE, C-GET); PS3.7, annex C."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CANNOT_PROCESS = range(0xC000, 0xD000)
 
 
 def is_stored(status: int) -> bool:
-    """Return whether a node holds an instance after this answer to a C-STORE; warnings (B000 to BFFF) say it does."""
+    """Return whether a node holds an instance after this answer to a C-STORE; with warnings (B000 to BFFF) too."""
     return status in (SUCCESS, DUPLICATE) or 0xB000 <= status <= 0xBFFF
 
 

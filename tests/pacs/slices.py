@@ -55,8 +55,8 @@ def write_study(folder: Path, key: str, *, series: int = 2, slices: int = 3, dat
     for number in range(1, series + 1):
         header = SeriesHeader(
             number=number, description=f"T{2 - number % 2} tse sag", repetition_time_ms=600.0 * number,
-            echo_time_ms=10.0, flip_angle_deg=90.0, echo_train_length=1, field_strength_t=1.5, slice_thickness_mm=4.0,
-            slice_spacing_mm=4.4,
+            echo_time_ms=10.0, flip_angle_deg=90.0, echo_train_length=1, field_strength_t=1.5,
+            slice_thickness_mm=4.0, slice_spacing_mm=4.4,
         )  # fmt: skip
         array = generator.integers(0, 1000, (64, 64, slices)).astype(np.float32)
         affine = np.array([[0, 0, 4.4, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=float)

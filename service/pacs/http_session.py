@@ -1,4 +1,4 @@
-"""A HTTP session for one node: its login, checked TLS, no proxies, no redirects; errors without addresses or tokens.
+"""An HTTP session for one node: its login, checked TLS, no proxies, no redirects; errors without address or token.
 
 What is sent goes to the configured address alone: proxies and .netrc of the environment are not used, and where a
 node redirects to is not followed.
@@ -6,8 +6,10 @@ node redirects to is not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def build_session(config: DicomwebConfig) -> requests.Session:
     session.verify = config.tls_ca or True
     session.cert = (config.tls_certificate, config.tls_key) if config.tls_certificate else None
     session.auth = _login(config)
-    session.hooks["response"].append(_require_length)
+    session.hooks["response"].append(_require_end)
     return session
 
 
@@ -83,9 +85,7 @@ def words_for_failures(config: DicomwebConfig) -> Iterator[None]:
     except failures.TooManyRedirects:
         raise PacsError("the node redirects elsewhere; that is not followed", code="refused") from None
     except failures.RequestException as error:
-        raise PacsError(
-            f"the node's answer is not HTTP as expected ({type(error).__name__})", code="malformed"
-        ) from None
+        raise PacsError(f"the node's answer is not usable ({type(error).__name__})", code="malformed") from None
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError) as error:
         raise PacsError(f"the node's answer is not DICOMweb ({type(error).__name__})", code="malformed") from None
 
@@ -109,13 +109,32 @@ def _secret_of_file(name: str) -> str:
         raise ConfigError(f"secret_file: cannot be read ({type(error).__name__})") from None
 
 
-def _require_length(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
-    """Refuse an answer whose end cannot be told from a broken connection: half an instance would pass for one."""
-    headers = response.headers
-    has_body = response.status_code == requests.codes["ok"]
-    if has_body and "Content-Length" not in headers and "chunked" not in headers.get("Transfer-Encoding", ""):
-        raise failures.InvalidHeader("neither length nor chunks")
+def _require_end(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
+    """See that an answer of instances that breaks off is an error: half an instance would pass for one.
+
+    A body without a length ends where the connection ends, so its own end must be there: the closing boundary.
+    """
+    kind = Message()
+    kind["Content-Type"] = response.headers.get("Content-Type", "")
+    boundary = kind.get_boundary()
+    if kind.get_content_maintype() == "multipart" and boundary:
+        closing = f"--{boundary}--".encode("latin-1", "replace")
+        response.iter_content = partial(_to_closing, response.iter_content, closing)  # type: ignore[method-assign]
+    elif kind.get_content_type() == "application/dicom" and "Content-Length" not in response.headers:
+        raise failures.InvalidHeader("an instance without its length")
     return response
+
+
+def _to_closing(
+    read: Callable[..., Iterator[bytes]], closing: bytes, *given: Any, **named: Any
+) -> Iterator[bytes]:
+    """Pass on an answer; raise at its end if that is not the closing boundary."""
+    tail = b""
+    for piece in read(*given, **named):
+        tail = (tail + piece)[-len(closing) - 8 :]
+        yield piece
+    if closing not in tail:
+        raise failures.ChunkedEncodingError("no closing boundary")
 
 
 def _refusal(status: int) -> PacsError:

@@ -1,0 +1,153 @@
+"""DIMSE nodes that refuse, die, are busy or silent: words for it, nothing lost, tried again where it may help."""
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.pacs.config import OwnConfig
+from service.pacs.errors import PacsError
+from service.pacs.query import Query
+from tests.pacs.clients import OUR_TITLE, dimse, node_of, of_orthanc, uids_in
+from tests.pacs.dcmtk import Dcmqrscp
+from tests.pacs.orthanc import Orthanc
+from tests.pacs.ports import free_port
+from tests.pacs.servers import TITLE, Fragile, deaf_server
+from tests.pacs.slices import IDENTITY, PATIENT_ID, write_study
+
+pytestmark = pytest.mark.pacs
+
+
+def test_a_title_that_orthanc_does_not_know_may_not_ask(orthanc: Orthanc) -> None:
+    node = node_of(of_orthanc(orthanc), own=OwnConfig("STRANGER"))
+    with pytest.raises(PacsError, match="it may not know our AE title"):
+        node.find(Query(modality="MR"))
+
+
+@pytest.mark.parametrize("server", ["orthanc", "dcmqrscp"])
+def test_a_wrong_title_of_the_node_is_refused(server: str, request: pytest.FixtureRequest) -> None:
+    found: Orthanc | Dcmqrscp = request.getfixturevalue(server)
+    port = found.dicom_port if isinstance(found, Orthanc) else found.port
+    with pytest.raises(PacsError, match="Called AE title not recognised; look at the node's ae_title") as caught:
+        node_of(dimse(port, "NOBODY")).echo()
+    assert (caught.value.code, caught.value.again) == ("refused", False)
+
+
+def test_a_dead_port(tmp_path: Path) -> None:
+    dead = node_of(dimse(free_port(), "ANY", attempts=2))
+    with pytest.raises(PacsError, match="nothing listens there") as caught:
+        dead.echo()
+    assert (caught.value.code, caught.value.again) == ("unreachable", True)
+    with pytest.raises(PacsError, match="nothing listens there"):
+        dead.send(write_study(tmp_path, "failures/dead").files)
+    with pytest.raises(PacsError, match="nothing listens there"):
+        dead.fetch("1.2.3", tmp_path / "none")
+
+
+def test_a_deaf_server_is_given_up_in_time() -> None:
+    began = time.monotonic()
+    with deaf_server() as port, pytest.raises(PacsError, match="did not answer within 1 s") as caught:
+        node_of(dimse(port, "ANY", wait_s=1.0)).echo()
+    assert (caught.value.code, caught.value.again) == ("timeout", True)
+    assert time.monotonic() - began < 20
+
+
+def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(PacsError, match=r"cannot be resolved|no connection"):
+        node_of(replace(dimse(104, "ANY"), host="nowhere.invalid")).echo()
+
+
+def test_a_server_that_dies_in_the_middle_is_asked_again(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/dies")
+    with Fragile(study.files, dies_after=[2, 4], told=6).running() as server:
+        fetched = node_of(dimse(server.port, TITLE, attempts=3)).fetch(study.study_instance_uid, tmp_path / "in")
+        assert server.transfers == 3
+    assert (fetched.is_whole, fetched.expected, fetched.new, fetched.differing) == (True, 6, 6, 0)
+    assert uids_in(tmp_path / "in") == study.sop_instance_uids
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_half_a_study_is_told_and_can_be_fetched_again(tmp_path: Path, tells: bool) -> None:
+    study = write_study(tmp_path / "sent", "failures/half")
+    with Fragile(study.files, dies_after=[2], told=6 if tells else None).running() as server:
+        node = node_of(dimse(server.port, TITLE))
+        half = node.fetch(study.study_instance_uid, tmp_path / "in")
+        assert (half.is_whole, half.instances, half.expected) == (False, 2, 6 if tells else None)
+        assert "broke the connection off" in str(half.reason)
+        assert len(uids_in(tmp_path / "in")) == 2
+        rest = node.fetch(study.study_instance_uid, tmp_path / "in")
+        assert (rest.is_whole, rest.new, rest.known, rest.expected) == (True, 4, 2, 6)
+    assert uids_in(tmp_path / "in") == study.sop_instance_uids
+
+
+def test_nothing_came_is_an_error(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/nothing")
+    with Fragile(study.files, dies_after=[0]).running() as server, pytest.raises(PacsError, match="broke"):
+        node_of(dimse(server.port, TITLE)).fetch(study.study_instance_uid, tmp_path / "in")
+
+
+def test_an_archive_that_has_fewer_than_it_says(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/fewer")
+    with Fragile(study.files[:4], told=6).running() as server:
+        half = node_of(dimse(server.port, TITLE)).fetch(study.study_instance_uid, tmp_path / "in")
+    assert (half.is_whole, half.reason) == (False, "4 of 6 instances came")
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write_study(tmp_path / "sent", "failures/full")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("service.pacs.arrivals.os.fsync", full)
+    with Fragile(study.files).running() as server, pytest.raises(PacsError, match="No space left"):
+        node_of(dimse(server.port, TITLE)).fetch(study.study_instance_uid, tmp_path / "in")
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_busy_node_gets_what_it_did_not_take_and_nothing_twice(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/busy")
+    with Fragile(busy=[0xA700, 0xA701]).running() as server:
+        outcomes = node_of(dimse(server.port, TITLE, attempts=3)).send(study.files)
+        assert all(outcome.is_stored for outcome in outcomes)
+        assert len(server.stored) == 6
+        assert set(server.stored) == study.sop_instance_uids
+
+
+def test_a_node_that_stays_busy_is_told_file_by_file(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/refusing", series=1)
+    with Fragile(busy=[0xA700, 0xC000, 0x0000, 0xA700]).running() as server:
+        outcomes = node_of(dimse(server.port, TITLE, attempts=2)).send(study.files)
+    assert [(outcome.is_stored, outcome.again) for outcome in outcomes] == [
+        (False, True),
+        (False, False),
+        (True, False),
+    ]
+    assert outcomes[0].reason == "it is out of resources (status A700)"
+    assert outcomes[1].reason == "it cannot understand or process the request (status C000)"
+
+
+def test_a_taken_port_for_c_move_is_told(orthanc: Orthanc, tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/port", series=1)
+    node_of(of_orthanc(orthanc)).send(study.files)
+    with deaf_server() as port, pytest.raises(PacsError, match=f"own.move_port {port}"):
+        node_of(of_orthanc(orthanc, fetch="move"), own=OwnConfig(OUR_TITLE, move_port=port)).fetch(
+            study.study_instance_uid, tmp_path / "in"
+        )
+
+
+def test_nothing_of_a_patient_is_logged(
+    orthanc: Orthanc, tmp_path: Path, our_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    study = write_study(tmp_path / "sent", "failures/log")
+    for fetch in ("get", "move"):
+        node = node_of(of_orthanc(orthanc, fetch=fetch), own=OwnConfig(OUR_TITLE, move_port=our_port))
+        node.send(study.files)
+        assert PATIENT_ID not in repr(node.find(Query(patient_id=PATIENT_ID)))
+        node.fetch(study.study_instance_uid, tmp_path / fetch)
+    for word in IDENTITY:
+        assert word not in caplog.text
+        assert not [file for file in (tmp_path / "get").iterdir() if word in file.name]
