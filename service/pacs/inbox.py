@@ -114,14 +114,16 @@ class Inbox:
         """
         study, name = hash_of(study_uid), hash_of(sop_uid) + SUFFIX
         self._reserve(len(content))
-        written = _write(self.part, content)
+        written = None
         try:
+            written = _write(self.part, content)
             with self._mutex:
                 return self._place(written, study, name, content, sender)
         finally:
-            if written.exists():
-                written.unlink()
+            if written is None or written.exists():  # it was not moved to its place
                 self._free(len(content))
+                if written is not None:
+                    written.unlink()
 
     def mark_unfinished(self, study_uid: str) -> None:
         """Note that more is on its way; kept over a crash, until ``mark_finished``."""

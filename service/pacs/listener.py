@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 import ssl
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BytesIO
 from threading import Lock, Thread
 from typing import Any, cast
 
-from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom import Dataset
 from pydicom.uid import (
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -39,7 +36,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from runtime.errors import ConfigError
 from service.pacs.inbox import FullError, Inbox, Stored, hash_of
 from service.pacs.listener_config import ListenerConfig
-from service.pacs.part10 import COMPANIONS, IMAGES
+from service.pacs.part10 import COMPANIONS, IMAGES, UNREADABLE, uids_of
 from service.pacs.quiet import silence_libraries
 
 logger = logging.getLogger(__name__)
@@ -155,8 +152,8 @@ class Listener:
         call.caller, call.pending = str(event.assoc.requestor.ae_title).strip(), 0
         try:
             content = event.encoded_dataset()
-            study_uid, sop_uid = _uids(content)
-        except (InvalidDicomError, ValueError, AttributeError, KeyError, TypeError, EOFError) as error:
+            study_uid, sop_uid = uids_of(content)
+        except UNREADABLE as error:
             logger.warning("%s sent an instance that cannot be read (%s)", call.caller, type(error).__name__)
             return _answer(NOT_UNDERSTOOD, "cannot be read")
         request = cast(C_STORE, event.request)
@@ -232,15 +229,6 @@ def tls_context(config: ListenerConfig) -> ssl.SSLContext:
 class _LazyContext(ssl.SSLContext):
     def wrap_socket(self, sock: Any, *arguments: Any, **words: Any) -> ssl.SSLSocket:
         return super().wrap_socket(sock, *arguments, **{**words, "do_handshake_on_connect": False})
-
-
-def _uids(content: bytes) -> tuple[str, str]:
-    """Return Study and SOP Instance UID."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        wanted = ["StudyInstanceUID", "SOPInstanceUID"]
-        head = dcmread(BytesIO(content), stop_before_pixels=True, specific_tags=wanted)
-        return str(head.get("StudyInstanceUID", "")), str(head.get("SOPInstanceUID", ""))
 
 
 def _answer(status: int, comment: str = "") -> Dataset:

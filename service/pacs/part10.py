@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import warnings
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -23,6 +25,12 @@ COMPANIONS = (
 )  # fmt: skip
 """What travels with MR images: an archive that sends a study gives up when one of its objects is not taken."""
 
+UNREADABLE = (
+    InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError, OverflowError,
+    RecursionError, struct.error, zlib.error,
+)  # fmt: skip
+"""What pydicom raises on damaged bytes."""
+
 _GROUP_LENGTH_AT = 140  # preamble 128, DICM, then (0002,0000) UL with its length: the value
 _META_AT = 144
 
@@ -30,6 +38,19 @@ _META_AT = 144
 def is_image(file: Path) -> bool:
     """Return whether a file is an MR image."""
     return read_file_meta_info(file).get("MediaStorageSOPClassUID") in IMAGES
+
+
+def uids_of(content: bytes) -> tuple[str, str]:
+    """Return Study and SOP Instance UID; empty where there is none.
+
+    Raises:
+        Exception: One of ``UNREADABLE``, if the bytes are damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = ["StudyInstanceUID", "SOPInstanceUID"]
+        head = dcmread(BytesIO(content), stop_before_pixels=True, specific_tags=wanted)
+        return str(head.get("StudyInstanceUID", "")), str(head.get("SOPInstanceUID", ""))
 
 
 def data_of(content: bytes) -> bytes:
@@ -52,7 +73,7 @@ def is_same(first: bytes, second: bytes) -> bool:
         return True
     try:
         return _read(first) == _read(second)
-    except (InvalidDicomError, ValueError, TypeError, KeyError, NotImplementedError):
+    except UNREADABLE:
         return False  # what cannot be compared is not the same
 
 

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -65,7 +65,8 @@ class Results:
     first_pause_s: float = _FIRST_PAUSE_S
 
     def run(self, stop: Event) -> None:
-        """Send until told to stop."""
+        """Send until told to stop; what was given up is tried again from the start."""
+        self._take_up_again()
         while not stop.wait(_LOOK_S):
             try:
                 self.step(stop)
@@ -79,6 +80,11 @@ class Results:
             if stop is not None and stop.is_set():
                 return
             self._push(push)
+
+    def _take_up_again(self) -> None:
+        again = {"state": PushState.WAITING.value, "attempt": 0, "next_at": now(), "finished_at": None}
+        with self.services.database.begin() as session:
+            session.execute(update(PacsPush).where(PacsPush.state == PushState.FAILED.value).values(**again))
 
     def _find(self) -> None:
         """Put results into the outbox that are not in it."""

@@ -1,8 +1,10 @@
 """Results go back when they are due, to a node that may be down, once for each state; nothing is lost."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -176,6 +178,16 @@ def test_it_is_given_up_and_told_in_the_end(services: Services, owner: Actor, re
     (push,) = pushes(services)
     assert (push.state, push.attempt, push.cause, node.calls) == ("failed", 2, "the node is down", 2)
     assert lines(services, "report.push_fail")[0].details["attempts"] == 2
+    node.refusals = 0
+    stop = Event()
+    thread = Thread(target=results.run, args=(stop,))
+    thread.start()
+    until = time.monotonic() + 30
+    while pushes(services)[0].state != "done" and time.monotonic() < until:
+        time.sleep(0.1)
+    stop.set()
+    thread.join()
+    assert (pushes(services)[0].state, pushes(services)[0].attempt) == ("done", 1)
 
 
 def test_tries_become_rare(services: Services, owner: Actor, read_study: str) -> None:
