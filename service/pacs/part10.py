@@ -26,8 +26,8 @@ COMPANIONS = (
 """What travels with MR images: an archive that sends a study gives up when one of its objects is not taken."""
 
 UNREADABLE = (
-    InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError, OverflowError,
-    RecursionError, struct.error, zlib.error,
+    InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError,
+    OverflowError, RecursionError, struct.error, zlib.error,
 )  # fmt: skip
 """What pydicom raises on damaged bytes."""
 
