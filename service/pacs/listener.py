@@ -137,6 +137,7 @@ class Listener:
 
     def _handlers(self) -> list[Any]:
         return [
+            (evt.EVT_CONN_OPEN, _bound),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, lambda _event: SUCCESS),
             (evt.EVT_DATA_RECV, self._count),
@@ -229,6 +230,13 @@ def tls_context(config: ListenerConfig) -> ssl.SSLContext:
 class _LazyContext(ssl.SSLContext):
     def wrap_socket(self, sock: Any, *arguments: Any, **words: Any) -> ssl.SSLSocket:
         return super().wrap_socket(sock, *arguments, **{**words, "do_handshake_on_connect": False})
+
+
+def _bound(event: evt.Event) -> None:
+    """Let no caller hold a thread by falling silent within a message or a handshake."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.settimeout(_START_S)
 
 
 def _answer(status: int, comment: str = "") -> Dataset:

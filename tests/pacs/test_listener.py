@@ -1,7 +1,9 @@
 """What is sent arrives whole, from those who may send; the rest is refused, and nothing is said of a patient."""
 
 import logging
+import socket
 import subprocess
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -11,6 +13,7 @@ from pydicom import dcmread
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from imaging import load_study
+from service.pacs import listener as listener_module
 from service.services import Services
 from tests.pacs.arriving import (
     CALLER,
@@ -25,6 +28,7 @@ from tests.pacs.arriving import (
     studies,
 )
 from tests.pacs.dcmtk import echoscu, storescu
+from tests.pacs.ports import LOOPBACK
 from tests.pacs.slices import IDENTITY, SmallStudy, write_study
 from tests.service.conftest import add_user
 
@@ -143,6 +147,24 @@ def test_tls_asks_for_a_certificate_and_refuses_plain_calls(
         options = ("+tls", key, certificate, "+cf", str(certificates / "server.pem"))
         assert echoscu(there.port, called="SPINESCRIBE", calling=CALLER, options=options).returncode == 0
         assert echoscu(there.port, called="SPINESCRIBE", calling=CALLER).returncode != 0
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+def test_who_falls_silent_holds_no_thread(
+    taken: Services, certificates: Path, has_tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "_START_S", 1.0)
+    files = {"tls_certificate": str(certificates / "server.pem"), "tls_key": str(certificates / "server.key")}
+    with running(taken, idle_s=1.0, **(files if has_tls else {})) as there:
+        before = threading.active_count()
+        half = (b"", b"\x16\x03\x01", b"\x01\x00\x00\x00\x10\x00ab", b"GET / HTTP/1.0\r\n\r\n")
+        callers = [socket.create_connection((LOOPBACK, there.port)) for _ in half]
+        for caller, words in zip(callers, half, strict=True):
+            caller.sendall(words)
+        time.sleep(0.3)
+        there.settle(lambda: threading.active_count() <= before)
+        for caller in callers:
+            caller.close()
 
 
 def test_the_same_twice_is_kept_once_and_other_bytes_aside(taken: Services, study: SmallStudy) -> None:
