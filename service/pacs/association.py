@@ -117,7 +117,7 @@ def _open(
             contexts=contexts,
             ae_title=config.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: connected.set()), *handlers],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _on_open, [connected]), *handlers],
             tls_args=None if tls is None else (tls, config.host),
         )
     except (socket.gaierror, OSError) as error:
@@ -127,6 +127,14 @@ def _open(
     if not association.is_established:
         raise _not_established(association, config, connected.is_set(), silence)
     return association
+
+
+def _on_open(event: evt.Event, connected: Event) -> None:
+    """Note the connection; let small messages go at once, as each instance waits for the answer to the last."""
+    connected.set()
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _not_established(

@@ -117,7 +117,9 @@ def _require_end(response: requests.Response, *_: Any, **__: Any) -> requests.Re
     kind = Message()
     kind["Content-Type"] = response.headers.get("Content-Type", "")
     boundary = kind.get_boundary()
-    if kind.get_content_maintype() == "multipart" and boundary:
+    if kind.get_content_maintype() == "multipart":
+        if not boundary:
+            raise failures.InvalidHeader("several parts without a boundary")
         closing = f"--{boundary}--".encode("latin-1", "replace")
         response.iter_content = partial(_to_closing, response.iter_content, closing)  # type: ignore[method-assign]
     elif kind.get_content_type() == "application/dicom" and "Content-Length" not in response.headers:
@@ -131,7 +133,7 @@ def _to_closing(
     """Pass on an answer; raise at its end if that is not the closing boundary."""
     tail = b""
     for piece in read(*given, **named):
-        tail = (tail + piece)[-len(closing) - 8 :]
+        tail = (tail + piece)[-len(closing) - 64 :]
         yield piece
     if closing not in tail:
         raise failures.ChunkedEncodingError("no closing boundary")

@@ -20,8 +20,8 @@ def node_of(config: NodeConfig, *, own: OwnConfig | None = None) -> Node:
 def dimse(port: int, title: str, *, fetch: str = "get", attempts: int = 1, wait_s: float = 30.0) -> DimseConfig:
     """Return the settings of a DIMSE node on loopback."""
     return DimseConfig(
-        host=LOOPBACK, port=port, ae_title=title, fetch=fetch, attempts=attempts, connect_s=wait_s, answer_s=wait_s,
-        backoff_s=0.05,
+        host=LOOPBACK, port=port, ae_title=title, fetch=fetch, attempts=attempts, connect_s=wait_s,
+        answer_s=wait_s, backoff_s=0.05,
     )  # fmt: skip
 
 

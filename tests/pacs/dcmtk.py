@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pacs.ports import LOOPBACK, free_port, wait_until
+from tests.pacs.ports import FOLDER, LOOPBACK, free_port, wait_until
 
 BINARIES = Path("/usr/bin")
 AE_TITLE = "DCMQR"
@@ -77,7 +77,7 @@ def running_dcmqrscp(destinations: Mapping[str, int]) -> Iterator[Dcmqrscp]:
     Args:
         destinations: AE title -> port on loopback, where C-MOVE may send to.
     """
-    folder = Path(tempfile.mkdtemp(prefix="spinescribe-dcmqrscp-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="spinescribe-dcmqrscp-", dir=FOLDER))
     server = Dcmqrscp(AE_TITLE, free_port(), folder / "storage", folder / "log")
     try:
         server.storage.mkdir()

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.pacs.ports import LOOPBACK, end, free_port, wait_until
+from tests.pacs.ports import FOLDER, LOOPBACK, end, free_port, wait_until
 
 PROGRAM = Path("/usr/sbin/Orthanc")
 DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
@@ -84,7 +84,7 @@ def missing() -> str | None:
 @contextmanager
 def running_orthanc() -> Iterator[Orthanc]:
     """Start a server and end it."""
-    folder = Path(tempfile.mkdtemp(prefix="spinescribe-orthanc-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="spinescribe-orthanc-", dir=FOLDER))
     server = Orthanc(AE_TITLE, free_port(), free_port(), "tester", secrets.token_hex(16), folder / "log")
     try:
         file = folder / "orthanc.json"

@@ -1,11 +1,16 @@
-"""Free ports on loopback, and waiting for what listens there."""
+"""Free ports on loopback, waiting for what listens there, and where it may write."""
 
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+_MEMORY = Path("/dev/shm")
+FOLDER = str(_MEMORY if os.access(_MEMORY, os.W_OK) else "/tmp")
+"""Where servers of tests keep what they hold: in memory where we may, as each instance is synced to the disk."""
 
 
 def free_port() -> int:

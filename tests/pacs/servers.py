@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Fragile:
         dies_after: For each transfer the instances after which it aborts; further transfers are whole.
         busy: For each C-STORE the status it answers; further ones are taken.
         told: How many instances it says the study has; None to say nothing.
+        slow_s: Seconds before it answers a query.
         port: Where it listens.
         stored: SOP Instance UIDs it took.
         transfers: How many it began.
@@ -40,11 +42,13 @@ class Fragile:
     dies_after: list[int] = field(default_factory=list)
     busy: list[int] = field(default_factory=list)
     told: int | None = None
+    slow_s: float = 0.0
     port: int = 0
     stored: list[str] = field(default_factory=list)
     transfers: int = 0
 
     def on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        time.sleep(self.slow_s)
         row = Dataset()
         row.QueryRetrieveLevel = "STUDY"
         row.StudyInstanceUID = event.identifier.StudyInstanceUID

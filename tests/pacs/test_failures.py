@@ -17,7 +17,7 @@ from tests.pacs.ports import free_port
 from tests.pacs.servers import TITLE, Fragile, deaf_server
 from tests.pacs.slices import IDENTITY, PATIENT_ID, write_study
 
-pytestmark = pytest.mark.pacs
+pytestmark = [pytest.mark.pacs, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
 def test_a_title_that_orthanc_does_not_know_may_not_ask(orthanc: Orthanc) -> None:
@@ -52,6 +52,20 @@ def test_a_deaf_server_is_given_up_in_time() -> None:
         node_of(dimse(port, "ANY", wait_s=1.0)).echo()
     assert (caught.value.code, caught.value.again) == ("timeout", True)
     assert time.monotonic() - began < 20
+
+
+def test_a_node_that_falls_silent_is_given_up() -> None:
+    with Fragile(slow_s=2.0).running() as server, pytest.raises(PacsError, match=r"silent for 0\.5 s") as caught:
+        node_of(dimse(server.port, TITLE, wait_s=0.5)).find(Query(modality="MR"))
+    assert (caught.value.code, caught.value.again) == ("timeout", True)
+
+
+def test_a_node_without_the_service_says_so(tmp_path: Path) -> None:
+    with Fragile().running() as server:
+        node = node_of(replace(dimse(server.port, TITLE), fetch="move"), own=OwnConfig(move_port=free_port()))
+        with pytest.raises(PacsError, match="none of the services") as caught:
+            node.fetch("1.2.3", tmp_path / "in")
+    assert (caught.value.code, caught.value.again) == ("refused", False)
 
 
 def test_a_host_that_does_not_exist() -> None:
