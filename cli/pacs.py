@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.pacs_listen import add_listen
 from runtime.errors import StudyError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _add_send(actions: Actions, shared: argparse.ArgumentParser) -> None:
 
 
 _ACTIONS: tuple[Callable[[Actions, argparse.ArgumentParser], None], ...] = (
-    _add_echo, _add_find, _add_fetch, _add_send,
+    _add_echo, _add_find, _add_fetch, _add_send, add_listen,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.store.base import Base, new_id, now
-from service.store.words import JobState, ReportStatus, Role, StudyStatus
+from service.store.words import JobState, PushState, ReportStatus, Role, StudyStatus
 
 
 class User(Base):
@@ -295,6 +295,44 @@ class Evaluation(Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class PacsDelivery(Base):
+    """What a node sent of a DICOM study by a moment, and the worklist's study that was made of it.
+
+    ``dicom_study`` is the SHA-256 of the Study Instance UID, ``sender`` an AE title. ``instances``: SHA-256 of the
+    SOP Instance UID -> SHA-256 of the data set, of all instances that the study's file holds.
+    """
+
+    __tablename__ = "pacs_deliveries"
+    __table_args__ = (UniqueConstraint("dicom_study", "number"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    dicom_study: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), index=True)
+    sender: Mapped[str] = mapped_column(String(16), default="")
+    at: Mapped[datetime] = mapped_column(default=now)
+    instances: Mapped[dict[str, Any]]
+
+
+class PacsPush(Base):
+    """A result on its way to a node: a version of a study's report in a state. ``cause``: why it did not go."""
+
+    __tablename__ = "pacs_pushes"
+    __table_args__ = (UniqueConstraint("study_id", "status", "version"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]
+    node: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(String(20), default=PushState.WAITING.value, index=True)
+    attempt: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime] = mapped_column(default=now)
+    cause: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
 
 

@@ -47,3 +47,11 @@ class Verdict(StrEnum):
     ACCEPT = "accept"
     EDIT = "edit"
     REJECT = "reject"
+
+
+class PushState(StrEnum):
+    """How far sending a result to another node is."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"

@@ -65,32 +65,42 @@ def accept_study(services: Services, actor: Actor, incoming: Incoming) -> str:
         InvalidError: If the prior study has no reading.
     """
     with services.database.begin() as session:
-        _require_group(actor, incoming.group_id)
-        if incoming.prior_study_id is not None:
-            require_prior(session, actor, incoming.prior_study_id)
-        lock_files(session)
-        if not services.blobs.path(incoming.blob.sha256).is_file():
-            raise ServiceError("the upload was lost on its way; send it again", code="upload_lost")
-        study_id = new_id()
-        study = Study(
-            id=study_id,
-            owner_id=actor.user_id,
-            group_id=incoming.group_id,
-            label=incoming.label or default_label(study_id),
-            upload_sha256=incoming.blob.sha256,
-            upload_suffix=incoming.suffix,
-            upload_bytes=incoming.blob.bytes,
-            is_sample=incoming.is_sample,
-            options=incoming.options,
-            prior_study_id=incoming.prior_study_id,
-        )
-        session.add(study)
-        session.flush()
-        job = add_job(session, services, study, incoming.options)
-        details = {"bytes": incoming.blob.bytes, "sha256": incoming.blob.sha256, **incoming.options}
-        audit.append(session, actor.name, "study.upload", subject=f"study:{study_id}", details=details)
+        study, job = add_study(session, services, actor, incoming)
     services.queue.put(job.id)
-    return study_id
+    return study.id
+
+
+def add_study(session: Session, services: Services, actor: Actor, incoming: Incoming) -> tuple[Study, Job]:
+    """Add a study with its first job; the caller puts the job into the queue after the transaction.
+
+    Raises:
+        As ``accept_study``.
+    """
+    _require_group(actor, incoming.group_id)
+    if incoming.prior_study_id is not None:
+        require_prior(session, actor, incoming.prior_study_id)
+    lock_files(session)
+    if not services.blobs.path(incoming.blob.sha256).is_file():
+        raise ServiceError("the upload was lost on its way; send it again", code="upload_lost")
+    study_id = new_id()
+    study = Study(
+        id=study_id,
+        owner_id=actor.user_id,
+        group_id=incoming.group_id,
+        label=incoming.label or default_label(study_id),
+        upload_sha256=incoming.blob.sha256,
+        upload_suffix=incoming.suffix,
+        upload_bytes=incoming.blob.bytes,
+        is_sample=incoming.is_sample,
+        options=incoming.options,
+        prior_study_id=incoming.prior_study_id,
+    )
+    session.add(study)
+    session.flush()
+    job = add_job(session, services, study, incoming.options)
+    details = {"bytes": incoming.blob.bytes, "sha256": incoming.blob.sha256, **incoming.options}
+    audit.append(session, actor.name, "study.upload", subject=f"study:{study_id}", details=details)
+    return study, job
 
 
 def add_job(session: Session, services: Services, study: Study, options: dict[str, Any]) -> Job:

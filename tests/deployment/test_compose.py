@@ -9,10 +9,11 @@ import jsonschema
 import pytest
 import yaml
 
+from cli.main import build_parser
 from tests.deployment.dockerfile import DEPLOYMENT, stages_of
 
 SCHEMA = Path(__file__).parent / "data" / "compose-spec.json"
-SERVICES = ("app", "worker", "database")
+SERVICES = ("app", "worker", "listener", "database")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_each_service_is_closed(compose: dict[str, Any], name: str) -> None:
 def test_images_are_pinned_by_version(compose: dict[str, Any]) -> None:
     assert re.fullmatch(r"postgres:15\.\d+-bookworm", compose["services"]["database"]["image"])
     assert all(
-        re.fullmatch(r"spinescribe:\d+\.\d+\.\d+", compose["services"][name]["image"]) for name in SERVICES[:2]
+        re.fullmatch(r"spinescribe:\d+\.\d+\.\d+", compose["services"][name]["image"]) for name in SERVICES[:3]
     )
 
 
@@ -58,9 +59,15 @@ def test_secrets_come_by_files_and_stand_nowhere(compose: dict[str, Any]) -> Non
     assert ":" not in told["SPINESCRIBE_DATABASE_URL"].split("//")[1].split("@")[0]
 
 
-def test_only_the_application_is_reached_and_only_from_this_machine(compose: dict[str, Any]) -> None:
+def test_the_listener_is_started_only_when_asked_for(compose: dict[str, Any]) -> None:
+    profiles = {name: compose["services"][name].get("profiles") for name in SERVICES}
+    assert profiles == {"app": None, "worker": None, "listener": ["pacs"], "database": None}
+
+
+def test_application_and_listener_are_reached_and_only_from_this_machine(compose: dict[str, Any]) -> None:
     ports = {name: compose["services"][name].get("ports") for name in SERVICES}
-    assert ports == {"app": ["127.0.0.1:7860:7860"], "worker": None, "database": None}
+    dicom = ["${SPINESCRIBE_DICOM_ADDRESS:-127.0.0.1}:11112:11112"]
+    assert ports == {"app": ["127.0.0.1:7860:7860"], "worker": None, "listener": dicom, "database": None}
     assert compose["networks"]["inside"]["internal"] is True
     assert compose["services"]["worker"]["networks"] == compose["services"]["database"]["networks"] == ["inside"]
 
@@ -69,12 +76,13 @@ def test_it_fits_the_image(compose: dict[str, Any]) -> None:
     _, final = stages_of((DEPLOYMENT / "Dockerfile").read_text(encoding="utf-8"))
     (user,) = [step.value for step in final if step.word == "USER"]
     (volumes,) = [step.words for step in final if step.word == "VOLUME"]
-    for name in ("app", "worker"):
+    for name in SERVICES[:3]:
         service = compose["services"][name]
         assert service["user"] == user
         assert [mount.split(":")[1] for mount in service["volumes"]] == volumes
         assert service["build"] == {"context": "..", "dockerfile": "deployment/Dockerfile"}
     assert compose["services"]["worker"]["command"] == ["worker"]
+    build_parser().parse_args(compose["services"]["listener"]["command"])
     job_mb = int(compose["services"]["worker"]["environment"]["SPINESCRIBE_JOB_MEMORY_MB"])
     assert job_mb < int(compose["services"]["worker"]["mem_limit"].rstrip("g")) * 1024
 
@@ -84,7 +92,7 @@ def test_every_setting_is_one_we_read(compose: dict[str, Any]) -> None:
         path.read_text(encoding="utf-8")
         for path in (DEPLOYMENT.parent / "service" / "config.py", DEPLOYMENT.parent / "runtime" / "settings.py")
     )
-    for name in SERVICES[:2]:
+    for name in SERVICES[:3]:
         for setting in compose["services"][name]["environment"]:
             known = setting.removesuffix("_FILE")
             assert known in read or known == "FORWARDED_ALLOW_IPS", setting

@@ -11,7 +11,9 @@ from cli.main import build_parser
 from tests.deployment.dockerfile import DEPLOYMENT
 
 UNITS = DEPLOYMENT / "systemd"
-SERVICES = ("spinescribe.service", "spinescribe-worker.service", "spinescribe-backup.service")
+SERVICES = (
+    "spinescribe.service", "spinescribe-worker.service", "spinescribe-pacs.service", "spinescribe-backup.service",
+)  # fmt: skip
 HARDENED = {
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -56,11 +58,11 @@ def test_services_may_touch_their_home_alone(name: str) -> None:
 
 
 def test_the_commands_exist() -> None:
-    for name in SERVICES[:2]:
+    for name in SERVICES[:3]:
         program, *words = unit(name)["Service"]["ExecStart"].split()
         assert program == "/opt/spinescribe/bin/spinescribe"
         build_parser().parse_args(words)
-    assert unit(SERVICES[2])["Service"]["ExecStart"].split()[0] == "/opt/spinescribe/bin/spinescribe-backup"
+    assert unit(SERVICES[3])["Service"]["ExecStart"].split()[0] == "/opt/spinescribe/bin/spinescribe-backup"
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "spinescribe-backup.timer"])

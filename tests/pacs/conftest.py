@@ -9,6 +9,9 @@ from tests.pacs import orthanc as orthanc_program
 from tests.pacs.dcmtk import Dcmqrscp, running_dcmqrscp
 from tests.pacs.orthanc import Orthanc, running_orthanc
 from tests.pacs.ports import free_port
+from tests.service.conftest import document, empty_home, services
+
+__all__ = ["document", "empty_home", "services"]
 
 OUR_TITLE = "SPINESCRIBE"
 
