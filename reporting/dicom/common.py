@@ -6,7 +6,7 @@ The same report gives the same UIDs: what is exported twice is one object to an 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -16,6 +16,7 @@ from highdicom.sr.coding import CodedConcept
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
+from anatomy.structures import label_codes
 from reporting.export.package import Package
 
 MANUFACTURER = "SpineScribe"
@@ -51,6 +52,23 @@ def made_uid(package: Package, *parts: str) -> str:
     outgoing = package.outgoing
     text = "/".join((outgoing.study_key, str(outgoing.provenance["reading"]), str(outgoing.version), *parts))
     return f"2.25.{uuid.uuid5(_UID_NAMESPACE, text).int}"
+
+
+def tracking_uid(package: Package, *parts: str) -> str:
+    """Return the UID by which a statement or a segment is followed: the same in every version of a report."""
+    every_version = replace(package, outgoing=replace(package.outgoing, version=0))
+    return made_uid(every_version, "tracking", *parts)
+
+
+def segment_tracking(package: Package, series_id: str, label: int) -> tuple[str, str]:
+    """Return identifier and UID of a segment; the SR group that measures it has the same (PS3.3 C.8.20.4).
+
+    Args:
+        package: What is exported.
+        series_id: Series of the label map.
+        label: Number of ``anatomy/codes.csv``.
+    """
+    return f"{series_id} {label_codes()[label].name}", tracking_uid(package, "segment", series_id, str(label))
 
 
 def software_version(package: Package) -> str:

@@ -31,6 +31,7 @@ from reporting.dicom.common import (
     equipment,
     made_uid,
     private_code,
+    segment_tracking,
     software_version,
     to_bytes,
 )
@@ -136,6 +137,7 @@ def _source_pixels(
 
 def _segment(package: Package, series_id: str, label: int, number: int) -> SegmentDescription:
     code = label_codes()[label]
+    identifier, uid = segment_tracking(package, series_id, label)
     made = SegmentDescription(
         segment_number=number,
         segment_label=code.name,
@@ -143,8 +145,8 @@ def _segment(package: Package, series_id: str, label: int, number: int) -> Segme
         segmented_property_type=_type_code(code),
         algorithm_type="AUTOMATIC",
         algorithm_identification=algorithm_of(package),
-        tracking_uid=made_uid(package, "segment", series_id, str(label)),
-        tracking_id=f"{series_id} {code.name}",
+        tracking_uid=uid,
+        tracking_id=identifier,
     )
     if code.side is not None:
         made.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [

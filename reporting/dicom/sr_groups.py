@@ -9,7 +9,6 @@ and series. A box and a segment exclude each other in one group, which is why th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from highdicom.sr import (
@@ -31,7 +30,14 @@ from highdicom.sr import Measurement as MeasurementItem
 from anatomy import Side
 from grading.types import Grade
 from reporting.dicom.codes import Kind, code_of, probability_code, step_code, structure_of
-from reporting.dicom.common import ARTIFICIAL_INTELLIGENCE, MANUFACTURER, MODEL, made_uid, software_version
+from reporting.dicom.common import (
+    ARTIFICIAL_INTELLIGENCE,
+    MANUFACTURER,
+    MODEL,
+    segment_tracking,
+    software_version,
+    tracking_uid,
+)
 from reporting.dicom.sr_items import text_item
 from reporting.dicom.sr_places import (
     Segments,
@@ -69,8 +75,7 @@ def measurement_groups(package: Package) -> list[Group]:
 
 def tracking(package: Package, name: str) -> TrackingIdentifier:
     """Return what tells a statement from all others; the same in every version of the report."""
-    every_version = replace(package, outgoing=replace(package.outgoing, version=0))
-    return TrackingIdentifier(uid=made_uid(every_version, "sr", "tracking", name), identifier=name)
+    return TrackingIdentifier(uid=tracking_uid(package, "sr", name), identifier=name)
 
 
 def _grade_group(package: Package, grade: Grade) -> Group:
@@ -145,19 +150,22 @@ def _measurement_group(
     package: Package, segments: dict[str, Segments], place: Place, items: Sequence[Measurement]
 ) -> Group:
     level, side, series_id, label = place
-    words = [level or "whole study", *([side.value] if side else []), series_id]
-    name = " ".join(["measurements", *words, *([] if label is None else [f"label {label}"])])
     shared: dict[str, Any] = {
-        "tracking_identifier": tracking(package, name),
         "finding_sites": _sites(level, side),
         "algorithm_id": _algorithm(package),
         "measurements": [_measured(package, item) for item in items if item.value is not None],
         "qualitative_evaluations": [_not_measured(package, item) for item in items if item.value is None],
     }
     if label is None:
-        return MeasurementsAndQualitativeEvaluations(**shared)
-    segment = referenced_segment(segments[series_id], label)
-    return VolumetricROIMeasurementsAndQualitativeEvaluations(**shared, referenced_segment=segment)
+        words = [level or "whole study", *([side.value] if side else []), series_id]
+        follow = tracking(package, " ".join(["measurements", *words]))
+        return MeasurementsAndQualitativeEvaluations(**shared, tracking_identifier=follow)
+    identifier, uid = segment_tracking(package, series_id, label)
+    return VolumetricROIMeasurementsAndQualitativeEvaluations(
+        **shared,
+        tracking_identifier=TrackingIdentifier(uid=uid, identifier=identifier),
+        referenced_segment=referenced_segment(segments[series_id], label),
+    )
 
 
 def _measured(package: Package, item: Measurement) -> MeasurementItem:

@@ -188,8 +188,10 @@ def test_measurements_rest_on_the_segment_of_their_structure(reports: Callable[[
 
 def test_the_segments_are_those_of_the_seg(reports: Callable[[str], Made]) -> None:
     segmentation = pytest.importorskip("reporting.dicom.segmentation", reason="the SEG export is not there")
-    package = reports("sacroiliac").package
+    made = reports("sacroiliac")
+    package = made.package
     told = segments_of(package)
+    followed: set[str] = set()
     for file in segmentation.seg_files(package):
         seg = dcmread(BytesIO(file.content))
         segments = told[Path(file.name).stem]
@@ -198,6 +200,11 @@ def test_the_segments_are_those_of_the_seg(reports: Callable[[str], Made]) -> No
             segments.series_instance_uid,
         )
         assert [int(item.SegmentNumber) for item in seg.SegmentSequence] == list(segments.numbers.values())
+        followed |= {str(item.TrackingUID) for item in seg.SegmentSequence}
+    read = highdicom.sr.srread(BytesIO(made.content))
+    measured = {str(group.tracking_uid) for group in read.content.get_volumetric_roi_measurement_groups()}
+    assert measured
+    assert measured <= followed
 
 
 def test_a_frame_of_a_multi_frame_instance_is_named(reports: Callable[[str], Made]) -> None:
