@@ -222,6 +222,6 @@ def _cell(value: object) -> str:
 
 @cache
 def _words() -> dict[str, Any]:
-    file = Path(__file__).parent / "templates" / "bids.yaml"
+    file = Path(__file__).parent / "bids.yaml"
     words: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return words
