@@ -26,7 +26,8 @@ spinescribe import-labels LABELS --out DIR [--convention C] --image STUDY    # a
 spinescribe read STUDY --labels LABELS [--label-convention C] --out DIR      # the same reading
 ```
 
-LABELS is NIfTI (`.nii`, `.nii.gz`), MetaImage (`.mha`) or DICOM SEG (`.dcm`), which says itself what its segments are. C is `auto`, a tool (`spineps`) or one kind of file of a
+LABELS is NIfTI (`.nii`, `.nii.gz`), MetaImage (`.mha`) or DICOM SEG (`.dcm`), which says itself what its segments
+are. C is `auto`, a tool (`spineps`) or one kind of file of a
 tool (`spineps:vert`). `auto` takes a convention only if it is the only one that fits: every number known, and the
 anatomy in order.
 
