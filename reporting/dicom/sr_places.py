@@ -28,6 +28,7 @@ from grading.types import Evidence
 from imaging.geometry import axes_matrix
 from imaging.types import Series
 from reporting.dicom.common import made_uid
+from reporting.dicom.segmentation import segment_numbers
 from reporting.export.package import Package, Source
 
 CANAL, CORD = 100, 101
@@ -87,20 +88,16 @@ def image_of(source: Source, series_id: str, slice_index: int) -> SourceImageFor
 
 
 def segments_of(package: Package) -> dict[str, Segments]:
-    """Return the segments that the export's SEG objects hold: series id -> segments.
-
-    Segments are numbered from 1 in the order of the label numbers that occur (``reporting.dicom.segmentation``).
-    """
+    """Return the segments that the export's SEG objects (BINARY) hold: series id -> segments."""
     source = package.require_source()
     found = {}
     for series_id, labels in package.label_maps.items():
-        occurring = [int(label) for label in np.unique(labels) if label]
-        if occurring:
+        if numbers := segment_numbers(labels):
             found[series_id] = Segments(
                 sop_instance_uid=made_uid(package, "seg", series_id, "instance"),
                 series_instance_uid=made_uid(package, "seg", series_id, "series"),
                 source_series_uid=str(source.series(series_id).series_instance_uid),
-                numbers={label: number for number, label in enumerate(occurring, start=1)},
+                numbers=numbers,
             )
     return found
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from reporting.export.formats import Export
-from reporting.export.index import checksum, index_file
+from reporting.export.index import INDEX, checksum, index_file
 from reporting.export.package import Package
 
 MEDIA_TYPE = "application/zip"
@@ -30,3 +30,10 @@ def write_zip(package: Package, export: Export, stream: BinaryIO) -> None:
             member.compress_type = ZIP_DEFLATED
             member.external_attr = 0o644 << 16
             archive.writestr(member, file.content)
+
+
+def read_zip(stream: IO[bytes]) -> dict[str, bytes]:
+    """Return name -> content of the files of a zip that ``write_zip`` wrote, without their index."""
+    with ZipFile(stream) as archive:
+        members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    return {name: content for name, content in members.items() if name != INDEX}

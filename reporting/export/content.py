@@ -96,6 +96,12 @@ class Outgoing:
         return build_view(self.report, self.findings, None, self.comparison)
 
     @property
+    def stem(self) -> str:
+        """Return how names of files begin: study key and version, ``draft`` while it is not signed."""
+        key = "".join(sign for sign in self.study_key if sign.isalnum() and sign.isascii())
+        return f"report-{'draft-' if self.mark else ''}{key}-v{self.version}"
+
+    @property
     def footer(self) -> str:
         """Return what stands at the foot of every page."""
         return f"{RESEARCH_USE} Study {self.study_key}, version {self.version}."

@@ -106,9 +106,8 @@ class Package:
 
     @property
     def stem(self) -> str:
-        """Return how names of files begin: study key and version, ``draft`` while it is not signed."""
-        key = "".join(sign for sign in self.outgoing.study_key if sign.isalnum() and sign.isascii())
-        return f"report-{'draft-' if self.outgoing.mark else ''}{key}-v{self.outgoing.version}"
+        """Return how names of files begin."""
+        return self.outgoing.stem
 
     def require_source(self) -> Source:
         """Return the source.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
 import subprocess
@@ -10,18 +9,20 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imaging.isolate.handover import error_of, read_record
 from imaging.isolate.records import MisfitError
+from reporting.export.archive import read_zip
 from runtime.errors import SpineScribeError, StudyError
 from service.errors import BusyError, ServiceError
-from service.export.request import Answer, Request
-from service.jobs.process import child_environment
+from service.export.request import Answer, Format, Request
+from service.jobs.process import child_environment, wait_or_kill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 START_S = 20.0
 """Given on top of the time limit for the process to start on a busy machine."""
@@ -62,6 +63,22 @@ def export_isolated(request: Request, folder: Path) -> tuple[Answer, IO[bytes]]:
             raise
 
 
+def isolated_files(request: Request, kinds: Iterable[Format], folder: Path) -> dict[str, bytes]:
+    """Return name -> content of the files of several formats, each made by ``export_isolated``.
+
+    Args:
+        request: What to export; its own format does not count.
+        kinds: Formats that leave as a zip.
+        folder: As there.
+    """
+    files: dict[str, bytes] = {}
+    for kind in kinds:
+        _, stream = export_isolated(replace(request, kind=kind), folder)
+        with stream:
+            files |= read_zip(stream)
+    return files
+
+
 @contextmanager
 def _slot() -> Iterator[None]:
     if not _slots.acquire(blocking=False):
@@ -88,14 +105,7 @@ def _run(stream: IO[bytes], target: IO[bytes], seconds: float) -> int | None:
         env=environment,
         start_new_session=True,
     )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    return wait_or_kill(process, seconds)
 
 
 def _answer(stream: IO[bytes], code: int | None) -> Answer:

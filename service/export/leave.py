@@ -6,37 +6,26 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from imaging.limits import current
-from imaging.types import SourceKind
 from reporting.export.content import RESEARCH_USE, Outgoing
-from reporting.export.package import no_dicom_words
 from service.accounts.actor import Actor
 from service.audit import append
-from service.errors import InvalidError
-from service.export.content import build_outgoing
+from service.export.gather import gather
 from service.export.isolated import export_isolated
 from service.export.make import NO_IMAGES, make_export
-from service.export.request import NEEDS_DICOM, NEEDS_IMAGES, SHOWS_IMAGES, Answer, Format, Request
-from service.review.case import Case, load_case
+from service.export.request import Answer, Format, Request
+from service.review.case import Case
 from service.review.change import content_of
 from service.review.provenance import provenance_of
 from service.review.rows import dump_sections
 from service.services import Services
-from service.store.tables import ReadingFile, Study
 from service.store.words import ReportStatus
 
 SCHEMA = "spinescribe.report-export/1"
-_OVERLAY = "overlay.png"
 _CHUNK = 2**20
-_NO_PICTURE = frozenset({Format.MARKDOWN, Format.CSV, Format.JSON})
 
 logger = logging.getLogger(__name__)
 
@@ -81,38 +70,14 @@ def export_report(services: Services, actor: Actor, study_id: str, kind: Format)
         BusyError: If too many exports are made at one time.
         StudyError: If the study cannot be read again.
     """
-    with services.database.read() as session:
-        case = load_case(session, actor, study_id)
-        kept = _kept_files(session, services, case.reading_id)
-        upload = services.blobs.path(session.get_one(Study, study_id).upload_sha256)
-    picture = kept.get(_OVERLAY) if kind not in _NO_PICTURE else None
-    outgoing = build_outgoing(case, None if picture is None else picture.read_bytes())
-    source = _source(case, kind, upload)
-    answer, stream = _made(services, Request(kind, outgoing, case.decided_document, source, kept, current()), case)
+    case, request = gather(services, actor, study_id, kind)
+    answer, stream = _made(services, request, case)
     try:
         _tell(services, actor, case, kind, answer, stream)
     except BaseException:
         stream.close()
         raise
     return Exported(answer.name, answer.media_type, case.status, stream, stream.seek(0, io.SEEK_END))
-
-
-def _source(case: Case, kind: Format, upload: Path) -> Path | None:
-    """Return the upload where a format has something of it; a study without it leaves as text.
-
-    Raises:
-        InvalidError: If the format cannot be made.
-    """
-    found = SourceKind(case.document["study"]["source"])
-    if kind in NEEDS_DICOM and found is not SourceKind.DICOM:
-        raise InvalidError(no_dicom_words(found), code="no_dicom")
-    if kind not in SHOWS_IMAGES:
-        return None
-    if upload.is_file():
-        return upload
-    if kind in NEEDS_IMAGES:
-        raise InvalidError("the study's images are not kept any more: export pdf, docx, csv or fhir instead")
-    return None
 
 
 def _made(services: Services, request: Request, case: Case) -> tuple[Answer, IO[bytes]]:
@@ -125,7 +90,7 @@ def _made(services: Services, request: Request, case: Case) -> tuple[Answer, IO[
     stream = io.BytesIO()
     if request.kind is Format.JSON:
         stream.write((json.dumps(_plain(request.outgoing, case), indent=2, ensure_ascii=False) + "\n").encode())
-        return Answer(_json_name(request.outgoing), "application/json", {}), stream
+        return Answer(f"{request.outgoing.stem}.json", "application/json", {}), stream
     return make_export(request, stream), stream
 
 
@@ -168,15 +133,3 @@ def _plain(outgoing: Outgoing, case: Case) -> dict[str, Any]:
         "machine_findings": list(case.document["grades"]),
         "provenance": dict(outgoing.provenance),
     }
-
-
-def _json_name(outgoing: Outgoing) -> str:
-    key = "".join(sign for sign in outgoing.study_key if sign.isalnum() and sign.isascii())
-    draft = "draft-" if outgoing.mark else ""
-    return f"report-{draft}{key}-v{outgoing.version}.json"
-
-
-def _kept_files(session: Session, services: Services, reading_id: str) -> Mapping[str, Path]:
-    """Return name -> kept file of a reading."""
-    query = select(ReadingFile.name, ReadingFile.sha256).where(ReadingFile.reading_id == reading_id)
-    return {name: services.blobs.path(sha256) for name, sha256 in session.execute(query)}

@@ -133,3 +133,19 @@ def child_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
     paths = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def wait_or_kill(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Wait for a process that leads a session of its own; return its exit code.
+
+    Returns:
+        None when it took too long; then it was ended with all it started, as it is on any error.
+    """
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

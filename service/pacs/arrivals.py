@@ -6,14 +6,13 @@ A file is named by a hash of its SOP Instance UID: no name of a node gets into a
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from runtime.errors import StudyError
 from service.pacs.errors import PacsError
+from service.pacs.files import write_synced
 
 _PART = ".part-"
 
@@ -96,13 +95,9 @@ class Arrivals:
             self._differing += 1
 
     def _write(self, file: Path, content: bytes) -> None:
-        handle, part = tempfile.mkstemp(prefix=_PART, dir=self._folder)
+        part = write_synced(self._folder, content, prefix=_PART)
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(part).replace(file)
+            part.replace(file)
         except BaseException:
-            Path(part).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise

@@ -28,7 +28,7 @@ from service.pacs.association import Silence, associated, lost, status_of
 from service.pacs.config import DimseConfig, OwnConfig
 from service.pacs.errors import PacsError
 from service.pacs.outcome import Outcome, Transfer
-from service.pacs.outgoing import Item, batches, decompressed, examine, load
+from service.pacs.outgoing import BROKEN, BrokenFileError, Item, batches, decompressed, examine, load
 from service.pacs.query import Found, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 from service.pacs.tls import server_context
@@ -198,14 +198,17 @@ class DimseLink:
             raise lost(self._config, silence)
         try:
             dataset = load(item)
+        except OSError as error:
+            return Outcome(item.file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
+        except BrokenFileError:
+            return Outcome(item.file, False, BROKEN)
+        try:
             if not _is_accepted(association, item):
                 dataset = decompressed(dataset)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 answer = association.send_c_store(dataset)
-        except OSError as error:
-            return Outcome(item.file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
-        except (ValueError, AttributeError, NotImplementedError):
+        except (ValueError, AttributeError):  # no context for it, or it cannot be encoded for the one there is
             if not association.is_established:
                 raise lost(self._config, silence) from None
             name = item.sop_class_uid.name

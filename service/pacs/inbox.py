@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from threading import Lock
 from typing import IO
 
 from runtime.errors import ConfigError
+from service.pacs.files import sync_folder, write_synced
 from service.pacs.part10 import is_same
 
 SUFFIX = ".dcm"
@@ -116,7 +115,7 @@ class Inbox:
         self._reserve(len(content))
         written = None
         try:
-            written = _write(self.part, content)
+            written = write_synced(self.part, content)
             with self._mutex:
                 return self._place(written, study, name, content, sender)
         finally:
@@ -155,7 +154,7 @@ class Inbox:
             if not target.exists():
                 (self._root / "arriving" / study).rename(target)
                 del self._last[study]
-        _sync(self._root / "taking")
+        sync_folder(self._root / "taking")
 
     def taken(self) -> Iterator[Delivery]:
         """Yield what is being made a worklist entry, or was when the process died."""
@@ -196,8 +195,8 @@ class Inbox:
         (folder / _SENDER).write_text(sender, encoding="ascii", errors="replace")
         (folder / _UNFINISHED).touch()
         written.rename(target)
-        _sync(folder)
-        _sync(folder.parent)
+        sync_folder(folder)
+        sync_folder(folder.parent)
         return Stored.NEW
 
     def _reserve(self, size: int) -> None:
@@ -228,33 +227,11 @@ def _own(path: Path) -> IO[str]:
     return stream
 
 
-def _write(folder: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        Path(name).unlink()
-        raise
-    return Path(name)
-
-
 def _move_aside(root: Path, study: str, file: Path, content: bytes, name: str) -> None:
     """Move a file aside, under its own bytes' name; the same ones lie there once."""
     folder = root / study
     folder.mkdir(exist_ok=True, mode=0o700)
     digest = hashlib.sha256(content).hexdigest()[:16]
     file.rename(folder / f"{name.removesuffix(SUFFIX)}-{digest}{SUFFIX}")
-    _sync(folder)
-    _sync(root)
-
-
-def _sync(folder: Path) -> None:
-    """Make the names of a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder)
+    sync_folder(root)

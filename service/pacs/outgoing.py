@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
 from service.pacs.contexts import LIMIT, PLAIN
 from service.pacs.outcome import Outcome
+from service.pacs.part10 import UNREADABLE
+
+BROKEN = "the DICOM file is broken"
+
+
+class BrokenFileError(Exception):
+    """A DICOM file that cannot be read whole; its words may quote it and are not told."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def examine(file: Path) -> Item | Outcome:
             kind, syntax = header.get("SOPClassUID"), header.file_meta.get("TransferSyntaxUID")
     except OSError as error:
         return Outcome(file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
-    except (InvalidDicomError, ValueError, TypeError, AttributeError, NotImplementedError):
+    except UNREADABLE:
         return Outcome(file, False, "no DICOM file")
     if not (kind and syntax and header.get("SOPInstanceUID")):
         return Outcome(file, False, "the DICOM file lacks its SOP class, SOP instance or transfer syntax UID")
@@ -68,11 +74,14 @@ def load(item: Item) -> Dataset:
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If it is broken.
+        BrokenFileError: If it is damaged.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return dcmread(item.file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dcmread(item.file)
+    except UNREADABLE as error:
+        raise BrokenFileError from error
 
 
 def decompressed(dataset: Dataset) -> Dataset:

@@ -20,17 +20,18 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from reporting.export.formats import export_files
-from reporting.export.package import ExportedFile
 from runtime.errors import SpineScribeError
 from service import audit
+from service.accounts.actor import Actor
 from service.errors import NotFoundError
+from service.export.gather import gather
+from service.export.isolated import isolated_files
+from service.export.request import Format
 from service.pacs.listener_config import ListenerConfig, PushWhen
-from service.pacs.package import open_package
 from service.services import Services
 from service.store.base import now
 from service.store.tables import PacsDelivery, PacsPush, StudyReport
-from service.store.words import PushState, ReportStatus
+from service.store.words import PushState, ReportStatus, Role
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ _LOOK_S = 2.0
 _FIRST_PAUSE_S = 15.0
 _LONGEST_PAUSE_S = 3600.0
 _CAUSE_CHARS = 300
+SYSTEM = Actor(user_id="", name="system", display_name="system", role=Role.ADMINISTRATOR)
+"""Who acts when nobody does: sees every study."""
 SUPERSEDED = "another version stands by now"
 
 
@@ -113,8 +116,7 @@ class Results:
 
     def _push(self, push: PacsPush) -> None:
         try:
-            with tempfile.TemporaryDirectory(prefix="spinescribe-push-") as name:
-                sent = self._export_and_send(push, Path(name))
+            sent = self._export_and_send(push)
         except NotFoundError:
             return  # deleted meanwhile, and its row with it
         except (SpineScribeError, OSError) as error:
@@ -125,22 +127,23 @@ class Results:
         else:
             self._finish(push, sent)
 
-    def _export_and_send(self, push: PacsPush, folder: Path) -> tuple[ExportedFile, ...] | None:
+    def _export_and_send(self, push: PacsPush) -> dict[str, bytes] | None:
         """Return what was sent; None where something else stands by now."""
-        (folder / "package").mkdir()
-        package, case = open_package(self.services, push.study_id, folder / "package")
+        kinds = [Format(kind.value) for kind in self.config.push_formats]
+        case, request = gather(self.services, SYSTEM, push.study_id, kinds[0])
         is_draft = push.status == ReportStatus.DRAFT.value  # a draft goes as it stands, others as they were signed
         if case.status.value != push.status or not (is_draft or case.version == push.version):
             return None
-        files = export_files(package, self.config.push_formats)
-        paths = []
-        for number, file in enumerate(files):
-            paths.append(folder / f"{number:04}.dcm")
-            paths[-1].write_bytes(file.content)
-        self.send(paths)
+        work = self.services.config.work_dir
+        files = isolated_files(request, kinds, work)
+        with tempfile.TemporaryDirectory(prefix="push-", dir=work) as name:
+            paths = [Path(name) / f"{number:04}.dcm" for number in range(len(files))]
+            for path, content in zip(paths, files.values(), strict=True):
+                path.write_bytes(content)
+            self.send(paths)
         return files
 
-    def _finish(self, push: PacsPush, sent: tuple[ExportedFile, ...] | None) -> None:
+    def _finish(self, push: PacsPush, sent: dict[str, bytes] | None) -> None:
         with self.services.database.begin() as session:
             row = session.get(PacsPush, push.id)
             if row is None:
@@ -148,7 +151,7 @@ class Results:
             row.state, row.finished_at, row.attempt = PushState.DONE.value, now(), row.attempt + 1
             row.cause = SUPERSEDED if sent is None else None
             if sent is not None:
-                digests = [hashlib.sha256(file.content).hexdigest() for file in sent]
+                digests = [hashlib.sha256(content).hexdigest() for content in sent.values()]
                 self._tell(session, row, "report.push", {"files": len(sent), "sha256": digests})
 
     def _try_later(self, push: PacsPush, cause: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from imaging.limits import Limits
 from runtime.errors import SpineScribeError, StudyError
+from service.jobs.process import wait_or_kill
 
 REQUEST, ANSWER, OUT = "request.json", "answer.json", "out"
 """Names in the folder that both processes share."""
@@ -76,14 +77,7 @@ def _run(folder: Path, cache: Path, seconds: float) -> int | None:
         env=_environment(folder, cache),
         start_new_session=True,
     )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    return wait_or_kill(process, seconds)
 
 
 def _environment(folder: Path, cache: Path) -> dict[str, str]:

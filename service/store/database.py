@@ -23,7 +23,7 @@ from service.config import ServiceConfig
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30.0
 _THREADS = 43
-"""Threads of a server that may ask the database: those of the routes (anyio) and of uploads."""
+"""Connections kept: one for each of anyio's 40 threads and of two that upload, and one for the event loop."""
 
 
 class Database:
@@ -98,12 +98,12 @@ def build_engine(url: str) -> Engine:
     """Return an engine; on SQLite with write-ahead log, foreign keys and immediate transactions."""
     # Values of statements and rows (hashes of passwords, texts of reports) are in no log line and no error.
     logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
+    # A connection for each thread, kept: no request waits for one, none is opened anew in a burst.
     if not url.startswith("sqlite"):
-        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, pool_size=_THREADS)
         event.listen(engine, "begin", _begin_postgresql)
         return engine
     options = {"timeout": _BUSY_S, "check_same_thread": False}
-    # A connection for each thread, kept: no request waits for one, none is opened anew in a burst.
     engine = create_engine(url, connect_args=options, hide_parameters=True, pool_size=_THREADS)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -1,52 +1,34 @@
 """Results go back when they are due, to a node that may be down, once for each state; nothing is lost."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from sqlalchemy import select, update
 
-from reporting.dicom.common import to_bytes
-from reporting.export import formats
 from reporting.export.formats import ExportFormat
-from reporting.export.package import ExportedFile, Package
 from runtime.errors import SpineScribeError
 from service.accounts.actor import Actor
-from service.export.content import build_outgoing
-from service.jobs.claim import claim
-from service.jobs.finish import Outcome, finish_reading
+from service.export.request import Format
 from service.pacs import results as results_module
 from service.pacs.listener_config import ListenerConfig, PushWhen
-from service.pacs.package import SYSTEM
 from service.pacs.part10 import IMAGES
 from service.pacs.results import SUPERSEDED, Results
 from service.review.case import Case, load_case
 from service.services import Services
 from service.store.base import now
 from service.store.tables import PacsDelivery, PacsPush, StudyReport
-from tests.pacs.arriving import config_of, jobs, lines, running, send, studies
+from tests.pacs.arriving import config_of, lines, send
 from tests.pacs.ports import LOOPBACK
 from tests.pacs.slices import IDENTITY, SmallStudy, write_study
-from tests.read_phantoms import ReadPhantom
 from tests.service.conftest import add_study, add_user
 
 pytestmark = pytest.mark.pacs
-
-
-def fake_files(package: Package) -> tuple[ExportedFile, ...]:
-    """Write an object that refers to the study, as exports do: an instance of the source under another UID."""
-    slices = package.require_source().slices(next(iter(package.label_maps)))
-    with BytesIO(to_bytes(slices[0])) as stream:
-        copy = dcmread(stream)
-        copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["results"])
-        return (ExportedFile(f"{package.stem}.dcm", "application/dicom", to_bytes(copy)),)
 
 
 @pytest.fixture
@@ -73,14 +55,13 @@ def read_study(
         delivery = PacsDelivery(dicom_study="0" * 64, number=1, study_id=study.id, sender="MR1", instances={})
         session.add(delivery)
 
-    def open_small(opened: Services, study_id: str, _folder: Path) -> tuple[Package, Case]:
+    def gather(opened: Services, actor: Actor, study_id: str, kind: Format) -> tuple[Case, None]:
         with opened.database.read() as session:
-            case = load_case(session, SYSTEM, study_id)
-        return Package(build_outgoing(case), case.document, {}, None), case
+            return load_case(session, actor, study_id), None
 
-    slice_file = ExportedFile("slice.dcm", "application/dicom", small.files[0].read_bytes())
-    monkeypatch.setattr(results_module, "open_package", open_small)
-    monkeypatch.setattr(results_module, "export_files", lambda _package, _formats: (slice_file,))
+    content = small.files[0].read_bytes()
+    monkeypatch.setattr(results_module, "gather", gather)
+    monkeypatch.setattr(results_module, "isolated_files", lambda _request, _kinds, _folder: {"slice.dcm": content})
     return study.id
 
 
@@ -234,27 +215,6 @@ def test_over_the_wire_to_a_node_that_refuses_twice(
     for _ in range(4):
         results.step()
     assert (len(taken), pushes(services)[0].attempt, pushes(services)[0].state) == (1, 3, "done")
-
-
-def test_a_study_from_the_scanner_to_the_archive(
-    services: Services,
-    owner: Actor,
-    phantoms: Callable[[str], ReadPhantom],
-    monkeypatch: pytest.MonkeyPatch,
-    archive: tuple[int, list[int], list[str]],
-) -> None:
-    monkeypatch.setitem(formats._HOMES, ExportFormat.SR, "tests.pacs.test_results:fake_files")
-    phantom = phantoms("lumbar")
-    with running(services) as there:
-        assert set(send(there.port, *sorted(phantom.study.rglob("*.dcm")))) == {0}
-        there.settle(lambda: bool(studies(services)))
-    held = claim(services, jobs(services)[0].id, "tests")
-    assert held is not None
-    assert finish_reading(services, held, phantom.reading, Outcome("composer", None, False, {}))
-    results = results_of(services, Node(), PushWhen.DRAFT)
-    results.send = lambda files: _send_all(archive[0], files)
-    results.step()
-    assert (len(archive[2]), pushes(services)[0].cause, pushes(services)[0].state) == (1, None, "done")
 
 
 def _send_all(port: int, files: Sequence[Path]) -> None:

@@ -1,7 +1,6 @@
 """The structured report: equal to Findings when read again, valid, its state visible, its references right."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from reporting.export.package import Package, Source, load_package
 from reporting.types import ReportSection, ReportState
 from runtime.errors import ReportError, StudyError
 from tests.read_phantoms import ReadPhantom
-from tests.reporting.dicom.validators import dciodvfy
+from tests.reporting.dicom.validators import dciodvfy, dcmtk
 
 PROTOCOLS = ("lumbar", "cervical", "sacroiliac")
 GRADE_FIELDS = (
@@ -119,7 +118,7 @@ def test_dcmtk_shows_levels_and_the_mark(reports: Callable[[str], Made], protoco
     made = reports(protocol)
     file = tmp_path / "report.dcm"
     file.write_bytes(made.content)
-    for shown in (_dcmtk("dsrdump", "+Pl", str(file)), _dcmtk("dsr2html", str(file))):
+    for shown in (dcmtk("dsrdump", "+Pl", str(file)), dcmtk("dsr2html", str(file))):
         assert "AI DRAFT - not reviewed, not signed" in shown
         assert "PRELIMINARY" in shown.upper()
         for level in made.package.outgoing.findings.levels:
@@ -255,7 +254,7 @@ def test_a_signed_report_is_verified_by_who_signed(signed: Made, tmp_path: Path)
     file = tmp_path / "signed.dcm"
     file.write_bytes(signed.content)
     assert dciodvfy(file) == []
-    assert "Dr. Ana" in _dcmtk("dsrdump", str(file))
+    assert "Dr. Ana" in dcmtk("dsrdump", str(file))
 
 
 def test_an_amended_report_is_a_draft_again(signed: Made) -> None:
@@ -307,7 +306,7 @@ def test_hostile_text_survives_or_is_cleaned(reports: Callable[[str], Made], tmp
     file = tmp_path / "hostile.dcm"
     file.write_bytes(made.content)
     assert dciodvfy(file) == []
-    assert "椎間板" in _dcmtk("dsr2html", str(file))
+    assert "椎間板" in dcmtk("dsr2html", str(file))
 
 
 def test_the_patient_comes_from_the_source_in_another_character_set(reports: Callable[[str], Made]) -> None:
@@ -369,17 +368,6 @@ def _empty() -> bytes:
     stream = BytesIO()
     dataset.save_as(stream, implicit_vr=False, little_endian=True)
     return stream.getvalue()
-
-
-def _dcmtk(program: str, *arguments: str) -> str:
-    """Return what a program of dcmtk prints; skips where it is not installed."""
-    path = Path("/usr/bin") / program
-    if not path.is_file():
-        pytest.skip(f"{program} is not installed (Debian package dcmtk)")
-    done = subprocess.run([path, *arguments], capture_output=True, timeout=120, check=False)
-    complaints = [line for line in done.stderr.decode().splitlines() if "ISO_IR 192" not in line]
-    assert (done.returncode, complaints) == (0, [])
-    return done.stdout.decode()
 
 
 def _references(item: Dataset) -> Iterator[Dataset]:

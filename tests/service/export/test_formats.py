@@ -55,6 +55,11 @@ def keep(services: Services, actor: Actor, made: ReadPhantom, **changes: Any) ->
         return study.id
 
 
+def test_the_service_has_all_formats_of_the_library_under_their_names() -> None:
+    assert {kind.value for kind in Format} == {kind.value for kind in ExportFormat} | {"json", "all"}
+    assert all(Format[kind.name].value == kind.value for kind in ExportFormat)
+
+
 def request_of(services: Services, case: Case, made: ReadPhantom, kind: Format) -> Request:
     """Return a request as the service makes it."""
     files = {file.name: file for file in made.reading.iterdir()}
