@@ -115,7 +115,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("service.pacs.arrivals.os.fsync", full)
+    monkeypatch.setattr("service.pacs.files.os.fsync", full)
     with Fragile(study.files).running() as server, pytest.raises(PacsError, match="No space left"):
         node_of(dimse(server.port, TITLE)).fetch(study.study_instance_uid, tmp_path / "in")
     assert list((tmp_path / "in").iterdir()) == []
