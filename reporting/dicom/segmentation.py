@@ -5,6 +5,7 @@ Label Map Segmentation Storage, in the standard since 2024) holds each pixel onc
 but archives, viewers and validators older than it refuse its SOP class; ``kind`` asks for it. Its segment numbers
 are the label numbers of ``anatomy/codes.csv``; those of BINARY must count from 1, and follow the order of labels.
 
+Each segment has the colour that it has in our own pictures: viewers that find none give all segments one colour.
 Frames without any structure are left out, as the standard allows. Nothing is resampled: what our storage order
 swapped or flipped is turned back.
 """
@@ -15,6 +16,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentationTypeValues, SegmentDescription
 from highdicom.sr.coding import CodedConcept
 from numpy.typing import NDArray
@@ -37,6 +39,7 @@ from reporting.dicom.common import (
 )
 from reporting.dicom.source_planes import series_planes, set_references
 from reporting.export.package import ExportedFile, Package
+from reporting.slice_picture import structure_colours
 from runtime.errors import StudyError
 
 BINARY, LABELMAP = SegmentationTypeValues.BINARY, SegmentationTypeValues.LABELMAP
@@ -112,6 +115,7 @@ def build_segmentation(package: Package, series_id: str, *, kind: SegmentationTy
             omit_empty_frames=True,
             **equipment(),
         )
+        made.ContentCreatorName = ""  # type 2 (PS3.3 table 10-12), and highdicom leaves it out: no person made it
         set_references(made, planes)
         _set_dimension_uid(made, made_uid(package, "seg", series_id, _NAMES[kind], "dimensions"))
     return made
@@ -147,6 +151,7 @@ def _segment(package: Package, series_id: str, label: int, number: int) -> Segme
         algorithm_identification=algorithm_of(package),
         tracking_uid=uid,
         tracking_id=identifier,
+        display_color=CIELabColor.from_rgb(*structure_colours()[label]),
     )
     if code.side is not None:
         made.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [

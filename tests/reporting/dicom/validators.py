@@ -1,5 +1,7 @@
-"""Programs of others that judge a DICOM object: dicom3tools' ``dciodvfy``, and dcmtk's."""
+"""Programs of others that judge or read a DICOM object: dicom3tools' ``dciodvfy``, dcmtk's, dcmqi's."""
 
+import importlib.util
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 
 _SECONDS = 60
 _KNOWN = "ISO_IR 192"
-"""UTF-8, which dsrdump prints as it is and says so."""
+"""UTF-8, which dsrdump prints as it is and says so, and which dcmqi's check of values does not know."""
+_COMPLAINT = re.compile(r"(E:|W:|error|warning|failed)", re.IGNORECASE)
 
 
 def dciodvfy(path: Path) -> list[str]:
@@ -33,10 +36,34 @@ def dcmtk(program: str, *arguments: str) -> str:
     return done.stdout
 
 
+def dcmqi(program: str, **options: str | Path | bool) -> None:
+    """Run a program of dcmqi, the library by which 3D Slicer reads SEG and SR. Skips where it is not installed.
+
+    Args:
+        program: Such as ``segimage2itkimage``.
+        **options: Its long options by name; True for those without a value.
+
+    Raises:
+        AssertionError: If it refuses what it is given, or warns of it.
+    """
+    found = importlib.util.find_spec("dcmqi")
+    if found is None or found.origin is None:
+        pytest.skip("dcmqi is not installed (extra test; there is no wheel for this platform)")
+    command = [str(Path(found.origin).parent / "bin" / program)]
+    for name, value in options.items():
+        command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    done = _completed(command)
+    told = f"{done.stdout}\n{done.stderr}".splitlines()
+    complaints = [line for line in told if _COMPLAINT.match(line) and _KNOWN not in line]
+    assert (done.returncode, complaints) == (0, [])
+
+
 def _run(program: str, package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     found = shutil.which(program, path="/usr/bin:/usr/local/bin") or shutil.which(program)
     if found is None:
         pytest.skip(f"{program} is not installed (Debian package {package})")
-    return subprocess.run(
-        [found, *arguments], capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
-    )
+    return _completed([found, *arguments])
+
+
+def _completed(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
