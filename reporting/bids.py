@@ -19,7 +19,7 @@ import yaml
 
 from anatomy.structures import label_codes
 from grading.types import Grade
-from imaging.types import Plane, Series
+from imaging.types import Plane, Series, SourceKind
 from imaging.types import Sequence as Weighting
 from reporting.export.content import RESEARCH_USE
 from reporting.export.package import ExportedFile, Package
@@ -31,7 +31,8 @@ BIDS_VERSION = "1.10.0"
 _ROOT = "bids"
 _JSON, _TSV, _TEXT = "application/json", "text/tab-separated-values", "text/plain; charset=utf-8"
 _MISSING = "n/a"
-_IGNORED = "sub-*/*_findings.*\nsub-*/*_measurements.*\nsub-*/report/\n"
+_IGNORED = "sub-*/*_findings.*\nsub-*/*_measurements.*\nsub-*/report\n"
+"""No slash behind the folder: the official validator (3.0.2) does not take ``report/`` for the folder itself."""
 _WEIGHTINGS = {Weighting.T1: "T1", Weighting.T2: "T2", Weighting.STIR: "STIR", Weighting.UNKNOWN: ""}
 
 
@@ -71,13 +72,8 @@ def _values(package: Package) -> tuple[Measurement, ...]:
 
 def _dataset_files(package: Package, subject: str) -> tuple[ExportedFile, ...]:
     outgoing = package.outgoing
-    told = (
-        "Series without a segmentation have none in the reading."
-        if package.label_maps
-        else "There is no segmentation: the study was a picture, which has no place in the world."
-    )
     standing = outgoing.standing if outgoing.mark is None else outgoing.mark
-    readme = _words()["readme"].format(standing=standing, subject=subject, label_maps=told)
+    readme = _words()["readme"].format(standing=standing, subject=subject, label_maps=_told_of_label_maps(package))
     description = {
         "Name": f"SpineScribe derivative of study {subject}",
         "BIDSVersion": BIDS_VERSION,
@@ -97,10 +93,16 @@ def _dataset_files(package: Package, subject: str) -> tuple[ExportedFile, ...]:
     )
 
 
+def _told_of_label_maps(package: Package) -> str:
+    is_picture = package.require_source().study.source is SourceKind.PICTURE
+    words: str = _words()["label_maps"]["some" if package.label_maps else "picture" if is_picture else "none"]
+    return words
+
+
 def _series_names(package: Package) -> dict[str, str]:
-    """Return series id -> file name without its ending, told apart by ``run`` where series are alike."""
+    """Return series id -> file name without its ending; ``run`` tells alike series apart, in the study's order."""
     source, subject = package.require_source(), subject_of(package)
-    kinds = {key: _acquisition(source.series(key)) for key in sorted(package.label_maps)}
+    kinds = {series.id: _acquisition(series) for series in source.study.series if series.id in package.label_maps}
     total, seen = Counter(kinds.values()), Counter[str]()
     names = {}
     for key, kind in kinds.items():

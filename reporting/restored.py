@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from anatomy import SCALES, Condition, Side
 from grading.types import Burden, BurdenTerm, Findings, Grade, GradeStatus
-from reporting.prior import Comparison, compare_with_prior
-from reporting.stored import read_findings
+from reporting.prior.types import Change, Comparison, GradeChange, ValueChange
+from reporting.stored import UNSAID, read_findings
 from reporting.types import Report, ReportSection, ReportSentence, ReportState, SentenceSource, SentenceStatus
 from segmentation.types import Level, Measurement
+
+Found = TypeVar("Found", Grade, Measurement)
 
 
 def restore_findings(document: Mapping[str, Any]) -> Findings:
@@ -44,11 +46,32 @@ def restore_report(document: Mapping[str, Any]) -> Report:
 
 
 def restore_comparison(document: Mapping[str, Any], findings: Findings) -> Comparison | None:
-    """Return the change table against the earlier reading; None without one."""
+    """Return the change table against the earlier reading, by the rules of its day; None without one.
+
+    Args:
+        document: Content of reading.json.
+        findings: As restored from it.
+    """
     table = document.get("comparison")
     if table is None:
         return None
-    return compare_with_prior(findings, restore_prior(table, findings.protocol), notices=table["notices"])
+    prior = restore_prior(table, findings.protocol)
+    grades = {grade.id: grade for grade in findings.grades}, {grade.id: grade for grade in prior.grades}
+    values = {item.id: item for item in findings.measurements}, {item.id: item for item in prior.measurements}
+    return Comparison(
+        rules=table["rules"],
+        prior=prior,
+        grades=tuple(
+            GradeChange(*_both(row, *grades), Change(row["change"]), row["reason"]) for row in table["grades"]
+        ),
+        values=tuple(
+            ValueChange(
+                *_both(row, *values), row["difference"], row["limit"], Change(row["change"]), row["reason"]
+            )
+            for row in table["measurements"]
+        ),
+        notices=tuple(table["notices"]),
+    )
 
 
 def restore_prior(table: Mapping[str, Any], protocol: str) -> Findings:
@@ -56,6 +79,14 @@ def restore_prior(table: Mapping[str, Any], protocol: str) -> Findings:
     grades = tuple(_prior_grade(row) for row in table["grades"] if row["before"] is not None)
     values = tuple(_prior_value(row) for row in table["measurements"] if row["before"] is not None)
     return Findings("prior", protocol, (), (), values, grades, Burden(None, None, (), "none"))
+
+
+def _both(
+    row: Mapping[str, Any], here: Mapping[str, Found], before: Mapping[str, Found]
+) -> tuple[Found | None, Found | None]:
+    """Return the earlier item and this reading's one of a row of the change table."""
+    then, now = row["before"], row["now"]
+    return None if then is None else before[then["id"]], None if now is None else here[now["id"]]
 
 
 def _sentence(row: Mapping[str, Any]) -> ReportSentence:
@@ -75,7 +106,14 @@ def _with_place(level: Level, row: Mapping[str, Any]) -> Level:
 
 
 def _with_words(item: Measurement, row: Mapping[str, Any]) -> Measurement:
-    return replace(item, method=row["method"], reason=row["reason"], percentile=row["percentile"])
+    line = row["line_px"]
+    return replace(
+        item,
+        method=row["method"],
+        reason=row["reason"],
+        percentile=row["percentile"],
+        line_px=None if line is None else ((line[0][0], line[0][1]), (line[1][0], line[1][1])),
+    )
 
 
 def _burden(row: Mapping[str, Any]) -> Burden:
@@ -106,7 +144,7 @@ def _prior_grade(row: Mapping[str, Any]) -> Grade:
         probabilities={},
         prediction_set=tuple(step for step in SCALES[scale].grades if step in chosen),
         status=GradeStatus(before["status"]),
-        reason=None if before["status"] == GradeStatus.GRADED.value else "not said",
+        reason=None if before["status"] == GradeStatus.GRADED.value else UNSAID,
         evidence=None,
     )
 
@@ -121,7 +159,7 @@ def _prior_value(row: Mapping[str, Any]) -> Measurement:
         value=value,
         unit=row["unit"],
         method="",
-        reason=None if value is not None else "not said",
+        reason=None if value is not None else UNSAID,
         series_id="",
         slice_index=None,
     )

@@ -13,7 +13,8 @@ from anatomy import Condition, Side
 from grading.types import Burden, Evidence, Findings, Grade, GradeStatus
 from segmentation.types import Level, Measurement
 
-_UNSAID = "not said"
+UNSAID = "not said"
+"""Stands for a reason or a doubt whose words are left behind."""
 
 
 def read_findings(reading: Mapping[str, Any]) -> Findings:
@@ -46,7 +47,7 @@ def _grade(row: Mapping[str, Any]) -> Grade:
         probabilities=dict(row["probabilities"]),
         prediction_set=tuple(row["prediction_set"]),
         status=GradeStatus(row["status"]),
-        reason=None if row["status"] == GradeStatus.GRADED.value else _UNSAID,
+        reason=None if row["status"] == GradeStatus.GRADED.value else UNSAID,
         evidence=None if seen is None else Evidence(seen["series"], seen["slice"], (x0, y0, x1, y1)),
         measurement_ids=tuple(row["measurements"]),
     )
@@ -61,7 +62,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         value=row["value"],
         unit=row["unit"],
         method="",
-        reason=None if row["value"] is not None else _UNSAID,
+        reason=None if row["value"] is not None else UNSAID,
         series_id=row["series"],
         slice_index=row["slice"],
     )
@@ -78,5 +79,5 @@ def _level(row: Mapping[str, Any]) -> Level:
         angle_deg=0.0,
         length_px=0.0,
         confidence=row["confidence"],
-        doubt=None if row["doubt"] is None else _UNSAID,
+        doubt=None if row["doubt"] is None else UNSAID,
     )
