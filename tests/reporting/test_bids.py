@@ -14,7 +14,7 @@ import pytest
 
 from anatomy.structures import label_codes
 from imaging.geometry import source_affine, undo_axes
-from imaging.types import Plane
+from imaging.types import Plane, SourceKind
 from reporting.bids import bids_files
 from reporting.export.package import Package, Source, load_package
 from runtime.errors import StudyError
@@ -161,7 +161,11 @@ def test_nothing_of_the_patient_leaves(phantoms: Callable[[str], ReadPhantom]) -
             assert word.encode() not in content
 
 
-def test_a_study_without_label_maps_says_so(phantoms: Callable[[str], ReadPhantom]) -> None:
-    files = contents(replace(package_of(phantoms("sacroiliac")), label_maps={}))
+def test_a_study_without_label_maps_says_why(phantoms: Callable[[str], ReadPhantom]) -> None:
+    package = replace(package_of(phantoms("sacroiliac")), label_maps={})
+    files = contents(package)
     assert not [name for name in files if "/anat/" in name]
-    assert b"There is no segmentation" in files["README"]
+    assert b"the reading outlined no structure" in files["README"]
+    source = package.require_source()
+    picture = Source(source.path, replace(source.study, source=SourceKind.PICTURE))
+    assert b"the study was a picture" in contents(replace(package, source=picture))["README"]
