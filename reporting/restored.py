@@ -22,15 +22,15 @@ Found = TypeVar("Found", Grade, Measurement)
 def restore_findings(document: Mapping[str, Any]) -> Findings:
     """Return the findings graph of a reading as the machine made it, reasons and score included."""
     bare = read_findings(document)
-    grades = {row["id"]: row for row in document["grades"]}
-    levels = {row["name"]: row for row in document["levels"]}
-    values = {row["id"]: row for row in document["measurements"]}
+    levels = zip(bare.levels, document["levels"], strict=True)
+    values = zip(bare.measurements, document["measurements"], strict=True)
+    grades = zip(bare.grades, document["grades"], strict=True)
     return replace(
         bare,
         sequences=tuple(dict.fromkeys(row["role"] for row in document["study"]["series"] if row["role"])),
-        levels=tuple(_with_place(level, levels[level.name]) for level in bare.levels),
-        measurements=tuple(_with_words(item, values[item.id]) for item in bare.measurements),
-        grades=tuple(replace(grade, reason=grades[grade.id]["reason"]) for grade in bare.grades),
+        levels=tuple(_with_place(level, row) for level, row in levels),
+        measurements=tuple(_with_words(item, row) for item, row in values),
+        grades=tuple(replace(grade, reason=row["reason"]) for grade, row in grades),
         burden=_burden(document["burden"]),
     )
 

@@ -24,7 +24,7 @@ def issues_of(folder: Path) -> set[tuple[str, str, str]]:
     """Return severity, code and place of what the validator finds. Skips where it is not installed."""
     found = importlib.util.find_spec("bids_validator_deno")
     if found is None or found.origin is None:
-        pytest.skip("the BIDS validator is not installed (bids-validator-deno, extra test)")
+        pytest.skip("the BIDS validator is not installed (bids-validator-deno, extra test, on Linux)")
     from deno import find_deno_bin
 
     script = Path(found.origin).parent / "bids-validator.js"

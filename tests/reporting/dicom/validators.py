@@ -48,7 +48,7 @@ def dcmqi(program: str, **options: str | Path | bool) -> None:
     """
     found = importlib.util.find_spec("dcmqi")
     if found is None or found.origin is None:
-        pytest.skip("dcmqi is not installed (extra test; there is no wheel for this platform)")
+        pytest.skip("dcmqi is not installed (extra test, on Linux)")
     command = [str(Path(found.origin).parent / "bin" / program)]
     for name, value in options.items():
         command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
