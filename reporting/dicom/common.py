@@ -17,13 +17,12 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
 from anatomy.structures import label_codes
+from reporting.codes import SCHEME
 from reporting.export.package import Package
 
 MANUFACTURER = "SpineScribe"
 MODEL = "SpineScribe"
 DEVICE_SERIAL = "none"
-SCHEME = "99SPINESCRIBE"
-"""Coding scheme of what no public code names; designators that begin with 99 are private (PS3.16, chapter 8)."""
 
 ARTIFICIAL_INTELLIGENCE: CodedConcept = codes.DCM.ArtificialIntelligence
 _UID_NAMESPACE = uuid.UUID("7b0f5c3e-6a0e-5b58-9f6d-3a8f0f2f8f55")

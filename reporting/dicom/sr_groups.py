@@ -29,7 +29,8 @@ from highdicom.sr import Measurement as MeasurementItem
 
 from anatomy import Side
 from grading.types import Grade
-from reporting.dicom.codes import Kind, code_of, probability_code, step_code, structure_of
+from reporting.codes import Kind, structure_of
+from reporting.dicom.codes import code_of, probability_code, step_code
 from reporting.dicom.common import (
     ARTIFICIAL_INTELLIGENCE,
     MANUFACTURER,

@@ -16,12 +16,12 @@ from pydicom.sr.coding import Code
 
 from anatomy import SCALES, Condition, Side
 from grading.types import GradeStatus
-from reporting.dicom.codes import Kind, Pair, code_of, name_of
+from reporting.codes import Kind, Pair, name_of
+from reporting.dicom.codes import code_of
 from reporting.dicom.sr_content import TEXT_CONTAINER, TRACKING_IDENTIFIER
 from runtime.errors import ReportError
 
 Concept = Code | CodedConcept
-_LATERALITY = CodedConcept("272741003", "SCT", "Laterality")
 _SEGMENT = CodedConcept("121191", "DCM", "Referenced Segment")
 
 
@@ -220,7 +220,7 @@ def _place(group: Dataset) -> tuple[str | None, Side | None]:
     site = next(_children(group, codes.SCT.FindingSite), None)
     if site is None:
         return None, None
-    side = next(_children(site, _LATERALITY), None)
+    side = next(_children(site, code_of(Kind.CONCEPT, "laterality")), None)
     found = None if side is None else Side(_named(Kind.SIDE, _value(side)))
     return _named(Kind.LEVEL, _value(site)), found
 

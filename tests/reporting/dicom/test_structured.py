@@ -353,7 +353,7 @@ def test_what_is_not_ours_is_refused(reports: Callable[[str], Made]) -> None:
     with pytest.raises(ReportError, match="expected a scale and its step"):
         read_report(changed)
     with pytest.raises(ReportError, match=re.escape("expected the code of a condition")):
-        read_report(made.content.replace(b"cond-sacroilii", b"cond-sacroilix"))
+        read_report(made.content.replace(b"55146009", b"55146008"))
 
 
 def _made(package: Package) -> Made:
