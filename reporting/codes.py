@@ -2,9 +2,9 @@
 
 ``codes.csv`` gives each thing its code. It is public where DICOM's own tables (PS3.16) or a public list show it
 with its name, and that source stands beside it; else it is of our scheme ``99SPINESCRIBE``. ``equivalents.csv``
-holds the codes of other schemes that mean the same, such as RadLex, with their sources too;
-docs/interoperability.md says where these are. A code is never given to another thing once a release has written it.
-Steps of several scales may share a public code, such as Moderate: a step is read with its scale.
+holds the codes of other schemes that mean the same, such as RadLex, with their sources too
+(docs/interoperability.md says where these are). A code is never given to another thing once a release has written
+it. Steps of several scales may share a public code, such as Moderate: a step is read with its scale.
 """
 
 from __future__ import annotations

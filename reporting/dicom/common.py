@@ -75,16 +75,20 @@ def software_version(package: Package) -> str:
     return str(package.outgoing.provenance["spinescribe"])
 
 
+def weights_of(package: Package) -> dict[str, str]:
+    """Return the networks behind a reading by the SHA-256 of their weights: ``weights NAME`` -> checksum."""
+    models = package.outgoing.provenance["models"]
+    return {f"weights {name}": str(checksum) for name, checksum in sorted(models.items())}
+
+
 def algorithm_of(package: Package) -> highdicom.AlgorithmIdentificationSequence:
     """Return who found what the object states (Algorithm Identification, PS3.3 table 10-19)."""
-    made = package.outgoing.provenance
-    parameters = {f"weights {name}": str(checksum)[:16] for name, checksum in sorted(made["models"].items())}
     return highdicom.AlgorithmIdentificationSequence(
         name=MODEL,
         version=software_version(package),
         family=ARTIFICIAL_INTELLIGENCE,
         source=MANUFACTURER,
-        parameters=parameters or None,
+        parameters={name: checksum[:16] for name, checksum in weights_of(package).items()} or None,
     )
 
 

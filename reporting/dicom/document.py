@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pydicom import Dataset
-from pydicom.uid import EncapsulatedPDFStorage
 
 from reporting.codes import report_row
 from reporting.dicom.codes import concept_of
-from reporting.dicom.common import SERIES_NUMBERS, to_bytes
-from reporting.dicom.composite import Kind, new_object, reference_to
+from reporting.dicom.common import to_bytes
+from reporting.dicom.composite import PDF_REPORT, new_object, reference_to
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package, Source
 from reporting.export.pdf import to_pdf
 
-_KIND = Kind(EncapsulatedPDFStorage, "DOC", "report", SERIES_NUMBERS.document)
 _MEDIA_TYPE = "application/dicom"
 
 
@@ -30,7 +28,7 @@ def dicom_pdf_files(package: Package) -> tuple[ExportedFile, ...]:
 
 def _document(package: Package, source: Source) -> Dataset:
     pictures = key_pictures(package)
-    made = new_object(package, _KIND, next(iter(source.instances.values())))
+    made = new_object(package, PDF_REPORT, next(iter(source.instances.values())))
     made.ConversionType = "WSD"
     made.AcquisitionDateTime = None  # the report draws on several series, each with its own time
     made.BurnedInAnnotation = _burned_in(source, pictures)

@@ -32,6 +32,7 @@ from reporting.dicom.codes import code_of, concept_of
 from reporting.dicom.common import DEVICE_SERIAL, MANUFACTURER, MODEL
 from reporting.dicom.sr_groups import grade_groups, measurement_groups
 from reporting.dicom.sr_items import clean_text, person_name, text_item
+from reporting.dicom.sr_root import root_items
 from reporting.export.content import DecisionLine
 from reporting.export.package import Package
 from reporting.notice import NOTICE
@@ -63,7 +64,7 @@ def report_content(package: Package) -> ContentSequence:
     children = list(report[0].ContentSequence)
     at = next(n for n, item in enumerate(children) if item.name in _FIRST_LINES_BEFORE)
     children[at:at] = [*_first_lines(package), _image_library(package)]
-    children.append(_text(package))
+    children += [_text(package), *root_items(package)]
     report[0].ContentSequence = ContentSequence(children)
     return report
 

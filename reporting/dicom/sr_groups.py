@@ -38,6 +38,7 @@ from reporting.dicom.common import (
     segment_tracking,
     software_version,
     tracking_uid,
+    weights_of,
 )
 from reporting.dicom.sr_items import text_item
 from reporting.dicom.sr_places import (
@@ -134,6 +135,7 @@ def _algorithm(package: Package) -> AlgorithmIdentification:
     return AlgorithmIdentification(
         name=MODEL,
         version=software_version(package),
+        parameters=[f"{name} SHA-256 {checksum}" for name, checksum in weights_of(package).items()],
         family=ARTIFICIAL_INTELLIGENCE,
         manufacturer=MANUFACTURER,
     )

@@ -178,7 +178,7 @@ def test_status_comes_from_the_state(
 ) -> None:
     given = package("sacroiliac")
     given = _signed(given) if state is ReportState.SIGNED else given
-    bundle = build_bundle(_with(given, status=state, amends=amends), version)
+    bundle = build_bundle(_with(given, status=state, amended_version=1 if amends else None), version)
     check_bundle(bundle, version)
     assert _report(bundle)["status"] == read_bundle(bundle).status == status
     assert {row["status"] for row in _resources(bundle, "Observation")} == {observed}
