@@ -32,6 +32,7 @@ from reporting.dicom.codes import concept_of
 from reporting.dicom.common import made_uid
 from reporting.dicom.composite import KEY_IMAGE, PDF_REPORT, Kind, instance_uid, series_uid
 from reporting.dicom.sr_places import reference_stub
+from reporting.export.formats import ExportFormat
 from reporting.export.key_pictures import count_key_pictures
 from reporting.export.package import Package, SRClass
 
@@ -42,8 +43,7 @@ SOP_CLASSES = {
     SRClass.COMPREHENSIVE_3D: Comprehensive3DSRStorage,
 }
 _CONTAINS = RelationshipTypeValues.CONTAINS
-_PDF, _PICTURES = "dicom-pdf", "key-images"
-"""Values of ``reporting.export.formats.ExportFormat``, which imports us."""
+_PDF, _PICTURES = ExportFormat.DICOM_PDF.value, ExportFormat.KEY_IMAGES.value
 
 
 @dataclass(frozen=True)

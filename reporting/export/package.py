@@ -105,7 +105,8 @@ class Package:
         label_maps: Series id -> (I, J, K) uint8 label numbers on the grid of ``Series.volume`` (RAS+); only with a
             source.
         source: The study; None when it was not given.
-        beside: Formats that are made in the same export, which the structured report may lead to.
+        beside: Formats made in the same export (values of ``ExportFormat``): the structured report may lead to
+            them.
         sr_class: Class of the structured report.
     """
 
