@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("md", "html", "csv", "pdf", "docx", "sr", "seg", "dicom-pdf", "key-images", "fhir", "bids")
 _ALL = "all"
+_SR_CLASSES = ("comprehensive", "comprehensive-3d")
 
 
 def add_parser(
@@ -45,6 +47,12 @@ def add_parser(
         metavar="F",
         help=f"one or more of {', '.join(_FORMATS)}, or all",
     )
+    parser.add_argument(
+        "--sr-class",
+        choices=_SR_CLASSES,
+        default=_SR_CLASSES[0],
+        help="class of the DICOM structured report (default: %(default)s); its content is the same in both",
+    )
     parser.set_defaults(run=run)
 
 
@@ -57,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from pipeline import load_reading
     from reporting.export.folder import write_export
-    from reporting.export.package import load_package
+    from reporting.export.package import SRClass, load_package
 
     if arguments.study is not None and arguments.source is None:
         raise ConfigError("--study: expected --source beside it, since it names one of the studies there")
     load_reading(arguments.reading)  # refuses a reading.json that breaks its schema
     package = load_package(arguments.reading, arguments.source, study=arguments.study)
-    export = _export(package, arguments.formats)
+    export = _export(replace(package, sr_class=SRClass(arguments.sr_class)), arguments.formats)
     folder = arguments.out or arguments.reading.parent / "export"
     paths = write_export(package.outgoing, export, folder)
     for file, path in zip(export.files, paths, strict=False):  # the index comes after the files

@@ -1,83 +1,19 @@
-"""Codes of what a structured report says: conditions, scales, steps, levels, sides, measurements, units.
+"""The codes of a report (``reporting.codes``) as DICOM holds them.
 
-``codes.csv`` holds them all. A code is public where DICOM's own tables (PS3.16) or SNOMED CT name the thing, with
-its source beside it; else it is of our scheme ``99SPINESCRIBE``. A code is never given to another thing once a
-release has written it. Steps of several scales may share a public code, such as Moderate: a step is read with its
-scale.
+A code carries those of other schemes that mean the same in its Equivalent Code Sequence (PS3.3, 8.9): a reader
+that knows RadLex alone finds it there, and one that knows the first code alone loses nothing.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
-from pathlib import Path
 
 from highdicom.sr.coding import CodedConcept
 from pydicom import Dataset
 
-from reporting.dicom.common import SCHEME
-from runtime.errors import ConfigError
-
-Pair = tuple[str, str]
-"""Code value and coding scheme designator."""
+from reporting.codes import SCHEME, Code, CodeRow, Kind, row_of
 
 SCHEME_NAME = "SpineScribe codes"
-
-
-class Kind(StrEnum):
-    """What a row of the table names."""
-
-    CONDITION = "condition"
-    SCALE = "scale"
-    STEP = "step"
-    PROBABILITY = "probability"
-    LEVEL = "level"
-    SIDE = "side"
-    MEASUREMENT = "measurement"
-    UNIT = "unit"
-    SECTION = "section"
-    PROCEDURE = "procedure"
-    CONCEPT = "concept"
-
-
-@dataclass(frozen=True)
-class CodeRow:
-    """A row of ``codes.csv``.
-
-    Attributes:
-        kind: What it names.
-        name: Our name; steps and probabilities are ``scale/step``.
-        value: Code value, at most 16 characters.
-        scheme: Coding scheme designator.
-        meaning: Code meaning, at most 64 characters.
-        structure: For measurements, what of the label map it is taken on: ``disc``, ``vertebra``, ``canal``,
-            ``cord``, ``joint`` or nothing.
-        source: Where the code comes from; ``ours`` for our own scheme.
-    """
-
-    kind: Kind
-    name: str
-    value: str
-    scheme: str
-    meaning: str
-    structure: str
-    source: str
-
-    @property
-    def concept(self) -> CodedConcept:
-        """Return the code as DICOM holds it."""
-        return CodedConcept(value=self.value, scheme_designator=self.scheme, meaning=self.meaning)
-
-
-@cache
-def code_rows() -> dict[tuple[Kind, str], CodeRow]:
-    """Return the table: (kind, name) -> row."""
-    with (Path(__file__).parent / "codes.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [CodeRow(**{**row, "kind": Kind(row["kind"])}) for row in csv.DictReader(stream)]  # type: ignore[arg-type]
-    return {(row.kind, row.name): row for row in rows}
 
 
 @cache
@@ -87,31 +23,15 @@ def code_of(kind: Kind, name: str) -> CodedConcept:
     Raises:
         ConfigError: If the table lacks it.
     """
-    row = code_rows().get((kind, name))
-    if row is None:
-        raise ConfigError(f"reporting/dicom/codes.csv: expected a {kind.value} named {name!r}, found none")
-    return row.concept
+    return concept_of(row_of(kind, name))
 
 
-def name_of(kind: Kind, code: Pair, among: Iterable[str] | None = None) -> str | None:
-    """Return our name of a code; None when the table has none.
-
-    Args:
-        kind: What it should name.
-        code: (code value, coding scheme designator) as read.
-        among: Names that can be meant; None for all of the kind.
-    """
-    names = _names().get((kind, code), ())
-    meant = names if among is None else [name for name in among if name in names]
-    return meant[0] if meant else None
-
-
-@cache
-def _names() -> dict[tuple[Kind, Pair], list[str]]:
-    found: dict[tuple[Kind, Pair], list[str]] = {}
-    for (kind, name), row in code_rows().items():
-        found.setdefault((kind, (row.value, row.scheme)), []).append(name)
-    return found
+def concept_of(row: CodeRow) -> CodedConcept:
+    """Return a code as DICOM holds it, with those that mean the same."""
+    made = _concept(row.code)
+    if row.equivalents:
+        made.EquivalentCodeSequence = [_concept(code) for code in row.equivalents]
+    return made
 
 
 def step_code(scale: str, grade: str) -> CodedConcept:
@@ -124,12 +44,6 @@ def probability_code(scale: str, grade: str) -> CodedConcept:
     return code_of(Kind.PROBABILITY, f"{scale}/{grade}")
 
 
-def structure_of(measurement: str) -> str:
-    """Return what of the label map a measurement is taken on; nothing where no single structure is."""
-    row = code_rows().get((Kind.MEASUREMENT, measurement))
-    return "" if row is None else row.structure
-
-
 def scheme_item() -> Dataset:
     """Return what names our coding scheme (Coding Scheme Identification Sequence, PS3.3 C.12.1.1.1)."""
     item = Dataset()
@@ -137,3 +51,7 @@ def scheme_item() -> Dataset:
     item.CodingSchemeName = SCHEME_NAME
     item.CodingSchemeResponsibleOrganization = "SpineScribe"
     return item
+
+
+def _concept(code: Code) -> CodedConcept:
+    return CodedConcept(value=code.value, scheme_designator=code.scheme, meaning=code.meaning)

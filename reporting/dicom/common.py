@@ -17,13 +17,12 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
 from anatomy.structures import label_codes
+from reporting.codes import SCHEME
 from reporting.export.package import Package
 
 MANUFACTURER = "SpineScribe"
 MODEL = "SpineScribe"
 DEVICE_SERIAL = "none"
-SCHEME = "99SPINESCRIBE"
-"""Coding scheme of what no public code names; designators that begin with 99 are private (PS3.16, chapter 8)."""
 
 ARTIFICIAL_INTELLIGENCE: CodedConcept = codes.DCM.ArtificialIntelligence
 _UID_NAMESPACE = uuid.UUID("7b0f5c3e-6a0e-5b58-9f6d-3a8f0f2f8f55")
@@ -76,16 +75,20 @@ def software_version(package: Package) -> str:
     return str(package.outgoing.provenance["spinescribe"])
 
 
+def weights_of(package: Package) -> dict[str, str]:
+    """Return the networks behind a reading by the SHA-256 of their weights: ``weights NAME`` -> checksum."""
+    models = package.outgoing.provenance["models"]
+    return {f"weights {name}": str(checksum) for name, checksum in sorted(models.items())}
+
+
 def algorithm_of(package: Package) -> highdicom.AlgorithmIdentificationSequence:
     """Return who found what the object states (Algorithm Identification, PS3.3 table 10-19)."""
-    made = package.outgoing.provenance
-    parameters = {f"weights {name}": str(checksum)[:16] for name, checksum in sorted(made["models"].items())}
     return highdicom.AlgorithmIdentificationSequence(
         name=MODEL,
         version=software_version(package),
         family=ARTIFICIAL_INTELLIGENCE,
         source=MANUFACTURER,
-        parameters=parameters or None,
+        parameters={name: checksum[:16] for name, checksum in weights_of(package).items()} or None,
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from highdicom.base import SOPClass
 from pydicom import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from reporting.dicom.common import description_of, equipment, made_uid, software_version
+from reporting.dicom.common import SERIES_NUMBERS, description_of, equipment, made_uid, software_version
 from reporting.export.package import Package
 
 UTF_8 = "ISO_IR 192"
@@ -35,6 +35,20 @@ class Kind:
     series_number: int
 
 
+PDF_REPORT = Kind(EncapsulatedPDFStorage, "DOC", "report", SERIES_NUMBERS.document)
+KEY_IMAGE = Kind(SecondaryCaptureImageStorage, "OT", "key images", SERIES_NUMBERS.key_images)
+
+
+def series_uid(package: Package, kind: Kind) -> str:
+    """Return the UID of the series of our objects of a kind."""
+    return made_uid(package, kind.name, "series")
+
+
+def instance_uid(package: Package, kind: Kind, number: int = 1) -> str:
+    """Return the UID of one of our objects of a kind, by its instance number."""
+    return made_uid(package, kind.name, "instance", str(number))
+
+
 def new_object(package: Package, kind: Kind, source: Dataset, number: int = 1) -> SOPClass:
     """Return an object with patient, study, series, equipment and the SOP common module, and nothing else yet.
 
@@ -46,9 +60,9 @@ def new_object(package: Package, kind: Kind, source: Dataset, number: int = 1) -
     """
     made = SOPClass(
         study_instance_uid=str(source.StudyInstanceUID),
-        series_instance_uid=made_uid(package, kind.name, "series"),
+        series_instance_uid=series_uid(package, kind),
         series_number=kind.series_number,
-        sop_instance_uid=made_uid(package, kind.name, "instance", str(number)),
+        sop_instance_uid=instance_uid(package, kind, number),
         sop_class_uid=kind.sop_class_uid,
         instance_number=number,
         modality=kind.modality,

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pydicom import Dataset
-from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code
-from pydicom.uid import EncapsulatedPDFStorage
 
-from reporting.dicom.common import SERIES_NUMBERS, to_bytes
-from reporting.dicom.composite import Kind, code_item, new_object, reference_to
+from reporting.codes import report_row
+from reporting.dicom.codes import concept_of
+from reporting.dicom.common import to_bytes
+from reporting.dicom.composite import PDF_REPORT, new_object, reference_to
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package, Source
 from reporting.export.pdf import to_pdf
 
-_KIND = Kind(EncapsulatedPDFStorage, "DOC", "report", SERIES_NUMBERS.document)
 _MEDIA_TYPE = "application/dicom"
-_SPINE = frozenset({"lumbar", "cervical"})
-
-SPINE_REPORT: Code = codes.LN.MRISpineReport
-IMAGING_REPORT: Code = codes.LN.DiagnosticImagingReport
-"""LOINC 18756-7 and 18748-4. Source: DICOM PS3.16, CID 7000 Diagnostic Imaging Report Document Titles."""
 
 
 def dicom_pdf_files(package: Package) -> tuple[ExportedFile, ...]:
@@ -35,24 +28,19 @@ def dicom_pdf_files(package: Package) -> tuple[ExportedFile, ...]:
 
 def _document(package: Package, source: Source) -> Dataset:
     pictures = key_pictures(package)
-    made = new_object(package, _KIND, next(iter(source.instances.values())))
+    made = new_object(package, PDF_REPORT, next(iter(source.instances.values())))
     made.ConversionType = "WSD"
     made.AcquisitionDateTime = None  # the report draws on several series, each with its own time
     made.BurnedInAnnotation = _burned_in(source, pictures)
     made.SourceInstanceSequence = [reference_to(item) for item in source.instances.values()]
     made.DocumentTitle = _title(package)
-    made.ConceptNameCodeSequence = [code_item(title_code(package.outgoing.findings.protocol))]
+    made.ConceptNameCodeSequence = [concept_of(report_row(package.outgoing.findings.protocol))]
     made.VerificationFlag = "UNVERIFIED" if package.outgoing.signature is None else "VERIFIED"
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     content = to_pdf(package.outgoing, pictures)
     made.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
     made.EncapsulatedDocumentLength = len(content)
     return made
-
-
-def title_code(protocol: str) -> Code:
-    """Return the coded title of a report of a protocol; the sacroiliac joints are no part of a spine report."""
-    return SPINE_REPORT if protocol in _SPINE else IMAGING_REPORT
 
 
 def _title(package: Package) -> str:

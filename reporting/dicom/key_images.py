@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import format_number_as_ds
 
-from reporting.dicom.common import SERIES_NUMBERS, to_bytes
-from reporting.dicom.composite import Kind, code_item, new_object, reference_to
+from reporting.dicom.common import to_bytes
+from reporting.dicom.composite import KEY_IMAGE, code_item, new_object, reference_to
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package, Source
 from reporting.slice_picture import GREY, font
 
-_KIND = Kind(SecondaryCaptureImageStorage, "OT", "key images", SERIES_NUMBERS.key_images)
 _MEDIA_TYPE = "application/dicom"
 _FONT_PX, _ROW_PX, _EDGE_PX = 22, 30, 8
 _FACELESS = frozenset({"lumbar", "sacroiliac"})
@@ -67,7 +65,7 @@ def _wrapped(text: str, width_px: int) -> list[str]:
 
 def _capture(package: Package, source: Source, picture: KeyPicture, number: int) -> Dataset:
     instance = source.slices(picture.series_id)[picture.slice_index]
-    made = new_object(package, _KIND, instance, number)
+    made = new_object(package, KEY_IMAGE, instance, number)
     made.ConversionType = "WSD"
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.PatientOrientation = list(picture.orientation or ())

@@ -27,10 +27,12 @@ from highdicom.sr.coding import CodedConcept
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-from reporting.dicom.codes import Kind, code_of, code_rows
+from reporting.codes import Kind, code_rows
+from reporting.dicom.codes import code_of, concept_of
 from reporting.dicom.common import DEVICE_SERIAL, MANUFACTURER, MODEL
 from reporting.dicom.sr_groups import grade_groups, measurement_groups
 from reporting.dicom.sr_items import clean_text, person_name, text_item
+from reporting.dicom.sr_root import root_items
 from reporting.export.content import DecisionLine
 from reporting.export.package import Package
 from reporting.notice import NOTICE
@@ -62,7 +64,7 @@ def report_content(package: Package) -> ContentSequence:
     children = list(report[0].ContentSequence)
     at = next(n for n, item in enumerate(children) if item.name in _FIRST_LINES_BEFORE)
     children[at:at] = [*_first_lines(package), _image_library(package)]
-    children.append(_text(package))
+    children += [_text(package), *root_items(package)]
     report[0].ContentSequence = ContentSequence(children)
     return report
 
@@ -90,7 +92,7 @@ def _observers(package: Package) -> ObservationContext:
 
 def _procedures(package: Package) -> Sequence[CodedConcept]:
     own = code_rows().get((Kind.PROCEDURE, package.outgoing.findings.protocol))
-    return [code_of(Kind.PROCEDURE, "any"), *([own.concept] if own else [])]
+    return [code_of(Kind.PROCEDURE, "any"), *([concept_of(own)] if own else [])]
 
 
 def _first_lines(package: Package) -> list[ContentItem]:
@@ -151,7 +153,7 @@ def _text(package: Package) -> ContainerContentItem:
 def _sentences(section: ReportSection) -> Iterator[ContentItem]:
     """Yield a text item a sentence; the ids of the findings it states are what it is inferred from."""
     row = code_rows().get((Kind.SECTION, section.name))
-    heading = codes.DCM.Comment if row is None else row.concept
+    heading = codes.DCM.Comment if row is None else concept_of(row)
     for sentence in section.sentences:
         if not clean_text(sentence.text):
             continue

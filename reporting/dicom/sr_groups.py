@@ -29,7 +29,8 @@ from highdicom.sr import Measurement as MeasurementItem
 
 from anatomy import Side
 from grading.types import Grade
-from reporting.dicom.codes import Kind, code_of, probability_code, step_code, structure_of
+from reporting.codes import Kind, structure_of
+from reporting.dicom.codes import code_of, probability_code, step_code
 from reporting.dicom.common import (
     ARTIFICIAL_INTELLIGENCE,
     MANUFACTURER,
@@ -37,6 +38,7 @@ from reporting.dicom.common import (
     segment_tracking,
     software_version,
     tracking_uid,
+    weights_of,
 )
 from reporting.dicom.sr_items import text_item
 from reporting.dicom.sr_places import (
@@ -133,6 +135,7 @@ def _algorithm(package: Package) -> AlgorithmIdentification:
     return AlgorithmIdentification(
         name=MODEL,
         version=software_version(package),
+        parameters=[f"{name} SHA-256 {checksum}" for name, checksum in weights_of(package).items()],
         family=ARTIFICIAL_INTELLIGENCE,
         manufacturer=MANUFACTURER,
     )

@@ -16,12 +16,13 @@ from pydicom.sr.coding import Code
 
 from anatomy import SCALES, Condition, Side
 from grading.types import GradeStatus
-from reporting.dicom.codes import Kind, Pair, code_of, name_of
+from reporting.codes import Kind, Pair, name_of
+from reporting.dicom.codes import code_of
 from reporting.dicom.sr_content import TEXT_CONTAINER, TRACKING_IDENTIFIER
+from reporting.dicom.sr_root import KEY_IMAGES, SUPPLEMENTARY_DATA
 from runtime.errors import ReportError
 
 Concept = Code | CodedConcept
-_LATERALITY = CodedConcept("272741003", "SCT", "Laterality")
 _SEGMENT = CodedConcept("121191", "DCM", "Referenced Segment")
 
 
@@ -95,6 +96,9 @@ class ReadReport:
         sentences: In order.
         grades: In the order of Findings.
         measurements: By place.
+        key_images: SOP Instance UIDs of the key images it leads to.
+        documents: SOP Instance UIDs of the PDF it leads to.
+        predecessors: SOP Instance UIDs of the signed reports it takes the place of.
     """
 
     completion: str
@@ -105,6 +109,9 @@ class ReadReport:
     sentences: tuple[ReadSentence, ...]
     grades: tuple[ReadGrade, ...]
     measurements: tuple[ReadMeasurement, ...]
+    key_images: tuple[str, ...]
+    documents: tuple[str, ...]
+    predecessors: tuple[str, ...]
 
 
 def read_report(content: bytes) -> ReadReport:
@@ -135,7 +142,21 @@ def read_report(content: bytes) -> ReadReport:
         measurements=tuple(
             item for group, has_finding in kinds if not has_finding for item in _measurements(group)
         ),
+        key_images=_led_to(document, KEY_IMAGES),
+        documents=_led_to(document, SUPPLEMENTARY_DATA),
+        predecessors=tuple(_predecessors(document)),
     )
+
+
+def _led_to(document: Dataset, name: Concept) -> tuple[str, ...]:
+    containers = _children(document, name)
+    return tuple(_referenced(item) for container in containers for item in container.ContentSequence)
+
+
+def _predecessors(document: Dataset) -> Iterator[str]:
+    for study in document.get("PredecessorDocumentsSequence", ()):
+        for series in study.ReferencedSeriesSequence:
+            yield from (str(item.ReferencedSOPInstanceUID) for item in series.ReferencedSOPSequence)
 
 
 def _grade(group: Dataset) -> ReadGrade:
@@ -220,7 +241,7 @@ def _place(group: Dataset) -> tuple[str | None, Side | None]:
     site = next(_children(group, codes.SCT.FindingSite), None)
     if site is None:
         return None, None
-    side = next(_children(site, _LATERALITY), None)
+    side = next(_children(site, code_of(Kind.CONCEPT, "laterality")), None)
     found = None if side is None else Side(_named(Kind.SIDE, _value(side)))
     return _named(Kind.LEVEL, _value(site)), found
 

@@ -1,15 +1,15 @@
-"""A report as a DICOM structured report: Comprehensive SR with TID 1500, its state in the header and in the text.
+"""A report as a DICOM structured report with TID 1500, its state in the header and in the text.
 
-Comprehensive SR, not Comprehensive 3D SR: boxes are drawn on source instances, nothing needs coordinates in space,
-and more archives and viewers take it. A draft is PARTIAL, PRELIMINARY and UNVERIFIED; only a signed report is
-COMPLETE, FINAL and VERIFIED, by who signed it.
+Comprehensive SR unless asked otherwise: boxes are drawn on source instances, nothing needs coordinates in space,
+and more archives and viewers take it. Comprehensive 3D SR, which IHE AI Results names, holds the same. A draft is
+PARTIAL, PRELIMINARY and UNVERIFIED; only a signed report is COMPLETE, FINAL and VERIFIED, by who signed it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from highdicom.sr import ComprehensiveSR, ContentSequence
+from highdicom.sr import Comprehensive3DSR, ComprehensiveSR, ContentSequence
 from pydicom import Dataset
 
 from reporting.dicom.codes import scheme_item
@@ -17,16 +17,21 @@ from reporting.dicom.common import (
     SERIES_NUMBERS,
     description_of,
     equipment,
-    made_uid,
     software_version,
     to_bytes,
 )
 from reporting.dicom.sr_content import report_content
 from reporting.dicom.sr_items import person_name
 from reporting.dicom.sr_places import evidence_stubs
+from reporting.dicom.sr_root import predecessors, report_uids, root_evidence
 from reporting.export.content import SignedBy
-from reporting.export.package import ExportedFile, Package
+from reporting.export.package import ExportedFile, Package, SRClass
 
+Structured = ComprehensiveSR | Comprehensive3DSR
+_CLASSES: dict[SRClass, type[Structured]] = {
+    SRClass.COMPREHENSIVE: ComprehensiveSR,
+    SRClass.COMPREHENSIVE_3D: Comprehensive3DSR,
+}
 ORGANIZATION = "Not stated"
 """Organisation of who signed: a signature says a name and a time, and the scanner's institution may be another."""
 
@@ -40,7 +45,7 @@ def sr_files(package: Package) -> tuple[ExportedFile, ...]:
     return (ExportedFile("sr/report.dcm", "application/dicom", to_bytes(build_report(package))),)
 
 
-def build_report(package: Package) -> ComprehensiveSR:
+def build_report(package: Package) -> Structured:
     """Return the structured report as a data set.
 
     Raises:
@@ -52,18 +57,20 @@ def build_report(package: Package) -> ComprehensiveSR:
     tree = root.ContentSequence
     # The library copies and parses what it is given several times over (seconds for a study): the tree follows.
     root.ContentSequence = ContentSequence(tree[:1])
-    report = ComprehensiveSR(
-        evidence=evidence_stubs(package),
+    series_uid, instance_uid = report_uids(package)
+    report = _CLASSES[package.sr_class](
+        evidence=[*evidence_stubs(package), *root_evidence(package)],
         content=root,
-        series_instance_uid=made_uid(package, "sr", "series"),
+        series_instance_uid=series_uid,
         series_number=SERIES_NUMBERS.structured,
-        sop_instance_uid=made_uid(package, "sr", "instance"),
+        sop_instance_uid=instance_uid,
         instance_number=1,
         is_complete=is_signed,
         is_final=is_signed,
         is_verified=is_signed,
         verifying_observer_name=person_name(signature.name) if signature and is_signed else None,
         verifying_organization=ORGANIZATION if is_signed else None,
+        previous_versions=predecessors(package) or None,
         specific_character_set="ISO_IR 192",
         series_description=description_of(package, "findings"),
         software_versions=software_version(package),

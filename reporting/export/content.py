@@ -70,7 +70,8 @@ class Outgoing:
         notices: What the machine noticed of its run.
         overlay_png: Picture with structures and levels; None without one.
         signature: Who signed; None while it is not signed.
-        amends: Whether an earlier version was signed: the report was opened for amendment since.
+        amended_version: The version that was signed last before this one, which an amendment follows; None when
+            none was signed.
     """
 
     title: str
@@ -88,7 +89,12 @@ class Outgoing:
     notices: tuple[str, ...]
     overlay_png: bytes | None = None
     signature: SignedBy | None = None
-    amends: bool = False
+    amended_version: int | None = None
+
+    @property
+    def amends(self) -> bool:
+        """Return whether an earlier version was signed: the report was opened for amendment since."""
+        return self.amended_version is not None
 
     @property
     def view(self) -> ReportView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 
@@ -56,7 +56,9 @@ def export_files(package: Package, formats: Iterable[ExportFormat]) -> tuple[Exp
     Raises:
         StudyError: If a format needs the study and it was not given, or is no DICOM.
     """
-    return tuple(file for kind in formats for file in _writer(kind)(package))
+    kinds = tuple(formats)
+    together = _together(package, kinds)
+    return tuple(file for kind in kinds for file in _writer(kind)(together))
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,20 @@ def export_all(package: Package) -> Export:
     """Return the files of every format that the source allows, and of the others why not."""
     files: list[ExportedFile] = []
     left_out: dict[str, str] = {}
+    together = _together(package, ExportFormat)
     for kind in ExportFormat:
         try:
             if kind in IMAGES:
                 package.require_source()
-            files += _writer(kind)(package)
+            files += _writer(kind)(together)
         except StudyError as error:
             left_out[kind.value] = str(error)
     return Export(tuple(files), left_out)
+
+
+def _together(package: Package, kinds: Iterable[ExportFormat]) -> Package:
+    """Return a package that knows what is made beside each of its formats."""
+    return replace(package, beside=package.beside | {kind.value for kind in kinds})
 
 
 def _writer(kind: ExportFormat) -> Write:

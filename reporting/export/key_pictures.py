@@ -104,17 +104,26 @@ def key_pictures(package: Package) -> tuple[KeyPicture, ...]:
     if package.source is None:
         return ()
     outgoing = package.outgoing
-    positive = _with_place(positive_grades(outgoing.findings))
-    slices = _by_slice(positive)[:MOST]
+    found = {item.id for item in positive_grades(outgoing.findings)}
+    return tuple(
+        _picture(outgoing, package.source.series(_place(group[0])[0]), group, group[0].id in found)
+        for group in _chosen(outgoing)
+    )
+
+
+def count_key_pictures(package: Package) -> int:
+    """Return how many key pictures a report has, without drawing them."""
+    return 0 if package.source is None else len(_chosen(package.outgoing))
+
+
+def _chosen(outgoing: Outgoing) -> list[list[Grade]]:
+    """Return the findings of each key picture, the gravest first."""
+    slices = _by_slice(_with_place(positive_grades(outgoing.findings)))[:MOST]
     if len(slices) < FEWEST:
         taken = {_place(group[0]) for group in slices}
         others = [item for item in _with_place(outgoing.findings.reported) if _place(item) not in taken]
         slices += _by_slice(others)[: FEWEST - len(slices)]
-    found = {item.id for item in positive}
-    return tuple(
-        _picture(outgoing, package.source.series(_place(group[0])[0]), group, group[0].id in found)
-        for group in slices
-    )
+    return slices
 
 
 def not_pictured(outgoing: Outgoing, pictures: Sequence[KeyPicture]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,13 @@ def no_dicom_words(found: SourceKind) -> str:
     )
 
 
+class SRClass(StrEnum):
+    """Which class of DICOM the structured report is; its content is the same in both."""
+
+    COMPREHENSIVE = "comprehensive"
+    COMPREHENSIVE_3D = "comprehensive-3d"
+
+
 @dataclass(frozen=True, eq=False)
 class Package:
     """What is exported.
@@ -97,12 +105,17 @@ class Package:
         label_maps: Series id -> (I, J, K) uint8 label numbers on the grid of ``Series.volume`` (RAS+); only with a
             source.
         source: The study; None when it was not given.
+        beside: Formats made in the same export (values of ``ExportFormat``): the structured report may lead to
+            them.
+        sr_class: Class of the structured report.
     """
 
     outgoing: Outgoing
     document: Mapping[str, Any]
     label_maps: Mapping[str, LabelArray]
     source: Source | None
+    beside: frozenset[str] = frozenset()
+    sr_class: SRClass = SRClass.COMPREHENSIVE
 
     @property
     def stem(self) -> str:

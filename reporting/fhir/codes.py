@@ -1,21 +1,19 @@
 """Codes: our own for every condition, scale and measurement, public ones beside them where they mean the same.
 
-SNOMED CT codes (``snomed.csv``) are those that DICOM uses too (pydicom's dictionary; a test compares them). It has
-none for the conditions, and none for the steps of Pfirrmann, Modic, Kang or of sacroiliitis: these carry our codes
-alone. No code stands for something near it.
+The public ones (SNOMED CT, RadLex, LOINC) are those of ``reporting.codes``, which DICOM's structured report holds
+too. What has none, such as the steps of Pfirrmann or Kang, carries our code alone. No code stands for something
+near it.
 """
 
 from __future__ import annotations
 
-import csv
-from functools import cache
-from pathlib import Path
-
 from anatomy import CONDITIONS, SCALES, SIJ, Condition, Side
+from reporting.codes import CodeRow, Kind, code_rows, report_row
 from reporting.fhir.context import Resource
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
+RADLEX = "http://radlex.org"
 UCUM = "http://unitsofmeasure.org"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
@@ -33,10 +31,9 @@ PROTOCOL = "urn:spinescribe:protocol"
 SHA256 = "urn:spinescribe:sha256"
 MARK = "urn:spinescribe:mark"
 
-_UNITS = {"mm": "mm", "mm2": "mm2", "deg": "deg", "%": "%", "1": "1"}
+_SYSTEMS = {"SCT": SNOMED, "RADLEX": RADLEX, "LN": LOINC, "DCM": DCM, "UCUM": UCUM}
+"""Coding scheme designators of DICOM as FHIR names them. Source: HL7 Terminology (terminology.hl7.org)."""
 _SHOWN = {"mm2": "mm²", "deg": "°", "1": ""}
-_REPORTS = {"lumbar": "18756-7", "cervical": "18756-7", "thoracic": "18756-7"}
-_ANY_MR_REPORT = "25056-3"
 
 
 def coding(system: str, code: str, display: str = "") -> Resource:
@@ -44,10 +41,9 @@ def coding(system: str, code: str, display: str = "") -> Resource:
     return {"system": system, "code": code, **({"display": display} if display else {})}
 
 
-def concept(text: str, *codings: Resource | None) -> Resource:
-    """Return a CodeableConcept; what is None is left out."""
-    told = [item for item in codings if item is not None]
-    return {**({"coding": told} if told else {}), "text": text}
+def concept(text: str, *codings: Resource) -> Resource:
+    """Return a CodeableConcept."""
+    return {**({"coding": list(codings)} if codings else {}), "text": text}
 
 
 def scale_system(scale: str) -> str:
@@ -58,63 +54,61 @@ def scale_system(scale: str) -> str:
 def condition_concept(condition: Condition) -> Resource:
     """Return a condition."""
     words = CONDITIONS[condition].words
-    return concept(words, coding(CONDITION, condition.value, words))
+    return concept(words, coding(CONDITION, condition.value, words), *public(Kind.CONDITION, condition.value))
 
 
 def step_concept(scale: str, step: str) -> Resource:
     """Return a step of a scale."""
     words = SCALES[scale].step(step).words
-    return concept(words, coding(scale_system(scale), step, words), snomed("step", f"{scale}/{step}"))
+    return concept(words, coding(scale_system(scale), step, words), *public(Kind.STEP, f"{scale}/{step}"))
 
 
 def level_concept(level: str) -> Resource:
     """Return a disc level, a vertebra or the sacroiliac joints."""
     words = "sacroiliac joints" if level == SIJ else level
-    return concept(words, coding(LEVEL, level, words), snomed("level", level))
+    return concept(words, coding(LEVEL, level, words), *public(Kind.LEVEL, level))
 
 
 def side_concept(side: Side) -> Resource:
     """Return the patient's side."""
-    return concept(side.value, snomed("side", side.value))
+    return concept(side.value, *public(Kind.SIDE, side.value))
 
 
 def part_concept(part: str) -> Resource:
     """Return what a component of an Observation tells."""
-    public = snomed("word", "laterality") if part == "side" else None
-    return concept(part.replace("-", " "), coding(PART, part), public)
+    known = public(Kind.CONCEPT, "laterality") if part == "side" else []
+    return concept(part.replace("-", " "), coding(PART, part), *known)
 
 
 def measurement_concept(name: str) -> Resource:
     """Return a measured quantity."""
     words = name.replace("_", " ")
-    return concept(words, coding(MEASUREMENT, name, words))
+    return concept(words, coding(MEASUREMENT, name, words), *public(Kind.MEASUREMENT, name))
 
 
 def report_concept(protocol: str, title: str) -> Resource:
     """Return the kind of report: LOINC's MR report of the spine, or of any body region (PS3.16 CID 7000)."""
-    code = _REPORTS.get(protocol, _ANY_MR_REPORT)
-    return concept(title, coding(LOINC, code), coding(PROTOCOL, protocol, title))
+    return concept(title, *_codings(report_row(protocol)), coding(PROTOCOL, protocol, title))
 
 
 def quantity(value: float, unit: str) -> Resource:
     """Return a Quantity; a unit that UCUM does not name is only shown."""
-    code = _UNITS.get(unit)
+    known = public(Kind.UNIT, unit)
     shown = _SHOWN.get(unit, unit)
     return {
         "value": value,
         **({"unit": shown} if shown else {}),
-        **({} if code is None else {"system": UCUM, "code": code}),
+        **({"system": known[0]["system"], "code": known[0]["code"]} if known else {}),
     }
 
 
-def snomed(kind: str, key: str) -> Resource | None:
-    """Return the SNOMED CT code of something; None where there is none that means the same."""
-    return _table().get((kind, key))
+def public(kind: Kind, name: str) -> list[Resource]:
+    """Return the public codes of something; none where there is none that means the same."""
+    row = code_rows().get((kind, name))
+    return [] if row is None else _codings(row)
 
 
-@cache
-def _table() -> dict[tuple[str, str], Resource]:
-    with (Path(__file__).parent / "snomed.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            (row["kind"], row["key"]): coding(SNOMED, row["code"], row["display"]) for row in csv.DictReader(file)
-        }
+def _codings(row: CodeRow) -> list[Resource]:
+    return [
+        coding(_SYSTEMS[code.scheme], code.value, code.meaning) for code in row.codes if code.scheme in _SYSTEMS
+    ]

@@ -35,7 +35,7 @@ def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
         notices=tuple(decided_notices(case.document, case.machine, case.rulings)),
         overlay_png=overlay_png,
         signature=_signature(case),
-        amends=case.amends,
+        amended_version=case.amended_version,
     )
 
 

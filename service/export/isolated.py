@@ -22,7 +22,7 @@ from service.export.request import Answer, Format, Request
 from service.jobs.process import child_environment, wait_or_kill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
 START_S = 20.0
 """Given on top of the time limit for the process to start on a busy machine."""
@@ -63,7 +63,7 @@ def export_isolated(request: Request, folder: Path) -> tuple[Answer, IO[bytes]]:
             raise
 
 
-def isolated_files(request: Request, kinds: Iterable[Format], folder: Path) -> dict[str, bytes]:
+def isolated_files(request: Request, kinds: Collection[Format], folder: Path) -> dict[str, bytes]:
     """Return name -> content of the files of several formats, each made by ``export_isolated``.
 
     Args:
@@ -72,8 +72,9 @@ def isolated_files(request: Request, kinds: Iterable[Format], folder: Path) -> d
         folder: As there.
     """
     files: dict[str, bytes] = {}
+    together = frozenset(kinds)
     for kind in kinds:
-        _, stream = export_isolated(replace(request, kind=kind), folder)
+        _, stream = export_isolated(replace(request, kind=kind, beside=together), folder)
         with stream:
             files |= read_zip(stream)
     return files

@@ -38,7 +38,8 @@ def _export(package: Package, kind: Format) -> Export:
 
 def _gather(request: Request) -> tuple[Package, dict[str, str]]:
     """Return what is exported; a study that cannot be opened again stops only the formats that need it."""
-    bare = Package(request.outgoing, request.document, {}, None)
+    beside = frozenset(kind.value for kind in request.beside)
+    bare = Package(request.outgoing, request.document, {}, None, beside)
     if request.source is None:
         return bare, {}
     try:

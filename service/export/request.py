@@ -52,6 +52,7 @@ class Request:
         source: The study's upload; None to export without it.
         label_maps: Name in reading.json -> kept file.
         limits: How much the process may take.
+        beside: Formats that leave with it, which the structured report may lead to.
     """
 
     kind: Format
@@ -60,6 +61,7 @@ class Request:
     source: Path | None
     label_maps: Mapping[str, Path]
     limits: Limits
+    beside: frozenset[Format] = frozenset()
 
 
 @dataclass(frozen=True)

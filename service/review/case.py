@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grading.triage import is_urgent
@@ -81,7 +81,7 @@ class Case:
         updated: Who changed it last; None for the machine.
         signature: Who signed what stands; None while it is not signed.
         names: User id -> name to show.
-        amends: Whether an earlier version was signed.
+        amended_version: The version that was signed last before this one; None when none was.
     """
 
     study_id: str
@@ -95,7 +95,7 @@ class Case:
     updated: Signature | None
     signature: Signature | None
     names: Mapping[str, str]
-    amends: bool = False
+    amended_version: int | None = None
 
     @property
     def reading_id(self) -> str:
@@ -213,18 +213,18 @@ def load_case(session: Session, actor: Actor, study_id: str) -> Case:
         names=_names(
             session, users | {user for user in (report.updated_by, report.signed_by) if user is not None}
         ),
-        amends=_was_signed_before(session, report),
+        amended_version=_signed_before(session, report),
     )
 
 
-def _was_signed_before(session: Session, report: StudyReport) -> bool:
-    """Tell whether a version before the one that stands was signed."""
-    query = select(ReportVersion.id).where(
+def _signed_before(session: Session, report: StudyReport) -> int | None:
+    """Return the last version that was signed before the one that stands."""
+    query = select(func.max(ReportVersion.version)).where(
         ReportVersion.study_id == report.study_id,
         ReportVersion.version < report.version,
         ReportVersion.status == ReportStatus.SIGNED.value,
     )
-    return session.scalar(query.limit(1)) is not None
+    return session.scalar(query)
 
 
 def _decided(row: Decision) -> Decided:

@@ -8,12 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from cli import export
 from cli.main import main
+from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
 from reporting.export.formats import ExportFormat
-from reporting.export.package import ExportedFile, Package
+from reporting.export.package import ExportedFile, Package, SRClass
 from runtime.errors import StudyError
 from tests.read_phantoms import ReadPhantom
 
@@ -37,6 +40,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_words_of_the_command_are_the_formats() -> None:
     assert set(export._FORMATS) == {kind.value for kind in ExportFormat}
+    assert set(export._SR_CLASSES) == {kind.value for kind in SRClass}
 
 
 def test_text_leaves_without_the_study(
@@ -58,6 +62,35 @@ def test_bids_lies_beside_the_report(phantoms: Callable[[str], ReadPhantom], tmp
     assert (tmp_path / "bids" / "dataset_description.json").is_file()
     assert len(list(tmp_path.glob("bids/sub-*/anat/*_dseg.nii.gz"))) == 2
     assert main([*words, "--format", "bids"]) == 0  # again, over its own files
+
+
+def test_the_structured_report_is_of_the_class_asked_for(
+    phantoms: Callable[[str], ReadPhantom], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = phantoms("sacroiliac")
+    words = [
+        "export",
+        str(made.reading / "reading.json"),
+        "--source",
+        str(made.study),
+        "--format",
+        "sr",
+        "dicom-pdf",
+    ]
+    for sr_class, uid in (
+        ("comprehensive", ComprehensiveSRStorage),
+        ("comprehensive-3d", Comprehensive3DSRStorage),
+    ):
+        assert main([*words, "--out", str(tmp_path / sr_class), "--sr-class", sr_class]) == 0
+        report = dcmread(tmp_path / sr_class / "sr" / "report.dcm")
+        document = dcmread(tmp_path / sr_class / "dicom-pdf" / "report.dcm")
+        assert report.SOPClassUID == uid
+        assert read_report((tmp_path / sr_class / "sr" / "report.dcm").read_bytes()).documents == (
+            document.SOPInstanceUID,
+        )
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "--sr-class", "4d"])
+    assert "comprehensive-3d" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("fakes")

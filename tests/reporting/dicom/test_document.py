@@ -42,7 +42,7 @@ def test_it_is_valid_and_belongs_to_the_study(phantoms: Phantoms, protocol: str,
     assert told == set(package.source.instances)
     (code,) = made.ConceptNameCodeSequence
     assert (code.CodeValue, code.CodingSchemeDesignator) == (
-        "18748-4" if protocol == "sacroiliac" else "18756-7",
+        "25056-3" if protocol == "sacroiliac" else "18756-7",
         "LN",
     )
     assert dciodvfy(path) == []

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from reporting.codes import Kind, name_of
 from reporting.export.content import DecisionLine, SignedBy
 from reporting.export.formats import ExportFormat, export_files
 from reporting.export.package import Package, load_package
 from reporting.fhir import FhirVersion, build_bundle, check_bundle, fhir_files, read_bundle
+from reporting.fhir.codes import RADLEX, SNOMED
 from reporting.types import Report, ReportSection, ReportSentence, ReportState, SentenceSource, SentenceStatus
 from runtime.errors import ReportError
 from tests.read_phantoms import ReadPhantom
@@ -178,7 +180,7 @@ def test_status_comes_from_the_state(
 ) -> None:
     given = package("sacroiliac")
     given = _signed(given) if state is ReportState.SIGNED else given
-    bundle = build_bundle(_with(given, status=state, amends=amends), version)
+    bundle = build_bundle(_with(given, status=state, amended_version=1 if amends else None), version)
     check_bundle(bundle, version)
     assert _report(bundle)["status"] == read_bundle(bundle).status == status
     assert {row["status"] for row in _resources(bundle, "Observation")} == {observed}
@@ -291,3 +293,26 @@ def test_a_reading_without_its_study_leaves_too(phantoms: Callable[[str], ReadPh
     for file in fhir_files(given):
         (tmp_path / Path(file.name).name).write_bytes(file.content)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("version", FhirVersion)
+def test_conditions_steps_and_places_carry_the_public_codes(package: Give, version: FhirVersion) -> None:
+    bundle = build_bundle(package("lumbar"), version)
+    observations = _resources(bundle, "Observation")
+    places = [row["includedStructure"][0]["structure"] for row in _resources(bundle, "BodyStructure")]
+    sites = places or [row["bodySite"] for row in observations if "bodySite" in row]
+    for kind, concepts in (
+        (Kind.CONDITION, _report(bundle)["conclusionCode"]),
+        (Kind.CONDITION, [row["code"] for row in observations if "valueQuantity" not in row]),
+        (Kind.STEP, [row["valueCodeableConcept"] for row in observations if "valueCodeableConcept" in row]),
+        (Kind.LEVEL, sites),
+    ):
+        snomed, radlex = (_codes(concepts, system) for system in (SNOMED, RADLEX))
+        assert snomed
+        assert all(name_of(kind, (code, "SCT")) for code in snomed)
+        assert all(name_of(kind, (code, "RADLEX")) for code in radlex)
+        assert bool(radlex) is (kind is not Kind.LEVEL)
+
+
+def _codes(concepts: list[dict[str, Any]], system: str) -> set[str]:
+    return {row["code"] for concept in concepts for row in concept.get("coding", ()) if row["system"] == system}

@@ -1,12 +1,9 @@
-"""Codes: public ones are those of DICOM's own dictionary, and everything has at least one of ours."""
-
-import csv
-from pathlib import Path
+"""Codes: public ones are those of the common table, and everything has at least one of ours."""
 
 from pydicom.sr._concepts_dict import concepts
 
-import reporting.fhir
 from anatomy import CONDITIONS, DISC_LEVELS, SCALES, SIJ, VERTEBRAE, Side
+from reporting.codes import Kind, row_of
 from reporting.fhir import codes
 
 
@@ -14,13 +11,16 @@ def _known(scheme: str) -> set[tuple[str, str]]:
     return {(code, meaning) for rows in concepts[scheme].values() for code, (meaning, _) in rows.items()}
 
 
-def test_snomed_codes_are_those_of_dicom() -> None:
-    table = Path(reporting.fhir.__file__).parent / "snomed.csv"
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    known = _known("SCT")
-    assert len(rows) == len({(row["kind"], row["key"]) for row in rows}) > 50
-    assert [row for row in rows if (row["code"], row["display"]) not in known] == []
+def test_public_codes_are_those_of_the_structured_report() -> None:
+    found = codes.condition_concept(next(iter(CONDITIONS)))
+    assert found["coding"][1:] == [
+        {"system": codes.SNOMED, "code": "76107001", "display": "Spinal stenosis"},
+        {"system": codes.RADLEX, "code": "RID5029", "display": "central spinal stenosis"},
+    ]
+    for condition in CONDITIONS:
+        row = row_of(Kind.CONDITION, condition.value)
+        told = [coding["code"] for coding in codes.condition_concept(condition)["coding"][1:]]
+        assert told == [code.value for code in row.codes if code.scheme in ("SCT", "RADLEX")]
 
 
 def test_loinc_dicom_and_ucum_codes_are_in_the_dictionary() -> None:
@@ -31,6 +31,8 @@ def test_loinc_dicom_and_ucum_codes_are_in_the_dictionary() -> None:
     assert ("MR", "Magnetic Resonance") in _known("DCM")
     ucum = {code for code, _ in _known("UCUM")}
     assert {codes.quantity(1, unit)["code"] for unit in ("mm", "mm2", "deg", "%", "1")} <= ucum
+    (own, public) = codes.measurement_concept("cobb_angle")["coding"]
+    assert (own["code"], public["code"]) == ("cobb_angle", "285285000")
 
 
 def test_every_place_has_a_public_code() -> None:

@@ -27,5 +27,5 @@ def test_a_report_knows_whether_it_was_signed_before(
         rows = ((3, before), (5, ReportStatus.SIGNED))
         session.add_all(ReportVersion(study_id=study, version=n, status=s.value, content={}) for n, s in rows)
     outgoing = build_outgoing(open_case(services, radiologist, study))
-    assert outgoing.amends is (before is ReportStatus.SIGNED)
+    assert outgoing.amended_version == (3 if before is ReportStatus.SIGNED else None)
     assert (outgoing.signature is not None) is (status is ReportStatus.SIGNED)

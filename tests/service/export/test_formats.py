@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydicom import dcmread
 from sqlalchemy import select
 
 from imaging.limits import Limits
+from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
 from reporting.export.formats import ExportFormat
 from reporting.export.package import ExportedFile, Package
@@ -132,6 +134,18 @@ def test_everything_leaves_through_the_process(services: Services, radiologist: 
     assert {name.rpartition(".")[2] for name in files if "/" not in name} == {"json", "md", "html", "pdf", "docx"}
     for name in ("seg/S1.dcm", "seg/S2.dcm", "sr/report.dcm", "dicom-pdf/report.dcm", "key-images/1.dcm"):
         assert files[name][128:132] == b"DICM"
+
+
+def test_what_is_sent_together_is_led_to_by_the_structured_report(
+    services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
+) -> None:
+    request = request_of(services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.SR)
+    kinds = (Format.SR, Format.DICOM_PDF)
+    files = isolated.isolated_files(request, kinds, services.config.work_dir)
+    content = {name.partition("/")[0]: file for name, file in files.items() if name.endswith(".dcm")}
+    read = read_report(content["sr"])
+    assert read.documents == (str(dcmread(io.BytesIO(content["dicom-pdf"])).SOPInstanceUID),)
+    assert read.key_images == ()
 
 
 @pytest.mark.usefixtures("fakes")
