@@ -10,6 +10,7 @@ from grading.types import Findings, Grade, GradeStatus
 from reporting.burden import burden_details, burden_limits
 from reporting.parsing.tokens import tokenise
 from reporting.prior import Change, Comparison, GradeChange, ValueChange
+from reporting.quantities import number_words, percentile_words, quantity_words, unit_words
 from reporting.statements import abnormal_steps, steps_of
 from reporting.types import Report, ReportSection, SentenceStatus
 from segmentation.types import Measurement
@@ -36,7 +37,7 @@ class SectionRows:
 
 @dataclass(frozen=True)
 class GradeRow:
-    """One grade; ``kind`` is ``abnormal``, ``normal`` or ``unknown``."""
+    """One grade; ``open`` are the other steps, ``kind`` is ``abnormal``, ``normal`` or ``unknown``."""
 
     id: str
     level: str
@@ -175,6 +176,7 @@ def _grade_row(grade: Grade) -> GradeRow:
     is_unknown = grade.status is GradeStatus.NOT_ASSESSABLE
     scale = SCALES[grade.scale]
     is_abnormal = bool(set(steps_of(grade)) & abnormal_steps(grade.scale))
+    others = [step.replace("_", "/") for step in steps_of(grade) if step != grade.grade]
     probability = grade.probabilities.get(grade.grade or "")
     return GradeRow(
         id=grade.id,
@@ -184,23 +186,21 @@ def _grade_row(grade: Grade) -> GradeRow:
         scale=scale.title,
         grade="not assessable" if is_unknown else scale.step(str(grade.grade)).words,
         probability=DASH if probability is None else f"{probability:.2f}",
-        open=", ".join(steps_of(grade)).replace("_", "/") or DASH,
+        open=", ".join(others) or DASH,
         remark=grade.reason or DASH,
         kind="unknown" if is_unknown else "abnormal" if is_abnormal else "normal",
     )
 
 
 def _measurement_row(item: Measurement) -> MeasurementRow:
-    unit = "" if item.unit == "1" else f" {item.unit}"
-    decimals = 2 if item.unit == "1" else 1
-    value = f"not assessable ({item.reason})" if item.value is None else f"{item.value:.{decimals}f}{unit}"
+    measured = "" if item.value is None else f"{number_words(item)} {unit_words(item.unit)}".strip()
     return MeasurementRow(
         id=item.id,
         level=item.level or DASH,
         side=item.side.value if item.side else DASH,
-        name=item.name.replace("_", " "),
-        value=value,
-        percentile=DASH if item.percentile is None else f"{item.percentile:.0f}",
+        name=quantity_words(item.name),
+        value=measured or f"not assessable ({item.reason})",
+        percentile=DASH if item.percentile is None else percentile_words(item.percentile),
         method=item.method,
         kind="unknown" if item.value is None else "measured",
     )
@@ -228,12 +228,13 @@ def _grade_change(row: GradeChange) -> ChangeRow:
 
 def _value_change(row: ValueChange) -> ChangeRow:
     item = row.known
-    remark = f"limit {row.limit:.1f} {item.unit}" if row.limit is not None and row.reason is None else row.reason
-    by = "" if row.difference is None else f" ({row.difference:+.1f} {item.unit})"
+    unit = unit_words(item.unit)
+    remark = f"limit {row.limit:.1f} {unit}" if row.limit is not None and row.reason is None else row.reason
+    by = "" if row.difference is None else f" ({row.difference:+.1f} {unit})"
     return ChangeRow(
         level=item.level or DASH,
         side=item.side.value if item.side else DASH,
-        what=item.name.replace("_", " "),
+        what=quantity_words(item.name),
         before=_value_words(row.before),
         now=_value_words(row.now),
         change=_change_words(row.change) + by,
@@ -254,7 +255,7 @@ def _open_words(grade: Grade | None) -> str:
 def _value_words(item: Measurement | None) -> str:
     if item is None or item.value is None:
         return DASH
-    return f"{item.value:.1f} {item.unit}"
+    return f"{number_words(item)} {unit_words(item.unit)}".strip()
 
 
 def _change_words(change: Change) -> str:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from io import BytesIO
+
+from PIL import Image
+
+_WIDEST_MM, _TALLEST_MM = 84.0, 84.0
+"""A picture at most: two side by side and two rows with their captions fill a page of A4."""
 
 
 class Tone(StrEnum):
@@ -68,6 +74,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     widths: tuple[float, ...]
     strong: frozenset[int] = frozenset()
+
+
+def printed_size_mm(picture: Picture) -> tuple[float, float]:
+    """Return the width and height of a picture on paper."""
+    with Image.open(BytesIO(picture.png)) as opened:
+        width, height = opened.size
+    scale = min(_WIDEST_MM / width, _TALLEST_MM / height)
+    return width * scale, height * scale
 
 
 Block = Heading | Text | PictureRow | Table

@@ -179,6 +179,6 @@ def provenance_lines(outgoing: Outgoing) -> Sequence[tuple[str, str]]:
         ("Reading", str(made["reading"])),
         ("Configuration (SHA-256)", str(made["config_hash"])),
         *((f"Weights: {name}", str(value)) for name, value in sorted(made["models"].items())),
-        *((f"Rule: {name}", str(value)) for name, value in sorted(made["rules"].items())),
+        *((f"Rule: {name.replace('_', ' ')}", str(value)) for name, value in sorted(made["rules"].items())),
         *((f"Threshold: {name.replace('_', ' ')}", str(value)) for name, value in made["thresholds"].items()),
     ]

@@ -7,6 +7,7 @@ from string import ascii_lowercase
 
 from anatomy import DISC_LEVELS, SIJ, VERTEBRAE
 from reporting.export.blocks import Block, Heading, Table, Text, Tone
+from reporting.quantities import number_words, percentile_words, quantity_words, unit_words
 from reporting.view import DASH
 from segmentation.types import Measurement
 
@@ -37,9 +38,8 @@ def value_words(item: Measurement, notes: dict[str, str]) -> str:
     """Return a value without its unit, its percentile beside it; the mark of the note where there is none."""
     if item.value is None:
         return f"({notes[_reason(item)]})"
-    digits = 2 if item.unit == "1" else 1
-    text = f"{round(item.value, digits) + 0.0:.{digits}f}"  # adding 0.0 turns -0.0 into 0.0
-    return text if item.percentile is None else f"{text} P{item.percentile:.0f}"
+    text = number_words(item)
+    return text if item.percentile is None else f"{text} P{percentile_words(item.percentile)}"
 
 
 def _groups(measurements: Sequence[Measurement]) -> list[tuple[str, list[Measurement]]]:
@@ -65,8 +65,8 @@ def _table(group: Sequence[Measurement], notes: dict[str, str]) -> Table:
 
 
 def _words(item: Measurement) -> str:
-    name = item.name.replace("_", " ")
-    return name if item.unit == "1" else f"{name} ({item.unit.replace('mm2', 'mm²')})"
+    name, unit = quantity_words(item.name), unit_words(item.unit)
+    return f"{name} ({unit})" if unit else name
 
 
 def _notes(measurements: Sequence[Measurement]) -> dict[str, str]:

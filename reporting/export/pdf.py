@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -20,14 +19,13 @@ from reportlab.lib import colors  # type: ignore[import-untyped]
 from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
 from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
 from reportlab.lib.units import mm  # type: ignore[import-untyped]
-from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
 from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
 from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 from reportlab.platypus import CondPageBreak, Image, Paragraph, SimpleDocTemplate, Spacer  # type: ignore[import-untyped]
 from reportlab.platypus import Table as Grid
 
-from reporting.export.blocks import Block, Heading, Picture, PictureRow, Table, Text
+from reporting.export.blocks import Block, Heading, Picture, PictureRow, Table, Text, printed_size_mm
 from reporting.export.content import Outgoing
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package
@@ -37,8 +35,7 @@ from runtime.errors import ConfigError
 _WIDTH, _HEIGHT = A4
 _MARGIN = 18 * mm
 _TEXT_WIDTH = _WIDTH - 2 * _MARGIN
-_PICTURE_WIDTH = 84 * mm
-_PICTURE_HEIGHT = 110 * mm
+_FRAME_PADDING = 6  # points that reportlab keeps free within its margins
 _RED = colors.HexColor("#aa1111")
 _GREY = colors.HexColor("#555555")
 _HEADING_ROOM = 32 * mm
@@ -60,8 +57,8 @@ def to_pdf(outgoing: Outgoing, pictures: Sequence[KeyPicture] = ()) -> bytes:
     document = SimpleDocTemplate(
         stream,
         pagesize=A4,
-        leftMargin=_MARGIN,
-        rightMargin=_MARGIN,
+        leftMargin=_MARGIN - _FRAME_PADDING,
+        rightMargin=_MARGIN - _FRAME_PADDING,
         topMargin=24 * mm,
         bottomMargin=20 * mm,
         title=f"{outgoing.title} {outgoing.study_key}",
@@ -132,12 +129,20 @@ class _Pages(Canvas):  # type: ignore[misc]
 def _story(blocks: Sequence[Block]) -> list[Any]:
     """Return blocks as reportlab's flowables; a heading stands on the page on which its part begins."""
     story: list[Any] = []
-    for block, following in zip_longest(blocks, blocks[1:]):
-        if isinstance(block, Heading) and isinstance(following, PictureRow):
-            story.append(_paragraph(block.text, "heading over pictures"))
-        else:
-            story += _set(block)
+    for number, block in enumerate(blocks):
+        made = _set(block)
+        if _leads_to_pictures(blocks[number : number + 3]):
+            made[-1].keepWithNext = True
+        story += made
     return story
+
+
+def _leads_to_pictures(blocks: Sequence[Block]) -> bool:
+    """Tell whether the first of some blocks is a heading over pictures, or what is said between the two."""
+    match blocks:
+        case [Heading() | Text(), PictureRow(), *_] | [Heading(), Text(), PictureRow(), *_]:
+            return True
+    return False
 
 
 def _set(block: Block) -> list[Any]:
@@ -171,9 +176,8 @@ def _pictures(pictures: Sequence[Picture]) -> Any:
 
 
 def _picture(picture: Picture) -> Any:
-    width, height = ImageReader(BytesIO(picture.png)).getSize()
-    scale = min(_PICTURE_WIDTH / width, _PICTURE_HEIGHT / height)
-    return Image(BytesIO(_jpeg(picture.png)), width * scale, height * scale, hAlign="LEFT")
+    width_mm, height_mm = printed_size_mm(picture)
+    return Image(BytesIO(_jpeg(picture.png)), width_mm * mm, height_mm * mm, hAlign="LEFT")
 
 
 def _jpeg(png: bytes) -> bytes:
@@ -213,7 +217,6 @@ def _paragraph(text: str, style: str) -> Any:
 @cache
 def _styles() -> dict[str, Any]:
     plain = ParagraphStyle("text", fontName=_PLAIN, fontSize=9.5, leading=13, spaceAfter=2)
-    heading = ParagraphStyle("heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8)
     small = ParagraphStyle("small", plain, fontSize=7, leading=8.8)
     return {
         "text": plain,
@@ -221,11 +224,10 @@ def _styles() -> dict[str, Any]:
         "head": ParagraphStyle("head", small, fontName=_BOLD),
         "strong": ParagraphStyle("strong", plain, fontName=_BOLD),
         "title": ParagraphStyle("title", plain, fontName=_BOLD, fontSize=14, leading=18),
-        "heading": heading,
-        "heading over pictures": ParagraphStyle("heading over pictures", heading, keepWithNext=1),
+        "heading": ParagraphStyle("heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8),
         "notice": ParagraphStyle(
             "notice", plain, fontName=_BOLD, textColor=_RED, borderColor=_RED, borderWidth=0.8, borderPadding=3,
-            spaceBefore=4, spaceAfter=7,
+            leftIndent=3, rightIndent=3, spaceBefore=4, spaceAfter=7,
         ),
     }  # fmt: skip
 

@@ -91,7 +91,7 @@ def _grades(view: ReportView) -> list[Block]:
         for row in view.grades
     )
     strong = frozenset(index for index, row in enumerate(view.grades) if row.kind == "abnormal")
-    table = Table(_GRADE_HEAD, rows, (1.45, 0.95, 3.95, 2.95, 2.6, 1.0, 2.1, 3.2), strong)
+    table = Table(_GRADE_HEAD, rows, (1.5, 1.0, 3.95, 2.85, 2.6, 1.15, 2.05, 3.1), strong)
     note = Text("Shaded: an abnormal step cannot be excluded. Probabilities are calibrated.", Tone.SMALL)
     return [*_titled("Grades", table), note] if rows else []
 

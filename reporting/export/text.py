@@ -11,6 +11,7 @@ import jinja2
 
 from reporting import render_markdown
 from reporting.export.content import RESEARCH_USE, Outgoing, provenance_lines
+from reporting.export.measured import measurement_blocks
 from reporting.export.package import ExportedFile, Package
 from reporting.render import escape_markdown
 
@@ -30,8 +31,7 @@ def to_markdown(outgoing: Outgoing) -> str:
     standing = f"{escape_markdown(outgoing.standing)} Version {outgoing.version}."
     blocks = [frame, f"> **{RESEARCH_USE}**", standing, body]
     if outgoing.decisions:
-        rows = [tuple(vars(line).values()) for line in outgoing.decisions]
-        blocks.append(_table("Decisions of the readers", _DECISION_HEAD, rows))
+        blocks.append(_table("Decisions of the readers", _DECISION_HEAD, _decision_rows(outgoing)))
     blocks.append(_table("Provenance", ("What", "Value"), provenance_lines(outgoing)))
     if outgoing.notices:
         told = "\n".join(f"- {escape_markdown(text)}" for text in outgoing.notices)
@@ -48,6 +48,8 @@ def to_html(outgoing: Outgoing) -> str:
         notice=RESEARCH_USE,
         picture=picture,
         decision_head=_DECISION_HEAD,
+        decisions=_decision_rows(outgoing),
+        measured=measurement_blocks(outgoing.findings.measurements),
         provenance=provenance_lines(outgoing),
     )
 
@@ -62,6 +64,12 @@ def html_files(package: Package) -> tuple[ExportedFile, ...]:
     """Return the report as a page."""
     content = to_html(package.outgoing).encode()
     return (ExportedFile(f"{package.stem}.html", "text/html; charset=utf-8", content),)
+
+
+def _decision_rows(outgoing: Outgoing) -> list[tuple[str, ...]]:
+    return [
+        (line.finding_id, line.what, line.machine, line.verdict, line.by, line.at) for line in outgoing.decisions
+    ]
 
 
 @cache

@@ -19,6 +19,7 @@ from imaging.types import Series
 from pipeline import reading_to_dict
 from pipeline.grounding import place_of
 from pipeline.types import Reading
+from reporting.quantities import quantity_words
 from reporting.slice_picture import directions, structure_colours
 from reporting.verifier import positive_grades
 from segmentation.types import Level, Measurement
@@ -133,7 +134,7 @@ def _level_row(level: Level) -> dict[str, Any]:
 def _measurement_row(item: Measurement, line: tuple[tuple[float, float], tuple[float, float]]) -> dict[str, Any]:
     return {
         "id": item.id,
-        "name": item.name.replace("_", " "),
+        "name": quantity_words(item.name),
         "level": item.level,
         "value": item.value,
         "unit": item.unit,

@@ -118,8 +118,8 @@ def test_probability_set_value_and_burden_terms() -> None:
         ),
     )
     text = render_markdown(verify_draft(compose_report(findings), findings), findings)
-    assert "| severe | 0.50 | moderate, severe |" in text
-    assert "| canal ap diameter | 9.8 mm |" in text
+    assert "| severe | 0.50 | moderate |" in text
+    assert "| canal AP diameter | 9.8 mm |" in text
     assert "not assessable (pixel spacing unknown)" in text
     assert "10 of 100 (moderate). Formula test/1." in text
     assert "| g1 | L4-L5 spinal canal stenosis: severe | 10.0 |" in text

@@ -70,7 +70,7 @@ def test_measurements_stand_by_level(phantoms: Phantoms) -> None:
         for item in package.outgoing.findings.measurements
         if item.name == "canal_ap_diameter" and item.value is not None
     }
-    assert f"canal ap diameter (mm) – {' '.join(row.values())}" in text
+    assert f"canal AP diameter (mm) – {' '.join(row.values())}" in text
     assert "(a) not assessable: " in text
 
 
