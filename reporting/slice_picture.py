@@ -54,26 +54,36 @@ class SliceView:
 def directions(volume: Volume, levels: tuple[Level, ...]) -> tuple[str, str, str, str]:
     """Return the patient direction at the (left, right, top, bottom) edge: A, P, R, L, H or F.
 
-    With an affine they follow from it. Without one (a picture), front and back follow from where the posterior
-    disc margins were found, head and foot from the order of the named levels.
+    With an affine they follow from it; a slice tilted by 30 degrees or more has two letters, such as ``AH``.
+    Without one (a picture), front and back follow from where the posterior disc margins were found, head and foot
+    from the order of the named levels.
     """
     if volume.affine is not None:
-        right, bottom = (_axis_letter(volume.affine[:3, axis]) for axis in (0, 1))
-        return _OPPOSITE[right], right, _OPPOSITE[bottom], bottom
+        right, bottom = (_axis_letters(volume.affine[:3, axis]) for axis in (0, 1))
+        return _opposite(right), right, _opposite(bottom), bottom
     back = sum(level.posterior_px[0] - level.centre_px[0] for level in levels)
     foot = levels[-1].centre_px[1] - levels[0].centre_px[1] if len(levels) > 1 else 1.0
     right, bottom = ("P" if back >= 0 else "A"), ("F" if foot >= 0 else "H")
     return _OPPOSITE[right], right, _OPPOSITE[bottom], bottom
 
 
+_TILT = 0.5  # sine of 30 degrees
 _OPPOSITE = {"A": "P", "P": "A", "R": "L", "L": "R", "H": "F", "F": "H"}
 
 
-def _axis_letter(direction: NDArray[np.float64]) -> str:
-    """Return the patient direction that a RAS+ vector mostly points to."""
-    axis = int(np.argmax(np.abs(direction)))
-    towards = ("R", "A", "H")[axis]
-    return towards if direction[axis] > 0 else _OPPOSITE[towards]
+def _opposite(letters: str) -> str:
+    return "".join(_OPPOSITE[letter] for letter in letters)
+
+
+def _axis_letters(direction: NDArray[np.float64]) -> str:
+    """Return the patient direction that a RAS+ vector points to, the principal letter first.
+
+    Source: DICOM PS3.3 C.7.6.1.1.1, Patient Orientation; from which tilt on a second letter is told is own choice.
+    """
+    share = direction / np.linalg.norm(direction)
+    order = np.argsort(-np.abs(share), kind="stable")
+    told = [axis for place, axis in enumerate(order[:2]) if place == 0 or abs(share[axis]) >= _TILT]
+    return "".join("RAH"[axis] if share[axis] > 0 else _OPPOSITE["RAH"[axis]] for axis in told)
 
 
 @cache
@@ -163,6 +173,18 @@ def write(
 ) -> None:
     """Write a line of text with a black rim, so that it can be read on bright tissue."""
     draw.text(place, text, fill=colour, font=font(size_px), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+
+
+def wrapped(text: str, width_px: float, *, size_px: int = FONT_PX) -> list[str]:
+    """Return a text as the rows of whole words that fit a width."""
+    rows = [""]
+    for word in text.split():
+        longer = f"{rows[-1]} {word}".strip()
+        if rows[-1] and font(size_px).getlength(longer) > width_px:
+            rows.append(word)
+        else:
+            rows[-1] = longer
+    return rows
 
 
 def draw_directions(

@@ -18,7 +18,7 @@ from reporting.dicom.common import to_bytes
 from reporting.dicom.composite import KEY_IMAGE, code_item, new_object, reference_to
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package, Source
-from reporting.slice_picture import GREY, font
+from reporting.slice_picture import GREY, font, wrapped
 
 _MEDIA_TYPE = "application/dicom"
 _FONT_PX, _ROW_PX, _EDGE_PX = 22, 30, 8
@@ -42,25 +42,14 @@ def key_image_files(package: Package) -> tuple[ExportedFile, ...]:
 
 def with_caption(picture: KeyPicture) -> NDArray[np.uint8]:
     """Return the pixels of a picture with its findings written below, (rows, columns, 3) uint8."""
-    rows = [row for line in picture.lines for row in _wrapped(line, picture.pixels.shape[1] - 2 * _EDGE_PX)]
     height, width, _ = picture.pixels.shape
+    rows = [row for line in picture.lines for row in wrapped(line, width - 2 * _EDGE_PX, size_px=_FONT_PX)]
     canvas = Image.new("RGB", (width, height + len(rows) * _ROW_PX + _EDGE_PX))
     canvas.paste(Image.fromarray(picture.pixels), (0, 0))
     draw = ImageDraw.Draw(canvas)
     for index, row in enumerate(rows):
         draw.text((_EDGE_PX, height + index * _ROW_PX), row, fill=GREY, font=font(_FONT_PX))
     return np.asarray(canvas)
-
-
-def _wrapped(text: str, width_px: int) -> list[str]:
-    rows = [""]
-    for word in text.split():
-        longer = f"{rows[-1]} {word}".strip()
-        if rows[-1] and font(_FONT_PX).getlength(longer) > width_px:
-            rows.append(word)
-        else:
-            rows[-1] = longer
-    return rows
 
 
 def _capture(package: Package, source: Source, picture: KeyPicture, number: int) -> Dataset:

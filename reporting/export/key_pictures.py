@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -35,6 +35,7 @@ from reporting.slice_picture import (
     enlarged_slice,
     font,
     view_of,
+    wrapped,
     write,
 )
 from reporting.statements import severity_weight, state
@@ -46,7 +47,7 @@ _LONG_SIDE_PX = 800
 _MOST_ITEMS = 3  # of a level in a caption; the report and its tables have all
 _FONT_PX = 24
 _ROW_PX = 34
-_BAND_ROWS = 3
+_EDGE_PX = 8
 _BOX_PX = 3
 _MIDDLE_MM = 2.0
 _RED: Colour = (255, 110, 110)
@@ -95,8 +96,11 @@ class KeyPicture:
         return f"{self.where}. {' '.join(f'{line}.' for line in self.lines)}"
 
 
+@lru_cache(maxsize=1)
 def key_pictures(package: Package) -> tuple[KeyPicture, ...]:
     """Return the key pictures of a report, the gravest first; none without a source or without any finding.
+
+    Those of the last report are kept: several formats of one export show the same.
 
     Args:
         package: What is exported. Its source may be DICOM, NIfTI or a picture.
@@ -184,13 +188,14 @@ def _picture(outgoing: Outgoing, series: Series, grades: Sequence[Grade], is_pos
     boxes = tuple(_box(view, grade) for grade in grades)
     letters = _letters(series, outgoing)
     where = _where(series, k, grades[0], outgoing)
-    canvas = Image.new("RGB", (view.size[0], view.size[1] + _BAND_ROWS * _ROW_PX))
+    band = _band(view, where, outgoing)
+    canvas = Image.new("RGB", (view.size[0], view.size[1] + (1 + len(band)) * _ROW_PX))
     canvas.paste(enlarged_slice(view), (0, 0))
     draw = ImageDraw.Draw(canvas)
     _draw_boxes(draw, view, boxes, grades, outgoing)
     if letters is not None:
         draw_directions(draw, view, letters, size_px=_FONT_PX)
-    _draw_band(draw, view, where, outgoing)
+    _draw_band(draw, view, band)
     spacing = series.volume.spacing
     return KeyPicture(
         series_id=series.id,
@@ -282,14 +287,17 @@ def _write_beside(
     write(draw, place, name, colour, "lm" if is_inside else "rm", size_px=_FONT_PX)
 
 
-def _draw_band(draw: ImageDraw.ImageDraw, view: SliceView, where: str, outgoing: Outgoing) -> None:
-    """Draw the band under the slice: where it is, scale bar and state of the report."""
-    width, height = view.size
-    middle = height + _ROW_PX // 2
-    write(draw, (8, middle), where, GREY, "lm", size_px=_FONT_PX)
-    draw_scale(draw, view, middle + _ROW_PX, size_px=_FONT_PX)
-    if outgoing.mark is None:
-        write(draw, (width - 8, middle + _ROW_PX), outgoing.status.value, GREY, "rm", size_px=_FONT_PX)
-    else:
-        write(draw, (width - 8, middle + _ROW_PX), f"AI {outgoing.mark}", _RED, "rm", size_px=_FONT_PX)
-    write(draw, (8, middle + 2 * _ROW_PX), f"SpineScribe. {RESEARCH_USE}", GREY, "lm", size_px=_FONT_PX)
+def _band(view: SliceView, where: str, outgoing: Outgoing) -> list[tuple[str, Colour]]:
+    """Return what stands under a slice, in rows that a narrow one holds too: where it is, state of the report."""
+    state = (outgoing.status.value, GREY) if outgoing.mark is None else (f"AI {outgoing.mark}", _RED)
+    lines = ((where, GREY), state, (f"SpineScribe. {RESEARCH_USE}", GREY))
+    width_px = view.size[0] - 2 * _EDGE_PX
+    return [(row, colour) for text, colour in lines for row in wrapped(text, width_px, size_px=_FONT_PX)]
+
+
+def _draw_band(draw: ImageDraw.ImageDraw, view: SliceView, rows: Sequence[tuple[str, Colour]]) -> None:
+    """Draw the band under the slice: the scale bar, then the rows."""
+    middle = view.size[1] + _ROW_PX // 2
+    draw_scale(draw, view, middle, size_px=_FONT_PX)
+    for number, (text, colour) in enumerate(rows, start=1):
+        write(draw, (_EDGE_PX, middle + number * _ROW_PX), text, colour, "lm", size_px=_FONT_PX)

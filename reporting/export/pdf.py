@@ -1,7 +1,7 @@
 """A report as PDF, by reportlab: selectable text in an embedded font, head and foot on every page.
 
-The font is DejaVu Sans, which comes with matplotlib: it has Latin, Greek and Cyrillic. Nothing is fetched, and the
-same report gives the same bytes.
+The font is DejaVu Sans, which comes with matplotlib: it has Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew and
+Arabic (``scripts``). Nothing is fetched, and the same report gives the same bytes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
-from xml.sax.saxutils import escape
 
 from PIL import Image as Pixels
 from reportlab.lib import colors  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
 from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
 from reportlab.lib.units import mm  # type: ignore[import-untyped]
 from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont  # type: ignore[import-untyped]
 from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 from reportlab.platypus import CondPageBreak, Image, Paragraph, SimpleDocTemplate, Spacer  # type: ignore[import-untyped]
@@ -29,6 +31,7 @@ from reporting.export.blocks import Block, Heading, Picture, PictureRow, Table, 
 from reporting.export.content import Outgoing
 from reporting.export.key_pictures import KeyPicture, key_pictures
 from reporting.export.package import ExportedFile, Package
+from reporting.export.scripts import EAST_ASIAN_FONTS, marked_up
 from reporting.export.sheet import report_blocks
 from runtime.errors import ConfigError
 
@@ -40,6 +43,7 @@ _RED = colors.HexColor("#aa1111")
 _GREY = colors.HexColor("#555555")
 _HEADING_ROOM = 32 * mm
 _JPEG_QUALITY = 85
+_LONGEST_CELL = 600  # characters, 30 rows of the narrowest column that holds text
 _SHADE = colors.HexColor("#fff4e5")
 _PALE = colors.Color(0.67, 0.07, 0.07, alpha=0.10)
 _PLAIN, _BOLD = "SpineScribeSans", "SpineScribeSans-Bold"
@@ -189,17 +193,18 @@ def _jpeg(png: bytes) -> bytes:
 
 
 def _table(block: Table) -> Any:
+    parts = [(number, part) for number, row in enumerate(block.rows) for part in _parts(row)]
     cells = [[_paragraph(cell, "head") for cell in block.head]]
-    cells += [[_paragraph(cell, "small") for cell in row] for row in block.rows]
+    cells += [[_paragraph(cell, "small") for cell in part] for _, part in parts]
+    strong = [row for row, (number, _) in enumerate(parts, start=1) if number in block.strong]
     total = sum(block.widths)
-    table = Grid(
-        cells, colWidths=[_TEXT_WIDTH * width / total for width in block.widths], repeatRows=1, hAlign="LEFT"
-    )
+    widths = [_TEXT_WIDTH * width / total for width in block.widths]
+    table = Grid(cells, colWidths=widths, repeatRows=1, hAlign="LEFT")
     table.setStyle(
         [
             ("GRID", (0, 0), (-1, -1), 0.3, colors.HexColor("#cccccc")),
             ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#f2f2f2")),
-            *(("BACKGROUND", (0, row + 1), (-1, row + 1), _SHADE) for row in sorted(block.strong)),
+            *(("BACKGROUND", (0, row), (-1, row), _SHADE) for row in strong),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 3),
             ("RIGHTPADDING", (0, 0), (-1, -1), 3),
@@ -210,8 +215,13 @@ def _table(block: Table) -> Any:
     return table
 
 
+def _parts(row: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return a row as several if a cell of it might be longer than a page, on which no table can go on."""
+    return list(zip_longest(*(wrap(cell, _LONGEST_CELL) or [""] for cell in row), fillvalue=""))
+
+
 def _paragraph(text: str, style: str) -> Any:
-    return Paragraph(escape(text), _styles()[style])
+    return Paragraph(marked_up(text), _styles()[style])
 
 
 @cache
@@ -227,14 +237,14 @@ def _styles() -> dict[str, Any]:
         "heading": ParagraphStyle("heading", plain, fontName=_BOLD, fontSize=11, leading=14, spaceBefore=8),
         "notice": ParagraphStyle(
             "notice", plain, fontName=_BOLD, textColor=_RED, borderColor=_RED, borderWidth=0.8, borderPadding=3,
-            leftIndent=3, rightIndent=3, spaceBefore=4, spaceAfter=7,
+            leftIndent=3, rightIndent=3, spaceBefore=4, spaceAfter=9,
         ),
     }  # fmt: skip
 
 
 @cache
 def _fonts() -> None:
-    """Register the font.
+    """Register the font, and those that programs for PDF bring for East Asian signs.
 
     Raises:
         ConfigError: If matplotlib, which brings it, is not installed.
@@ -245,3 +255,5 @@ def _fonts() -> None:
     folder = Path(home.origin).parent / "mpl-data" / "fonts" / "ttf"
     pdfmetrics.registerFont(TTFont(_PLAIN, str(folder / "DejaVuSans.ttf")))
     pdfmetrics.registerFont(TTFont(_BOLD, str(folder / "DejaVuSans-Bold.ttf")))
+    for name in EAST_ASIAN_FONTS:
+        pdfmetrics.registerFont(UnicodeCIDFont(name))

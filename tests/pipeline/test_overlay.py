@@ -100,6 +100,18 @@ def test_directions_follow_the_affine() -> None:
     assert directions(replace(volume, affine=axial), ()) == ("R", "L", "A", "P")
 
 
+@pytest.mark.parametrize(
+    ("degrees", "top", "bottom"), [(0, "H", "F"), (25, "H", "F"), (49, "AH", "PF"), (70, "A", "P")]
+)
+def test_a_tilted_slice_has_two_letters_at_an_edge(degrees: float, top: str, bottom: str) -> None:
+    """A coronal slice whose rows run from head to foot and, the more it is tilted, from front to back."""
+    volume = fake_study(Spacing(0.5, 0.5, 4.0)).series[0].volume
+    affine, angle = np.eye(4), np.radians(degrees)
+    affine[:3, 0] = -0.5, 0.0, 0.0
+    affine[:3, 1] = 0.0, -0.5 * np.sin(angle), -0.5 * np.cos(angle)
+    assert directions(replace(volume, affine=affine), ()) == ("R", "L", top, bottom)
+
+
 def test_directions_of_a_picture_follow_what_was_found() -> None:
     study = fake_study()
     segmented = fake_segmented(study)

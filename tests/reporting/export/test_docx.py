@@ -9,6 +9,7 @@ from typing import Any
 import docx
 import pytest
 from docx.oxml.ns import qn
+from docx.shared import Mm
 
 from reporting.export.docx import docx_files
 from reporting.export.key_pictures import key_pictures
@@ -98,3 +99,23 @@ def test_text_is_shown_and_what_xml_cannot_hold_is_replaced(phantoms: Phantoms) 
     with zipfile.ZipFile(io.BytesIO(_content(package))) as archive:
         assert b"<script" not in archive.read("word/document.xml")
         assert not [name for name in archive.namelist() if "vba" in name.lower()]
+
+
+def test_columns_hold_their_words_and_pictures_their_place(phantoms: Phantoms) -> None:
+    """Word's own margins in a cell break ``right`` in two; a tall picture would fill the page."""
+    package = package_of(phantoms, "lumbar")
+    document = _document(package)
+    grades = next(table for table in document.tables if table.cell(0, 1).text == "Side")
+    margins = {
+        item.tag.rpartition("}")[2]: int(item.get(qn("w:w")))
+        for item in grades._tbl.tblPr.find(qn("w:tblCellMar"))
+    }
+    assert margins["left"] == margins["right"] == 57  # 1 mm
+    order = [item.tag.rpartition("}")[2] for item in grades._tbl.tblPr]
+    assert (
+        order.index("tblBorders") < order.index("tblLayout") < order.index("tblCellMar") < order.index("tblLook")
+    )
+    for shape in document.inline_shapes:
+        assert shape.width <= Mm(84) + 1
+        assert shape.height <= Mm(84) + 1
+        assert shape._inline.get("distL") == "0"

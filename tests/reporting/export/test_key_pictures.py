@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from grading.types import Evidence, Grade
+from reporting.export.content import mark_of
 from reporting.export.key_pictures import FEWEST, MOST, KeyPicture, key_pictures, not_pictured
 from reporting.export.package import Package
 from reporting.statements import severity_weight
+from reporting.types import ReportState
 from reporting.verifier import positive_grades
 from tests.reporting.export.packages import PROTOCOLS, Phantoms, package_of, signed, without_source
 
@@ -99,6 +101,27 @@ def test_the_band_is_red_for_a_draft_only(phantoms: Phantoms) -> None:
     package = package_of(phantoms, "sacroiliac")
     assert red(package) > 100
     assert red(signed(package)) == 0
+
+
+def test_the_mark_is_whole_under_a_narrow_slice(phantoms: Phantoms) -> None:
+    """A narrow picture holds the same red letters as a wide one, in more rows."""
+    package = package_of(phantoms, "sacroiliac")
+    assert package.source is not None
+    findings = package.outgoing.findings
+    evidence = Evidence("S2", 7, (5.0, 5.0, 50.0, 50.0))
+    grades = tuple(replace(grade, evidence=evidence) for grade in findings.grades)
+    outgoing = replace(
+        package.outgoing, mark=mark_of(ReportState.AMENDED), findings=replace(findings, grades=grades)
+    )
+    wide = replace(package, outgoing=outgoing)
+    study = package.source.study
+    cut = tuple(replace(item, volume=replace(item.volume, array=item.volume.array[:120])) for item in study.series)
+    narrow = replace(wide, source=replace(package.source, study=replace(study, series=cut)))
+    (whole,), (found,) = key_pictures(wide), key_pictures(narrow)
+    assert found.pixels.shape[1] < whole.pixels.shape[1] / 2
+    assert found.pixels.shape[0] > whole.pixels.shape[0]
+    red, seen = (int(np.all(item.pixels == (255, 110, 110), axis=2).sum()) for item in (whole, found))
+    assert seen == pytest.approx(red, rel=0.05)
 
 
 def test_the_same_report_gives_the_same_pictures(phantoms: Phantoms) -> None:

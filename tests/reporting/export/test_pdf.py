@@ -99,3 +99,24 @@ def test_the_same_report_gives_the_same_bytes_and_names_nobody(phantoms: Phantom
     text = f"{_text(_reader(package))} {dict(_reader(package).metadata or {})}"
     assert str(patient.PatientID) not in text
     assert str(patient.PatientName) not in text
+
+
+def test_a_cell_longer_than_a_page_goes_on(phantoms: Phantoms) -> None:
+    """Every word of it is there, and the rows after it too."""
+    package = without_source(package_of(phantoms, "sacroiliac"))
+    findings = package.outgoing.findings
+    words = " ".join(f"word{number}" for number in range(900))
+    grades = (replace(findings.grades[0], reason=words), *findings.grades[1:])
+    text = _text(
+        _reader(replace(package, outgoing=replace(package.outgoing, findings=replace(findings, grades=grades))))
+    )
+    assert all(f"word{number}" in text for number in range(900))
+    assert "Sacroiliitis on MRI" in text
+    assert "Notices of the machine's reading" in text
+
+
+@pytest.mark.parametrize("name", ["Łukasz Şahin", "Иванова Мария", "Παπαδόπουλος", "山田太郎", "김민수"])
+def test_a_name_can_be_read_in_its_script(phantoms: Phantoms, name: str) -> None:
+    package = without_source(package_of(phantoms, "sacroiliac"))
+    named = replace(package, outgoing=replace(package.outgoing, standing=f"Signed by {name}."))
+    assert f"Signed by {name}." in _text(_reader(named))

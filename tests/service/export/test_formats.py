@@ -5,7 +5,6 @@ import io
 import json
 import signal
 import sys
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -32,29 +31,17 @@ from service.review import decisions
 from service.review.case import Case
 from service.review.change import open_case
 from service.services import Services
-from service.store.tables import AuditEntry, ReadingFile
+from service.store.tables import AuditEntry
 from service.store.words import Verdict
 from tests.read_phantoms import ReadPhantom
 from tests.service.conftest import add_study
+from tests.service.export.kept import keep, unzipped
 
 
 @pytest.fixture
 def study(services: Services, radiologist: Actor, phantoms: Callable[[str], ReadPhantom]) -> str:
     """Return a study with its upload and the files of its reading."""
     return keep(services, radiologist, phantoms("sacroiliac"))
-
-
-def keep(services: Services, actor: Actor, made: ReadPhantom, **changes: Any) -> str:
-    """Keep a read phantom as the service does; return the study's id."""
-    document = json.loads((made.reading / "reading.json").read_text(encoding="utf-8")) | changes
-    upload = services.blobs.put_file(made.archive)
-    kept = {file.name: services.blobs.put_file(file) for file in made.reading.iterdir()}
-    with services.database.begin() as session:
-        study, reading = add_study(session, actor, document)
-        study.upload_sha256 = upload.sha256
-        for name, blob in kept.items():
-            session.add(ReadingFile(reading_id=reading.id, name=name, sha256=blob.sha256, bytes=blob.bytes))
-        return study.id
 
 
 def test_the_service_has_all_formats_of_the_library_under_their_names() -> None:
@@ -66,11 +53,6 @@ def request_of(services: Services, case: Case, made: ReadPhantom, kind: Format) 
     """Return a request as the service makes it."""
     files = {file.name: file for file in made.reading.iterdir()}
     return Request(kind, build_outgoing(case), case.decided_document, made.archive, files, Limits())
-
-
-def unzipped(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
 
 
 def bytes_of(exported: Exported) -> bytes:
