@@ -1,6 +1,6 @@
 """Draw the first two pages of an exported PDF for docs/images: `python docs/make_export_pages.py report.pdf`.
 
-Of a phantom's report only; the commands that make it stand in docs/interoperability.md. Needs poppler's `pdftoppm`.
+Of a phantom's report only; the commands stand in docs/interoperability.md. Needs poppler's `pdftoppm`.
 """
 
 import subprocess
@@ -12,8 +12,8 @@ from PIL import Image
 
 FOLDER = Path(__file__).resolve().parent / "images"
 _PAGES = 2
-_DOTS_PER_INCH = 76
-_COLOURS = 48
+_DOTS_PER_INCH = 72
+_COLOURS = 160
 
 
 def draw(report: Path) -> None:
@@ -24,7 +24,9 @@ def draw(report: Path) -> None:
         subprocess.run(["pdftoppm", *options, str(report), str(stem)], check=True)
         for number, page in enumerate(sorted(Path(folder).iterdir()), start=1):
             with Image.open(page) as picture:
-                few = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+                few = picture.convert("RGB").quantize(
+                    _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+                )
             few.save(FOLDER / f"export-page-{number}.png", optimize=True)
 
 
