@@ -1,6 +1,8 @@
-"""Fixtures every room shares: where the real data lie, a browser, and the torchvision hook."""
+"""Fixtures every room shares: where the real data lie, a browser, one thread a process, the torchvision hook."""
 
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -10,11 +12,22 @@ import pytest
 
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
+from tests.built_phantoms import SHARED
 from tests.read_phantoms import ReadPhantom, read_phantom
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="spinescribe-tests-")
+        if config.getoption("numprocesses", None):
+            # The workers inherit it. With a thread a core in each they wait for each other: half as much again.
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
     allow_torchvision_on_cpu()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SHARED))
 
 
 @pytest.fixture(scope="session")

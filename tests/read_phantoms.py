@@ -4,7 +4,7 @@ import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
-SEED = 7
+from tests.built_phantoms import built_phantom
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,16 @@ def read_phantom(protocol: str, shared: Path) -> ReadPhantom:
 
 
 def _make(protocol: str, folder: Path, made: ReadPhantom) -> None:
-    from imaging.phantom import build_phantom, write_phantom_study
+    from imaging.phantom import write_phantom_study
+
+    write_phantom_study(built_phantom(protocol), folder)
+    read_into(made.reading, made.archive, protocol)
+
+
+def read_into(folder: Path, archive: Path, protocol: str) -> None:
+    """Write the reading of a study, drafted by the composer, into a folder."""
     from pipeline import Reader, Reading, ReadOptions, Writer, write_reading
 
-    write_phantom_study(build_phantom(protocol, seed=SEED), folder)
-    for event in Reader.load(device="cpu").read(
-        made.archive, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)
-    ):
+    for event in Reader.load(device="cpu").read(archive, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)):
         if isinstance(event, Reading):
-            write_reading(event, made.reading)
+            write_reading(event, folder)

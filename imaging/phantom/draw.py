@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from imaging.phantom.tissues import load_tissues
 
@@ -29,11 +29,11 @@ class Liability:
     @property
     def wear(self) -> float:
         """Return the level's wear, 0 to 1."""
-        return float(norm.cdf(self._shared / np.sqrt(1.0 - self._own**2)))
+        return float(ndtr(self._shared / np.sqrt(1.0 - self._own**2)))
 
     def quantile(self) -> float:
         """Return a number from 0 to 1, uniform over patients and levels."""
-        return float(norm.cdf(self._shared + self._own * self._rng.normal()))
+        return float(ndtr(self._shared + self._own * self._rng.normal()))
 
     def step(self, counts: list[int]) -> int:
         """Return a step of an ordered scale with these counts, best step first."""

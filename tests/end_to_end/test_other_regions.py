@@ -9,8 +9,17 @@ import pytest
 
 from anatomy import DISC_LEVELS, SIJ, load_protocol
 from cli.main import main
+from tests.built_phantoms import built_phantom
 
 WEIGHTS = "segmentation-regions"
+
+
+@pytest.fixture(autouse=True)
+def _built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command write phantoms that other tests have built already."""
+    monkeypatch.setattr(
+        "imaging.phantom.build_phantom", lambda protocol, *, seed, setup: built_phantom(protocol, seed, setup)
+    )
 
 
 def write_phantom(protocol: str, folder: Path) -> Path:
@@ -61,6 +70,11 @@ def test_a_study_of_another_region_is_graded_and_says_what_taught_it(
     report = (out / "report.md").read_text(encoding="utf-8")
     assert "learned from synthetic images only and needs a radiologist's eye" in report
     assert "repaired" not in report
+    ids = {row["id"] for row in [*document["grades"], *document["measurements"]]}
+    written = [item for section in document["report"]["sections"] for item in section["sentences"]]
+    assert written
+    assert all(set(item["finding_ids"]) <= ids for item in written)
+    assert {item["status"] for item in written} <= {"supported", "repaired"}
     is_compressed = any(
         grade["condition"] == "cord_compression" and grade["grade"] == "present" for grade in graded
     )

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from PIL import Image
 from anatomy import DISC_LEVELS, SCALES
 from cli.main import main
 from pipeline import evidence_of, sentences
+from tests.built_phantoms import built_phantom
+from tests.read_phantoms import ReadPhantom, read_into
 
 pytestmark = pytest.mark.weights
 
@@ -27,11 +30,14 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def study_reading(phantom_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phantom_folder(phantom_zip: Path) -> Path:
+    return phantom_zip.parent
+
+
+@pytest.fixture(scope="module")
+def study_reading(phantoms: Callable[[str], ReadPhantom]) -> Path:
     """Return the folder of the phantom study's reading."""
-    out = tmp_path_factory.mktemp("reading")
-    assert _read(phantom_zip, "--out", out) == 0
-    return out
+    return phantoms("lumbar").reading
 
 
 def test_a_study_becomes_all_promised_files(study_reading: Path) -> None:
@@ -96,7 +102,7 @@ def test_every_sentence_agrees_with_the_findings(study_reading: Path) -> None:
 
 
 def test_the_same_study_gives_the_same_bytes(study_reading: Path, phantom_zip: Path, tmp_path: Path) -> None:
-    assert _read(phantom_zip, "--out", tmp_path) == 0
+    read_into(tmp_path, phantom_zip, "lumbar")
     for name in ("reading.json", "report.md", "overlay.png"):
         assert (tmp_path / name).read_bytes() == (study_reading / name).read_bytes(), name
 
@@ -104,10 +110,10 @@ def test_the_same_study_gives_the_same_bytes(study_reading: Path, phantom_zip: P
 @pytest.fixture(scope="module")
 def slice_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the middle slice of the phantom as a picture: grey, stored as colour."""
-    from imaging.phantom import build_phantom, phantom_picture
+    from imaging.phantom import phantom_picture
 
     picture = tmp_path_factory.mktemp("picture") / "study.png"
-    grey = phantom_picture(build_phantom("lumbar", seed=7))
+    grey = phantom_picture(built_phantom("lumbar"))
     Image.fromarray(np.stack([grey] * 3, axis=-1)).save(picture)
     return picture
 

@@ -15,7 +15,7 @@ from imaging.content.classify import ContentSettings
 from imaging.content.network import STRIDES, Network, _convolve
 from imaging.content.view import SIDE_PX, channels, standard_view
 from imaging.load import load_study
-from imaging.phantom import Phantom, build_phantom, phantom_picture
+from imaging.phantom import Phantom, phantom_picture
 from imaging.roles import Candidate
 from imaging.sequences import sequence_from_name
 from imaging.types import Plane, Sequence, Series, Volume
@@ -23,6 +23,7 @@ from runtime.errors import WeightsError
 from runtime.folds import spider_folds
 from runtime.paths import configs_dir
 from runtime.weights import seal_weights
+from tests.built_phantoms import built_phantom
 
 Grey = NDArray[np.float32]
 
@@ -34,7 +35,7 @@ def classifier() -> ContentClassifier:
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return build_phantom("lumbar", seed=4242)
+    return built_phantom("lumbar")
 
 
 def read(file: Path) -> Grey:

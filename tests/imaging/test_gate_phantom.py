@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from imaging import check_eligibility, load_study
 from imaging.types import Eligibility
+from tests.built_phantoms import built_phantom
 
 Pixels = NDArray[np.float64]
 Change = Callable[[FileDataset], None]
@@ -24,10 +25,10 @@ SLICES = 7
 @pytest.fixture(scope="module")
 def phantom_dicom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the DICOM files of the two sagittal series of a lumbar phantom."""
-    from imaging.phantom import build_phantom, write_phantom_study
+    from imaging.phantom import write_phantom_study
 
     folder = tmp_path_factory.mktemp("phantom")
-    write_phantom_study(build_phantom("lumbar", seed=11), folder / "all")
+    write_phantom_study(built_phantom("lumbar"), folder / "all")
     kept = folder / "sagittal"
     kept.mkdir()
     for role in ("sagittal_t1", "sagittal_t2"):

@@ -15,7 +15,6 @@ from benchmarks.regions.cords import cord_figures, cord_stack, score_cords
 from benchmarks.regions.phantoms import SETS, series_stack, stack_figures
 from benchmarks.regions.pictures import COLOURS, outlined, sheet
 from benchmarks.regions.template import score_template
-from imaging.phantom import build_phantom
 from imaging.phantom.setup import load_setup
 from imaging.types import Spacing
 from runtime.errors import ConfigError, WeightsError
@@ -25,6 +24,7 @@ from segmentation.predict import SliceSegmenter
 from segmentation.training.cords import CordVolume, cord_folds
 from segmentation.training.data import CLASSES, UNKNOWN
 from segmentation.types import SliceMaps
+from tests.built_phantoms import built_phantom
 
 CONFIG = NetworkConfig(
     structures=CLASSES,
@@ -106,7 +106,7 @@ def test_neighbours_are_those_of_the_series_and_an_end_repeats_the_slice() -> No
 
 def test_a_network_that_sees_the_truth_scores_one_and_a_shifted_one_less() -> None:
     setup = load_setup("test_sacroiliac")
-    phantom = build_phantom(setup.protocol, seed=setup.seeds["first"], setup=setup.name)
+    phantom = built_phantom(setup.protocol, setup.seeds["first"], setup.name)
     stack = series_stack(phantom.series[0], 1, 3)
     assert stack.images.shape == (3, *phantom.series[0].array.shape[1::-1])  # rows, columns
     seen = replace(stack, images=stack.labels.astype(np.float32))

@@ -9,7 +9,7 @@ import skimage
 from PIL import Image
 
 from anatomy import load_protocol
-from imaging.phantom import build_phantom, phantom_picture
+from imaging.phantom import phantom_picture
 from runtime.errors import NotEligibleError
 from runtime.folds import spider_folds
 from runtime.settings import load_settings
@@ -19,6 +19,7 @@ from segmentation.likeness import (
     SpineLikeness,
 )
 from segmentation.training.likeness_drawings import TEXTURES
+from tests.built_phantoms import built_phantom
 from tests.segmentation.drawn_spine import study_of
 
 
@@ -29,7 +30,7 @@ def shipped() -> Segmenter:
 
 @cache
 def phantom_image(role: str) -> np.ndarray:
-    return phantom_picture(build_phantom("lumbar", seed=31), role=role)
+    return phantom_picture(built_phantom("lumbar"), role=role)
 
 
 def texture(name: str) -> np.ndarray:
@@ -91,7 +92,7 @@ def test_a_turned_or_mirrored_spine_is_refused(turn: str, role: str) -> None:
 @pytest.mark.weights
 @pytest.mark.parametrize(("protocol", "role"), [("cervical", "sagittal_t2"), ("sacroiliac", "coronal_stir")])
 def test_another_region_of_the_body_is_refused(protocol: str, role: str) -> None:
-    image = phantom_picture(build_phantom(protocol, seed=31), role=role)
+    image = phantom_picture(built_phantom(protocol), role=role)
     with pytest.raises(NotEligibleError) as caught:
         shipped().segment_study(study_of(image), load_protocol("lumbar"))
     assert caught.value.code == "no_spine_found"

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anatomy import DISC_LEVELS, SIJ, disc_label
-from imaging.phantom import Phantom, build_phantom
+from imaging.phantom import Phantom
 from imaging.types import Series, SourceKind, Spacing, Study, Volume
 from segmentation.types import SliceMaps
+from tests.built_phantoms import built_phantom
 
 STRUCTURES = ("disc", "vertebra", "spinal_canal", "sacrum", "spinal_cord", "ilium", "joint_space")
 LEVELS = (*DISC_LEVELS[-5:], *DISC_LEVELS[:6])
@@ -74,9 +74,8 @@ class TruthNetwork:
         return maps
 
 
-@cache
-def phantom_of(protocol: str, seed: int = 3) -> Phantom:
-    return build_phantom(protocol, seed=seed)
+def phantom_of(protocol: str) -> Phantom:
+    return built_phantom(protocol)
 
 
 def truth_series(phantom: Phantom, roles: Iterable[str] | None = None) -> tuple[Series, ...]:
@@ -93,8 +92,8 @@ def truth_series(phantom: Phantom, roles: Iterable[str] | None = None) -> tuple[
     return tuple(found)
 
 
-def truth_study(protocol: str, seed: int = 3, roles: Iterable[str] | None = None) -> Study:
-    return Study("key", SourceKind.DICOM, protocol, truth_series(phantom_of(protocol, seed), roles))
+def truth_study(protocol: str, roles: Iterable[str] | None = None) -> Study:
+    return Study("key", SourceKind.DICOM, protocol, truth_series(phantom_of(protocol), roles))
 
 
 def with_series(study: Study, *series: Series) -> Study:

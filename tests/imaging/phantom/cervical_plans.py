@@ -1,6 +1,7 @@
 """Necks made by hand for the tests, and short ways to ask for their truth."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def sick_plan() -> NeckPlan:
     return with_disc(plan, "C2-C3", height=0.34 * healthy, pfirrmann="V", nucleus_t2=38.0)
 
 
+@cache
 def measured(plan: NeckPlan) -> tuple[Neck, Truth]:
     """Return the truth of a plan without taking images."""
     scene = scene_from_plan(plan, load_setup("setup_cervical"), palette=Palette())
@@ -64,6 +66,22 @@ def small_setup() -> Setup:
         for row in setup.series
     )
     return replace(setup, series=series)
+
+
+@cache
+def drawn_plans() -> tuple[NeckPlan, ...]:
+    """Return 400 drawn patients."""
+    return tuple(draw_plan(load_tables(), seed=seed) for seed in range(400))
+
+
+@cache
+def quiet_phantom() -> Phantom:
+    return from_plan(quiet_plan())
+
+
+@cache
+def sick_phantom() -> Phantom:
+    return from_plan(sick_plan())
 
 
 def from_plan(plan: NeckPlan) -> Phantom:

@@ -1,6 +1,7 @@
 """Hand-made plans of lumbar spines, and their truth without images."""
 
 from dataclasses import replace
+from functools import cache
 
 from anatomy import Side
 from imaging.phantom.build import phantom_of
@@ -58,6 +59,11 @@ def with_disc(plan: SpinePlan, level: str, **changes: object) -> SpinePlan:
     return replace(plan, discs=discs)
 
 
+@cache
+def quiet_phantom() -> Phantom:
+    return from_plan(quiet_plan())
+
+
 def from_plan(plan: SpinePlan) -> Phantom:
     setup, palette = load_setup("setup_lumbar"), Palette()
     return phantom_of(scene_from_plan(plan, setup, palette=palette), palette, setup, seed=plan.seed)
@@ -69,6 +75,7 @@ def placed(plan: SpinePlan) -> tuple[Spine, Palette]:
     return spine, palette
 
 
+@cache
 def truth_of(plan: SpinePlan) -> Truth:
     return measure_truth(*placed(plan))
 

@@ -17,10 +17,13 @@ from imaging.phantom.cervical.truth import lordosis_deg
 from tests.imaging.phantom.cervical_plans import (
     LEVELS,
     RULES,
+    drawn_plans,
     from_plan,
     grade,
     measured,
+    quiet_phantom,
     quiet_plan,
+    sick_phantom,
     sick_plan,
     value,
     voxel,
@@ -29,8 +32,8 @@ from tests.imaging.phantom.cervical_plans import (
 
 
 @pytest.fixture(scope="module")
-def plans() -> list[NeckPlan]:
-    return [draw_plan(load_tables(), seed=seed) for seed in range(400)]
+def plans() -> tuple[NeckPlan, ...]:
+    return drawn_plans()
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +43,12 @@ def phantom() -> Phantom:
 
 @pytest.fixture(scope="module")
 def quiet() -> Phantom:
-    return from_plan(quiet_plan())
+    return quiet_phantom()
 
 
 @pytest.fixture(scope="module")
 def sick() -> Phantom:
-    return from_plan(sick_plan())
+    return sick_phantom()
 
 
 @pytest.mark.slow
@@ -128,7 +131,7 @@ def test_sizes_of_a_quiet_neck_are_those_of_the_tables() -> None:
     assert neck.body("C5").height < neck.body("C7").height
 
 
-def test_lordosis_is_the_drawn_one_and_goes_both_ways(plans: list[NeckPlan]) -> None:
+def test_lordosis_is_the_drawn_one_and_goes_both_ways(plans: tuple[NeckPlan, ...]) -> None:
     angles = [lordosis_deg(place_neck(plan, load_tables())) for plan in plans[:150]]
     assert np.mean(angles) == pytest.approx(11.0, abs=3.0)
     assert 0.05 < np.mean(np.array(angles) < 0) < 0.36  # 36 % are not lordotic standing

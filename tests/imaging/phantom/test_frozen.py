@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imaging.phantom import Phantom, build_phantom
+from imaging.phantom import Phantom
 from imaging.phantom.setup import load_setup
 from runtime.paths import configs_dir
+from tests.built_phantoms import built_phantom
 
 RECORDS = Path(__file__).parent / "frozen"
 SETS = sorted(file.stem for file in (configs_dir() / "phantom").glob("test_*.yaml"))
@@ -56,7 +57,7 @@ def test_every_body_region_has_its_two_sets() -> None:
 )
 def test_the_set_is_as_it_was(name: str) -> None:
     setup = load_setup(name)
-    now = record(build_phantom(setup.protocol, seed=setup.seeds["first"], setup=name))
+    now = record(built_phantom(setup.protocol, setup.seeds["first"], name))
     file = RECORDS / f"{name}.json"
     if os.environ.get("SPINESCRIBE_FREEZE") and not file.exists():
         file.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")

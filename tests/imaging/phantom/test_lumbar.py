@@ -19,17 +19,18 @@ from imaging.phantom.lumbar.rules import grade_modic
 from imaging.phantom.lumbar.tables import load_tables
 from imaging.phantom.tissues import Palette
 from runtime.errors import ConfigError
-from tests.imaging.phantom.lumbar_plans import LEVELS, from_plan, quiet_plan, with_disc
+from tests.built_phantoms import built_phantom
+from tests.imaging.phantom.lumbar_plans import LEVELS, from_plan, quiet_phantom, quiet_plan, with_disc
 
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return build_phantom("lumbar", seed=7)
+    return built_phantom("lumbar")
 
 
 @pytest.fixture(scope="module")
 def quiet() -> Phantom:
-    return from_plan(quiet_plan())
+    return quiet_phantom()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from imaging.phantom.scene import Truth
 from imaging.phantom.setup import load_setup
 from imaging.phantom.tissues import Palette
 from runtime.errors import ConfigError
+from tests.built_phantoms import built_phantom
 
 RULES = load_tables().rules
 SETUP = load_setup("setup_sacroiliac")
@@ -25,7 +26,7 @@ OEDEMA = Lesion(LesionKind.OEDEMA, Bone.SACRUM, 0.3, 0.0, 12.0, 12.0, 8.0)
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return build_phantom("sacroiliac", seed=1)
+    return built_phantom("sacroiliac", 1)
 
 
 def quiet_plan() -> PelvisPlan:
