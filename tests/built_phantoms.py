@@ -22,7 +22,7 @@ def built_phantom(protocol: str, seed: int = SEED, setup: str | None = None) -> 
         seed: As of ``build_phantom``; the usual one is shared by most tests.
         setup: Name of a setup; None takes the protocol's usual one.
     """
-    from imaging.phantom import build_phantom
+    from imaging.phantom.build import build_phantom
 
     file = Path(os.environ[SHARED]) / f"{setup or protocol}-{seed}.pickle"
     with file.with_suffix(".lock").open("w") as lock:
