@@ -12,7 +12,7 @@ from benchmarks.grading_figures import coverage_text
 from benchmarks.grading_phantoms import coverage_rows, judge, judge_all, judge_grid, report_set, table_text
 from benchmarks.phantom_readings import Place, Reading, read_set, true_boxes
 from grading.heads import load_heads
-from imaging.phantom import build_phantom
+from tests.imaging.phantom.cervical_plans import sick_phantom
 
 CANAL, FORAMEN = Condition.SPINAL_CANAL_STENOSIS, Condition.NEURAL_FORAMINAL_NARROWING
 STEPS = ("normal_mild", "moderate", "severe")
@@ -108,7 +108,7 @@ def test_readings_are_kept_and_those_of_other_weights_made_anew(
 
 
 def test_true_boxes_lie_on_the_slices_of_the_sagittal_t2() -> None:
-    phantom = build_phantom("cervical", seed=320_002)
+    phantom = sick_phantom()
     boxes = true_boxes(phantom)
     assert len(boxes) == sum(box.label == "cord_compression" for box in phantom.boxes) == 1
     columns, rows, _ = phantom.series_by_role("sagittal_t2").array.shape

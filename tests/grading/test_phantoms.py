@@ -15,17 +15,25 @@ from grading.training.cutting import PLACEMENT
 from grading.training.phantoms import draw_case, phantom_cases, varied_setup
 from imaging.phantom.setup import load_setup
 from runtime.errors import ConfigError
+from tests.built_phantoms import SEED, built_phantom
 
 VIEWS = ("foramen_t1", "foramen_t2", "recess_t2")
 CONFIG = GraderConfig(network=NetworkConfig(views=VIEWS))
-USUAL = PhantomConfig(patients=1, first_seed=299_990, varied_share=0.0)
+USUAL = PhantomConfig(patients=1, first_seed=SEED, varied_share=0.0)
+
+
+def drawn(phantoms: PhantomConfig) -> Case:
+    """Draw the case; it is scanned once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grading.training.phantoms.phantom_of", lambda *_, seed: built_phantom("lumbar", seed))
+        found = draw_case(SEED, CONFIG, phantoms)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="module")
 def case() -> Case:
-    drawn = draw_case(299_990, CONFIG, USUAL)
-    assert drawn is not None
-    return drawn
+    return drawn(USUAL)
 
 
 def test_a_case_has_slices_windows_and_the_labels_that_no_real_grading_tells(case: Case) -> None:
@@ -34,8 +42,7 @@ def test_a_case_has_slices_windows_and_the_labels_that_no_real_grading_tells(cas
     columns = label_columns(CONFIG.heads)
     assert (case.labels[:, columns["disc_degeneration"]] == -1).all()
     assert (case.labels[2:, columns["neural_foraminal_narrowing"]] >= 0).all()
-    taught = draw_case(299_990, CONFIG, replace(USUAL, teaches="all"))
-    assert taught is not None
+    taught = drawn(replace(USUAL, teaches="all"))
     assert (taught.labels[:, columns["disc_degeneration"]] >= 0).all()
 
 

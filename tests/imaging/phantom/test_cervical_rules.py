@@ -212,7 +212,7 @@ def test_the_reference_report_says_what_was_graded(quiet: Phantom, sick: Phantom
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("test_cervical", "64797d1425e82f4a"),
+        pytest.param("test_cervical", "64797d1425e82f4a", marks=pytest.mark.slow),  # as test_frozen does
         ("test_cervical_shifted", "8b76143f526a73a6"),
     ],
 )
