@@ -32,8 +32,20 @@ def write_zip(package: Package, export: Export, stream: BinaryIO) -> None:
             archive.writestr(member, file.content)
 
 
-def read_zip(stream: IO[bytes]) -> dict[str, bytes]:
-    """Return name -> content of the files of a zip that ``write_zip`` wrote, without their index."""
+def read_zip(stream: IO[bytes], most_bytes: int) -> dict[str, bytes]:
+    """Return name -> content of the files of a zip that ``write_zip`` wrote, without their index.
+
+    Args:
+        stream: Open for reading, seekable.
+        most_bytes: What all of it may hold unpacked.
+
+    Raises:
+        BadZipFile: If it is damaged.
+        OverflowError: If it says that it holds more; a member that holds more than it says is damaged.
+    """
     with ZipFile(stream) as archive:
+        told = sum(member.file_size for member in archive.infolist())
+        if told > most_bytes:
+            raise OverflowError(f"expected a zip of at most {most_bytes} bytes unpacked, found {told}")
         members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
     return {name: content for name, content in members.items() if name != INDEX}

@@ -23,36 +23,36 @@ _OVERLAY = "overlay.png"
 _NO_PICTURE = frozenset({Format.MARKDOWN, Format.CSV, Format.JSON})
 
 
-def gather(services: Services, actor: Actor, study_id: str, kind: Format) -> tuple[Case, Request]:
+def gather(services: Services, actor: Actor, study_id: str, *kinds: Format) -> tuple[Case, Request]:
     """Return a report as it stands at this moment, and what an export of it is made from.
 
     Raises:
         NotFoundError: If there is none, or the actor may not see it.
-        InvalidError: If the format needs DICOM and the study is none, or its upload is not kept.
+        InvalidError: If a format needs DICOM and the study is none, or its upload is not kept.
     """
     with services.database.read() as session:
         case = load_case(session, actor, study_id)
         kept = _kept_files(session, services, case.reading_id)
         upload = services.blobs.path(session.get_one(Study, study_id).upload_sha256)
-    picture = kept.get(_OVERLAY) if kind not in _NO_PICTURE else None
+    picture = kept.get(_OVERLAY) if not _NO_PICTURE.issuperset(kinds) else None
     outgoing = build_outgoing(case, None if picture is None else picture.read_bytes())
-    return case, Request(kind, outgoing, case.decided_document, _source(case, kind, upload), kept, current())
+    return case, Request(kinds, outgoing, case.decided_document, _source(case, kinds, upload), kept, current())
 
 
-def _source(case: Case, kind: Format, upload: Path) -> Path | None:
+def _source(case: Case, kinds: tuple[Format, ...], upload: Path) -> Path | None:
     """Return the upload where a format has something of it; a study without it leaves as text.
 
     Raises:
-        InvalidError: If the format cannot be made.
+        InvalidError: If a format cannot be made.
     """
     found = SourceKind(case.document["study"]["source"])
-    if kind in NEEDS_DICOM and found is not SourceKind.DICOM:
+    if not NEEDS_DICOM.isdisjoint(kinds) and found is not SourceKind.DICOM:
         raise InvalidError(no_dicom_words(found), code="no_dicom")
-    if kind not in SHOWS_IMAGES:
+    if SHOWS_IMAGES.isdisjoint(kinds):
         return None
     if upload.is_file():
         return upload
-    if kind in NEEDS_IMAGES:
+    if not NEEDS_IMAGES.isdisjoint(kinds):
         raise InvalidError("the study's images are not kept any more: export pdf, docx, csv or fhir instead")
     return None
 

@@ -9,20 +9,20 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from zipfile import BadZipFile
 
 from imaging.isolate.handover import error_of, read_record
 from imaging.isolate.records import MisfitError
 from reporting.export.archive import read_zip
 from runtime.errors import SpineScribeError, StudyError
 from service.errors import BusyError, ServiceError
-from service.export.request import Answer, Format, Request
+from service.export.request import Answer, Request
 from service.jobs.process import child_environment, wait_or_kill
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
 START_S = 20.0
 """Given on top of the time limit for the process to start on a busy machine."""
@@ -63,21 +63,24 @@ def export_isolated(request: Request, folder: Path) -> tuple[Answer, IO[bytes]]:
             raise
 
 
-def isolated_files(request: Request, kinds: Collection[Format], folder: Path) -> dict[str, bytes]:
-    """Return name -> content of the files of several formats, each made by ``export_isolated``.
+def isolated_files(request: Request, folder: Path) -> dict[str, bytes]:
+    """Return name -> content of the files of an export of several, made by ``export_isolated``.
 
     Args:
-        request: What to export; its own format does not count.
-        kinds: Formats that leave as a zip.
+        request: What to export.
         folder: As there.
+
+    Raises:
+        ServiceError: If the process answered with something else, or with more than a study may hold.
     """
-    files: dict[str, bytes] = {}
-    together = frozenset(kinds)
-    for kind in kinds:
-        _, stream = export_isolated(replace(request, kind=kind, beside=together), folder)
-        with stream:
-            files |= read_zip(stream)
-    return files
+    _, stream = export_isolated(request, folder)
+    with stream:
+        try:
+            return read_zip(stream, request.limits.study_bytes)
+        except (BadZipFile, OverflowError) as error:
+            raise ServiceError(
+                "the process that made the export gave no usable files", code="export_died"
+            ) from error
 
 
 @contextmanager

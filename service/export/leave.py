@@ -88,7 +88,7 @@ def _made(services: Services, request: Request, case: Case) -> tuple[Answer, IO[
             logger.warning("an export of study %s left without its images", request.outgoing.study_key)
         return answer, file
     stream = io.BytesIO()
-    if request.kind is Format.JSON:
+    if request.kinds == (Format.JSON,):
         stream.write((json.dumps(_plain(request.outgoing, case), indent=2, ensure_ascii=False) + "\n").encode())
         return Answer(f"{request.outgoing.stem}.json", "application/json", {}), stream
     return make_export(request, stream), stream

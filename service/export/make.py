@@ -9,7 +9,7 @@ from reporting.export.archive import MEDIA_TYPE, write_zip
 from reporting.export.formats import Export, export_all, export_files
 from reporting.export.package import Package, open_source, place_label_maps
 from runtime.errors import StudyError
-from service.export.request import NEEDS_IMAGES, SINGLE, Answer, Format, Request, export_format
+from service.export.request import Answer, Format, Request, export_format
 
 NO_IMAGES = "images"
 
@@ -21,32 +21,33 @@ def make_export(request: Request, stream: BinaryIO) -> Answer:
         StudyError: If the format cannot be made of the study.
     """
     package, left_out = _gather(request)
-    if request.kind in SINGLE:
-        (file,) = export_files(package, [export_format(request.kind)])
+    if request.is_single:
+        (file,) = export_files(package, [export_format(request.kinds[0])])
         stream.write(file.content)
         return Answer(file.name, file.media_type, left_out)
-    export = _export(package, request.kind)
+    export = _export(package, request.kinds)
     export = replace(export, left_out={**left_out, **export.left_out})
     write_zip(package, export, stream)
-    what = "" if request.kind is Format.ALL else f"-{request.kind.value}"
+    what = "" if Format.ALL in request.kinds else "".join(f"-{kind.value}" for kind in request.kinds)
     return Answer(f"{package.stem}{what}.zip", MEDIA_TYPE, dict(export.left_out))
 
 
-def _export(package: Package, kind: Format) -> Export:
-    return export_all(package) if kind is Format.ALL else Export(export_files(package, [export_format(kind)]))
+def _export(package: Package, kinds: tuple[Format, ...]) -> Export:
+    if Format.ALL in kinds:
+        return export_all(package)
+    return Export(export_files(package, map(export_format, kinds)))
 
 
 def _gather(request: Request) -> tuple[Package, dict[str, str]]:
     """Return what is exported; a study that cannot be opened again stops only the formats that need it."""
-    beside = frozenset(kind.value for kind in request.beside)
-    bare = Package(request.outgoing, request.document, {}, None, beside)
+    bare = Package(request.outgoing, request.document, {}, None)
     if request.source is None:
         return bare, {}
     try:
         source = open_source(request.source, request.document)
         label_maps = place_label_maps(request.label_maps, request.document, source)
     except StudyError as error:
-        if request.kind in NEEDS_IMAGES:
+        if request.needs_images:
             raise
         return bare, {NO_IMAGES: str(error)}
     return replace(bare, label_maps=label_maps, source=source), {}

@@ -46,22 +46,30 @@ class Request:
     """An export; written by the service itself, so that the process may believe it.
 
     Attributes:
-        kind: Format.
+        kinds: Formats; several leave as one zip.
         outgoing: The report as it stands.
         document: reading.json as decided.
         source: The study's upload; None to export without it.
         label_maps: Name in reading.json -> kept file.
         limits: How much the process may take.
-        beside: Formats that leave with it, which the structured report may lead to.
     """
 
-    kind: Format
+    kinds: tuple[Format, ...]
     outgoing: Outgoing
     document: Mapping[str, Any]
     source: Path | None
     label_maps: Mapping[str, Path]
     limits: Limits
-    beside: frozenset[Format] = frozenset()
+
+    @property
+    def is_single(self) -> bool:
+        """Return whether the export is one file, which leaves as it is."""
+        return len(self.kinds) == 1 and self.kinds[0] in SINGLE
+
+    @property
+    def needs_images(self) -> bool:
+        """Return whether it cannot be made without the study."""
+        return not NEEDS_IMAGES.isdisjoint(self.kinds)
 
 
 @dataclass(frozen=True)

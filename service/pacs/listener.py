@@ -82,7 +82,10 @@ class _Calls:
             return self.open.pop(association, None)
 
     def studies(self) -> set[str]:
+        """Return the studies being sent; an association whose thread ended without a word sends nothing more."""
         with self.mutex:
+            for association in [found for found in self.open if not found.is_alive()]:
+                del self.open[association]
             return {hash_of(call.study_uid) for call in self.open.values() if call.study_uid}
 
 

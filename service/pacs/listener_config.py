@@ -113,6 +113,10 @@ def listener_config(section: dict[str, object], place: str, folder: Path) -> Lis
     values: dict[str, object] = dict(section)
     if "push" in values:
         values["push"] = _word(tuple(PushWhen), values["push"], f"{place}.push")
+        if values["push"] is not PushWhen.NONE and not values.get("push_to"):
+            raise ConfigError(
+                f"{place}.push_to: expected the name of a node that results are sent to, or push: none"
+            )
     if "push_formats" in values:
         found = values["push_formats"]
         listed = found if isinstance(found, list) else [found]
@@ -144,6 +148,8 @@ def _check(config: ListenerConfig, place: str) -> None:
             raise ConfigError(f"{place}: expected an AE title of 1 to 16 ASCII characters, got {title!r}")
     if not isinstance(config.owner, str) or not config.owner:
         raise ConfigError(f"{place}.owner: expected the name of a user")
+    if not config.push_formats:
+        raise ConfigError(f"{place}.push_formats: expected at least one of {', '.join(DICOM)}")
     if bool(config.tls_certificate) != bool(config.tls_key):
         raise ConfigError(f"{place}: tls_certificate and tls_key go together")
     if config.tls_callers and not config.tls_certificate:

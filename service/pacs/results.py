@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ _LOOK_S = 2.0
 _FIRST_PAUSE_S = 15.0
 _LONGEST_PAUSE_S = 3600.0
 _CAUSE_CHARS = 300
+_WORK_PREFIX = "push-"
 SYSTEM = Actor(user_id="", name="system", display_name="system", role=Role.ADMINISTRATOR)
 """Who acts when nobody does: sees every study."""
 SUPERSEDED = "another version stands by now"
@@ -69,11 +71,14 @@ class Results:
 
     def run(self, stop: Event) -> None:
         """Send until told to stop; what was given up is tried again from the start."""
-        self._take_up_again()
+        is_begun = False
         while not stop.wait(_LOOK_S):
             try:
+                if not is_begun:
+                    self._begin()
+                is_begun = True
                 self.step(stop)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, SpineScribeError, OSError) as error:
                 logger.warning("%s; results are sent later", type(error).__name__)
 
     def step(self, stop: Event | None = None) -> None:
@@ -84,7 +89,10 @@ class Results:
                 return
             self._push(push)
 
-    def _take_up_again(self) -> None:
+    def _begin(self) -> None:
+        """Remove what a killed process left of an export, and take up again what was given up."""
+        for folder in self.services.config.work_dir.glob(f"{_WORK_PREFIX}*"):
+            shutil.rmtree(folder)
         again = {"state": PushState.WAITING.value, "attempt": 0, "next_at": now(), "finished_at": None}
         with self.services.database.begin() as session:
             session.execute(update(PacsPush).where(PacsPush.state == PushState.FAILED.value).values(**again))
@@ -130,13 +138,13 @@ class Results:
     def _export_and_send(self, push: PacsPush) -> dict[str, bytes] | None:
         """Return what was sent; None where something else stands by now."""
         kinds = [Format(kind.value) for kind in self.config.push_formats]
-        case, request = gather(self.services, SYSTEM, push.study_id, kinds[0])
+        case, request = gather(self.services, SYSTEM, push.study_id, *kinds)
         is_draft = push.status == ReportStatus.DRAFT.value  # a draft goes as it stands, others as they were signed
         if case.status.value != push.status or not (is_draft or case.version == push.version):
             return None
         work = self.services.config.work_dir
-        files = isolated_files(request, kinds, work)
-        with tempfile.TemporaryDirectory(prefix="push-", dir=work) as name:
+        files = isolated_files(request, work)
+        with tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=work) as name:
             paths = [Path(name) / f"{number:04}.dcm" for number in range(len(files))]
             for path, content in zip(paths, files.values(), strict=True):
                 path.write_bytes(content)

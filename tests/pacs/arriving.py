@@ -19,7 +19,7 @@ from service.pacs.listener import SYNTAXES, Listener
 from service.pacs.listener_config import ListenerConfig
 from service.pacs.part10 import IMAGES
 from service.services import Services
-from service.store.tables import AuditEntry, Job, PacsDelivery, Study
+from service.store.tables import AuditEntry, Job, PacsDelivery, PacsPush, Study
 from tests.pacs.ports import LOOPBACK
 
 CALLER = "MR1"
@@ -100,6 +100,11 @@ def studies(services: Services) -> list[Study]:
 def deliveries(services: Services) -> list[PacsDelivery]:
     with services.database.read() as session:
         return list(session.scalars(select(PacsDelivery).order_by(PacsDelivery.number)))
+
+
+def pushes(services: Services) -> list[PacsPush]:
+    with services.database.read() as session:
+        return list(session.scalars(select(PacsPush).order_by(PacsPush.created_at)))
 
 
 def jobs(services: Services) -> list[Job]:

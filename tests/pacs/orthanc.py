@@ -32,6 +32,7 @@ class Orthanc:
         user: Name of the only login.
         password: Its password, made anew each time.
         log: What it wrote to its error stream.
+        has_tls: Whether DIMSE is encrypted, in and out.
     """
 
     ae_title: str
@@ -40,6 +41,7 @@ class Orthanc:
     user: str
     password: str
     log: Path
+    has_tls: bool = False
 
     @property
     def dicomweb_url(self) -> str:
@@ -54,9 +56,17 @@ class Orthanc:
         answer.raise_for_status()
         return answer.json() if answer.content.strip() else None
 
+    def file(self, key: str) -> bytes:
+        """Return an instance as it is stored, by Orthanc's own key."""
+        with httpx.Client(auth=(self.user, self.password), trust_env=False, timeout=30) as client:
+            answer = client.get(f"http://{LOOPBACK}:{self.http_port}/instances/{key}/file")
+        answer.raise_for_status()
+        return answer.content
+
     def know(self, ae_title: str, port: int) -> None:
         """Let a node query and fetch, and make it a destination of C-MOVE and of forwarding (``/modalities``)."""
-        self.request("PUT", f"/modalities/{ae_title}", [ae_title, LOOPBACK, port])
+        told = {"AET": ae_title, "Host": LOOPBACK, "Port": port, "UseDicomTls": self.has_tls}
+        self.request("PUT", f"/modalities/{ae_title}", told)
 
     def forget(self, ae_title: str) -> None:
         """Take a node out again."""
@@ -82,13 +92,25 @@ def missing() -> str | None:
 
 
 @contextmanager
-def running_orthanc() -> Iterator[Orthanc]:
-    """Start a server and end it."""
+def running_orthanc(certificates: Path | None = None) -> Iterator[Orthanc]:
+    """Start a server and end it.
+
+    Args:
+        certificates: Folder with ``node.pem`` and ``node.key``, its own, and ``us.pem``, whom it trusts; None: no TLS.
+    """
     folder = Path(tempfile.mkdtemp(prefix="spinescribe-orthanc-", dir=FOLDER))
-    server = Orthanc(AE_TITLE, free_port(), free_port(), "tester", secrets.token_hex(16), folder / "log")
+    server = Orthanc(
+        AE_TITLE,
+        free_port(),
+        free_port(),
+        "tester",
+        secrets.token_hex(16),
+        folder / "log",
+        certificates is not None,
+    )
     try:
         file = folder / "orthanc.json"
-        file.write_text(json.dumps(_configuration(server, folder)), encoding="utf-8")
+        file.write_text(json.dumps(_configuration(server, folder) | _tls(certificates)), encoding="utf-8")
         with server.log.open("wb") as log:
             process = subprocess.Popen(
                 [str(PROGRAM), str(file)], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -123,6 +145,18 @@ def _configuration(server: Orthanc, folder: Path) -> dict[str, Any]:
         "Plugins": [str(DICOMWEB)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         "DicomModalities": {},
+    }
+
+
+def _tls(certificates: Path | None) -> dict[str, Any]:
+    if certificates is None:
+        return {}
+    return {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(certificates / "node.pem"),
+        "DicomTlsPrivateKey": str(certificates / "node.key"),
+        "DicomTlsTrustedCertificates": str(certificates / "us.pem"),
+        "DicomTlsRemoteCertificateRequired": True,
     }
 
 

@@ -33,6 +33,10 @@ class Fragile:
         busy: For each C-STORE the status it answers; further ones are taken.
         told: How many instances it says the study has; None to say nothing.
         slow_s: Seconds before it answers a query.
+        silent_s: Seconds of silence in place of each abort of a transfer.
+        dies_storing: After so many instances that it took it aborts, once for each number.
+        slow_storing_s: For each C-STORE the seconds before it answers; further ones are answered at once.
+        callers: AE titles that may call; empty for all.
         port: Where it listens.
         stored: SOP Instance UIDs it took.
         transfers: How many it began.
@@ -43,6 +47,10 @@ class Fragile:
     busy: list[int] = field(default_factory=list)
     told: int | None = None
     slow_s: float = 0.0
+    silent_s: float = 0.0
+    dies_storing: list[int] = field(default_factory=list)
+    slow_storing_s: list[float] = field(default_factory=list)
+    callers: tuple[str, ...] = ()
     port: int = 0
     stored: list[str] = field(default_factory=list)
     transfers: int = 0
@@ -62,11 +70,18 @@ class Fragile:
         yield len(self.files)
         for number, file in enumerate(self.files):
             if number == dies_after:
+                time.sleep(self.silent_s)
                 event.assoc.abort()
                 return
             yield 0xFF00, dcmread(file)
 
     def on_store(self, event: evt.Event) -> int:
+        if self.slow_storing_s:
+            time.sleep(self.slow_storing_s.pop(0))
+        if self.dies_storing and len(self.stored) >= self.dies_storing[0]:
+            self.dies_storing.pop(0)
+            event.assoc.abort()
+            return 0xC000
         if self.busy:
             return self.busy.pop(0)
         self.stored.append(str(event.dataset.SOPInstanceUID))
@@ -76,6 +91,7 @@ class Fragile:
     def running(self) -> Iterator["Fragile"]:
         entity = AE(ae_title=TITLE)
         entity.require_called_aet = True
+        entity.require_calling_aet = list(self.callers)
         for kind in (
             Verification, StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet,
         ):  # fmt: skip

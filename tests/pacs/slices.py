@@ -62,11 +62,12 @@ def write_study(folder: Path, key: str, *, series: int = 2, slices: int = 3, dat
         affine = np.array([[0, 0, 4.4, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=float)
         files += write_mr_series(array, affine, study=study, series=header, folder=folder / str(number))
     for file in files:
-        _identify(file)
+        identify(file)
     return SmallStudy(str(stable_uid(key)), tuple(files), folder)
 
 
-def _identify(file: Path) -> None:
+def identify(file: Path) -> None:
+    """Write the name, birth date and accession number into a file."""
     dataset = dcmread(file)
     dataset.PatientName, dataset.PatientBirthDate = NAME, BIRTH_DATE
     dataset.AccessionNumber = ACCESSION

@@ -143,6 +143,64 @@ def test_a_node_that_stays_busy_is_told_file_by_file(tmp_path: Path) -> None:
     assert outcomes[1].reason == "it cannot understand or process the request (status C000)"
 
 
+def test_a_node_that_does_not_know_us_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/unknown", series=1)
+    with Fragile(study.files, callers=("SOMEONE",)).running() as server:
+        node = node_of(dimse(server.port, TITLE, attempts=3))
+        for ask in (lambda: node.send(study.files), lambda: node.fetch(study.study_instance_uid, tmp_path / "in")):
+            with pytest.raises(PacsError, match=r"our AE title \(own.ae_title\) must be registered") as caught:
+                ask()
+            assert (caught.value.code, caught.value.again) == ("refused", False)
+        assert (server.stored, server.transfers) == ([], 0)
+    assert len(study.sop_instance_uids) == 3
+
+
+def test_a_node_that_dies_while_it_is_sent_to_gets_the_rest(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/half-sent")
+    with Fragile(dies_storing=[2, 4]).running() as server:
+        outcomes = node_of(dimse(server.port, TITLE, attempts=3)).send(study.files)
+        assert all(outcome.is_stored for outcome in outcomes)
+        assert sorted(server.stored) == sorted(study.sop_instance_uids)
+
+
+def test_what_was_not_sent_when_a_node_died_is_told_file_by_file(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/half-told")
+    with Fragile(dies_storing=[2]).running() as server:
+        outcomes = node_of(dimse(server.port, TITLE)).send(study.files)
+    assert [outcome.is_stored for outcome in outcomes] == [True] * 2 + [False] * 4
+    assert all(outcome.again and "broke the connection off" in outcome.reason for outcome in outcomes[2:])
+
+
+def test_a_node_that_falls_silent_while_it_is_sent_to_is_asked_again(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/silent", series=1)
+    with Fragile(slow_storing_s=[0.0, 2.0]).running() as server:
+        once = node_of(dimse(server.port, TITLE, wait_s=0.5)).send(study.files)
+        assert [outcome.is_stored for outcome in once] == [True, False, False]
+        assert once[1].reason == "the node was silent for 0.5 s"
+        again = node_of(dimse(server.port, TITLE, wait_s=5.0)).send(study.files)
+        assert all(outcome.is_stored for outcome in again)
+        assert set(server.stored) == study.sop_instance_uids
+
+
+def test_a_node_that_falls_silent_in_a_transfer_is_asked_again(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "sent", "failures/silent-get", series=1)
+    with Fragile(study.files, dies_after=[2], silent_s=2.0, told=3).running() as server:
+        node = node_of(dimse(server.port, TITLE, wait_s=0.7))
+        half = node.fetch(study.study_instance_uid, tmp_path / "in")
+        assert (half.is_whole, half.instances, half.reason) == (False, 2, "the node was silent for 0.7 s")
+        rest = node.fetch(study.study_instance_uid, tmp_path / "in")
+        assert (rest.is_whole, rest.new, rest.known) == (True, 1, 2)
+
+
+def test_what_a_node_holds_already_counts_as_sent(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "failures/duplicate", series=1)
+    with Fragile(busy=[0x0111, 0xB007]).running() as server:
+        outcomes = node_of(dimse(server.port, TITLE)).send(study.files)
+    assert [(outcome.is_stored, outcome.reason) for outcome in outcomes] == [
+        (True, "status 0111"), (True, "status B007"), (True, ""),
+    ]  # fmt: skip
+
+
 def test_a_taken_port_for_c_move_is_told(orthanc: Orthanc, tmp_path: Path) -> None:
     study = write_study(tmp_path / "sent", "failures/port", series=1)
     node_of(of_orthanc(orthanc)).send(study.files)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE, evt
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from reporting.export.formats import ExportFormat
 from runtime.errors import SpineScribeError
@@ -22,8 +22,8 @@ from service.pacs.results import SUPERSEDED, Results
 from service.review.case import Case, load_case
 from service.services import Services
 from service.store.base import now
-from service.store.tables import PacsDelivery, PacsPush, StudyReport
-from tests.pacs.arriving import config_of, lines, send
+from service.store.tables import PacsDelivery, StudyReport
+from tests.pacs.arriving import config_of, lines, pushes, send
 from tests.pacs.ports import LOOPBACK
 from tests.pacs.slices import IDENTITY, SmallStudy, write_study
 from tests.service.conftest import add_study, add_user
@@ -55,13 +55,13 @@ def read_study(
         delivery = PacsDelivery(dicom_study="0" * 64, number=1, study_id=study.id, sender="MR1", instances={})
         session.add(delivery)
 
-    def gather(opened: Services, actor: Actor, study_id: str, kind: Format) -> tuple[Case, None]:
+    def gather(opened: Services, actor: Actor, study_id: str, *kinds: Format) -> tuple[Case, None]:
         with opened.database.read() as session:
             return load_case(session, actor, study_id), None
 
     content = small.files[0].read_bytes()
     monkeypatch.setattr(results_module, "gather", gather)
-    monkeypatch.setattr(results_module, "isolated_files", lambda _request, _kinds, _folder: {"slice.dcm": content})
+    monkeypatch.setattr(results_module, "isolated_files", lambda _request, _folder: {"slice.dcm": content})
     return study.id
 
 
@@ -70,11 +70,6 @@ def stand(services: Services, status: str, version: int, owner: Actor) -> None:
     with services.database.begin() as session:
         values = {"status": status, "version": version, "signed_by": owner.user_id, "signed_at": now()}
         session.execute(update(StudyReport).values(**values))
-
-
-def pushes(services: Services) -> list[PacsPush]:
-    with services.database.read() as session:
-        return list(session.scalars(select(PacsPush).order_by(PacsPush.created_at)))
 
 
 class Node:

@@ -10,13 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom.uid import MRImageStorage
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from runtime.errors import ConfigError
+from service.pacs.arrivals import Arrivals
+from service.pacs.association import Silence
+from service.pacs.config import OwnConfig
+from service.pacs.dimse import DimseLink
 from service.pacs.errors import PacsError
-from tests.pacs.clients import SECRET, dicomweb, dimse, node_of
+from service.pacs.query import Query
+from tests.pacs.clients import OUR_TITLE, SECRET, dicomweb, dimse, node_of, of_orthanc, uids_in
+from tests.pacs.orthanc import Orthanc, missing, running_orthanc
 from tests.pacs.ports import LOOPBACK
+from tests.pacs.slices import write_study
 
 pytestmark = [pytest.mark.pacs, pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")]
 TITLE = "SECURE"
@@ -104,6 +112,66 @@ def test_a_move_over_tls_needs_our_certificate(certificates: Path, tmp_path: Pat
     (tmp_path / "bad.pem").write_text("no certificate")
     with pytest.raises(ConfigError, match="cannot be used"):
         client_context(replace(config, tls_ca=str(tmp_path / "bad.pem")))
+
+
+@pytest.fixture(scope="module")
+def secure_orthanc(certificates: Path) -> Iterator[Orthanc]:
+    """Return an Orthanc that speaks DIMSE over TLS alone, with certificates of both sides."""
+    if reason := missing():
+        pytest.skip(reason)
+    with running_orthanc(certificates) as server:
+        yield server
+
+
+@pytest.mark.parametrize("fetch", ["get", "move"])
+def test_a_study_goes_and_comes_over_tls(
+    secure_orthanc: Orthanc, certificates: Path, our_port: int, fetch: str, tmp_path: Path
+) -> None:
+    """A C-MOVE connects twice: we to the archive, and the archive to us."""
+    study = write_study(tmp_path / "sent", f"tls/{fetch}", series=1)
+    secure_orthanc.know(OUR_TITLE, our_port)
+    config = replace(
+        of_orthanc(secure_orthanc, fetch=fetch), tls=True, tls_ca=str(certificates / "node.pem"),
+        tls_certificate=str(certificates / "us.pem"), tls_key=str(certificates / "us.key"),
+    )  # fmt: skip
+    node = node_of(config, own=OwnConfig(OUR_TITLE, move_port=our_port))
+    assert all(outcome.is_stored for outcome in node.send(study.files))
+    assert len(node.find(Query(study_instance_uid=study.study_instance_uid)).rows) == 1
+    fetched = node.fetch(study.study_instance_uid, tmp_path / "in")
+    assert (fetched.is_whole, fetched.new) == (True, 3), fetched.reason
+    assert uids_in(tmp_path / "in") == study.sop_instance_uids
+    with pytest.raises(PacsError):
+        node_of(replace(config, tls=False, tls_ca="", tls_certificate="", tls_key="")).echo()
+    with pytest.raises(PacsError):
+        node_of(replace(config, tls_certificate="", tls_key="")).echo()
+
+
+def test_a_stranger_cannot_answer_a_move_over_tls(
+    secure_orthanc: Orthanc, certificates: Path, our_port: int, tmp_path: Path
+) -> None:
+    """While a C-MOVE runs we take calls of the archive's certificate alone: with another one nothing comes."""
+    study = write_study(tmp_path / "sent", "tls/stranger", series=1)
+    secure_orthanc.know(OUR_TITLE, our_port)
+    ours = {"tls_certificate": str(certificates / "us.pem"), "tls_key": str(certificates / "us.key")}
+    config = replace(
+        of_orthanc(secure_orthanc, fetch="move"), tls=True, tls_ca=str(certificates / "node.pem"), **ours
+    )
+    node_of(config).send(study.files)
+    link = DimseLink(config, OwnConfig(OUR_TITLE, move_port=our_port))
+    arrivals = Arrivals(tmp_path / "in", study.study_instance_uid)
+    with link._receiving(arrivals, Silence()):
+        for context in (None, _client_context(certificates, "us")):
+            entity = AE(ae_title=secure_orthanc.ae_title)
+            entity.add_requested_context(MRImageStorage)
+            arguments = None if context is None else (context, LOOPBACK)
+            entity.acse_timeout = 3
+            assert not entity.associate(LOOPBACK, our_port, ae_title=OUR_TITLE, tls_args=arguments).is_established
+
+
+def _client_context(certificates: Path, name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certificates / "us.pem")
+    context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
+    return context
 
 
 def test_dicomweb_over_https(https_port: int, certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:

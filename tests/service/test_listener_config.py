@@ -29,7 +29,14 @@ def test_the_example_is_one() -> None:
 
 
 def test_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
-    config = load(tmp_path, tls_certificate="ours.pem", tls_key="/etc/key.pem", push="draft", push_formats=["sr"])
+    config = load(
+        tmp_path,
+        tls_certificate="ours.pem",
+        tls_key="/etc/key.pem",
+        push="draft",
+        push_to="archive",
+        push_formats=["sr"],
+    )
     assert config.tls_certificate == str(tmp_path / "ours.pem")
     assert config.tls_key == "/etc/key.pem"
     assert (config.push, config.push_formats) == (PushWhen.DRAFT, (ExportFormat.SR,))
@@ -46,6 +53,8 @@ def test_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
         ({"port": 70000}, r"listener.port: expected a port"),
         ({"quiet_s": 0}, r"listener.quiet_s: expected a positive number"),
         ({"push": "always"}, r"listener.push: expected one of none, draft, signed"),
+        ({"push": "signed"}, r"listener.push_to: expected the name of a node"),
+        ({"push_formats": []}, r"listener.push_formats: expected at least one of seg"),
         ({"push_formats": ["docx"]}, r"listener.push_formats: expected one of seg"),
         ({"tls_certificate": "ours.pem"}, r"go together"),
         ({"tls_callers": "callers.pem"}, r"needs tls_certificate"),

@@ -52,7 +52,7 @@ def test_the_service_has_all_formats_of_the_library_under_their_names() -> None:
 def request_of(services: Services, case: Case, made: ReadPhantom, kind: Format) -> Request:
     """Return a request as the service makes it."""
     files = {file.name: file for file in made.reading.iterdir()}
-    return Request(kind, build_outgoing(case), case.decided_document, made.archive, files, Limits())
+    return Request((kind,), build_outgoing(case), case.decided_document, made.archive, files, Limits())
 
 
 def bytes_of(exported: Exported) -> bytes:
@@ -122,8 +122,8 @@ def test_what_is_sent_together_is_led_to_by_the_structured_report(
     services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
 ) -> None:
     request = request_of(services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.SR)
-    kinds = (Format.SR, Format.DICOM_PDF)
-    files = isolated.isolated_files(request, kinds, services.config.work_dir)
+    both = replace(request, kinds=(Format.SR, Format.DICOM_PDF))
+    files = isolated.isolated_files(both, services.config.work_dir)
     content = {name.partition("/")[0]: file for name, file in files.items() if name.endswith(".dcm")}
     read = read_report(content["sr"])
     assert read.documents == (str(dcmread(io.BytesIO(content["dicom-pdf"])).SOPInstanceUID),)
@@ -174,7 +174,7 @@ def test_an_upload_that_was_changed_is_told(services: Services, radiologist: Act
     case = open_case(services, radiologist, study)
     bad = services.blobs.put(b"no study at all")
     request = Request(
-        Format.BIDS, build_outgoing(case), case.decided_document, services.blobs.path(bad.sha256), {}, Limits()
+        (Format.BIDS,), build_outgoing(case), case.decided_document, services.blobs.path(bad.sha256), {}, Limits()
     )
     with pytest.raises(StudyError, match="expected a PNG, JPEG or TIFF picture"):
         isolated.export_isolated(request, services.config.work_dir)
