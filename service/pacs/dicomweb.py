@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from dicomweb_client.web import DICOMwebClient
 from pydicom import Dataset
+from requests.exceptions import HTTPError
 
+from service.pacs import statuses
 from service.pacs.arrivals import Arrivals
 from service.pacs.config import DicomwebConfig
 from service.pacs.errors import PacsError
@@ -20,6 +23,9 @@ from service.pacs.query import Found, Level, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 
 _CHUNK = 65536  # bytes; what of an answer is lost when it breaks off
+_CONFLICT = 409
+_NO_NODE = ("unreachable", "refused", "timeout")
+"""Failures after which further files are not tried."""
 _AS_STORED = (("application/dicom", "*"),)
 """Media type with any transfer syntax: instances come as they are stored (PS3.18, 8.7.3.5.2)."""
 
@@ -106,10 +112,11 @@ class DicomwebLink:
             try:
                 outcomes.append(item if isinstance(item, Outcome) else self._store(item))
             except PacsError as error:
-                if not any(outcome.is_stored for outcome in outcomes) and error.code in ("unreachable", "refused"):
+                is_over = error.code in _NO_NODE
+                if is_over and not any(outcome.is_stored for outcome in outcomes):
                     raise
                 outcomes.append(Outcome(file, False, str(error), error.again))
-                if error.code in ("unreachable", "refused"):
+                if is_over:
                     late = [Outcome(left, False, str(error), error.again) for left in files[number + 1 :]]
                     return outcomes + late
         return outcomes
@@ -123,9 +130,31 @@ class DicomwebLink:
             return Outcome(item.file, False, BROKEN)
         with words_for_failures(self._config), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = self._client.store_instances([dataset])
+            try:
+                answer = self._client.store_instances([dataset])
+            except HTTPError as error:
+                answer = _failures_of(error)
             failed = answer.get("FailedSOPSequence")
-        if failed:
-            reason = failed[0].get("FailureReason")
-            return Outcome(item.file, False, "the node did not take it" + (f" ({reason:04X})" if reason else ""))
-        return Outcome(item.file, True)
+        if not failed:
+            return Outcome(item.file, True)
+        reason = failed[0].get("FailureReason")
+        if reason is None:
+            return Outcome(item.file, False, "the node did not take it")
+        is_stored = statuses.is_stored(reason)  # it may hold the instance already
+        told = f"status {reason:04X}" if is_stored else statuses.words(reason)
+        return Outcome(item.file, is_stored, told, statuses.may_pass(reason))
+
+
+def _failures_of(error: HTTPError) -> Dataset:
+    """Return the answer to an instance that was not taken (PS3.18, 10.5.3.2).
+
+    Raises:
+        HTTPError: The error, if it tells no reason for an instance.
+    """
+    response = error.response
+    if response is not None and response.status_code == _CONFLICT:
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # not DICOM JSON
+            answer = Dataset.from_json(response.json())
+            if answer.get("FailedSOPSequence"):
+                return answer
+    raise error

@@ -186,7 +186,9 @@ def _configuration(house: House) -> dict[str, Any]:
     return {
         "own": {"ae_title": OUR_TITLE},
         "nodes": {
-            "archive": {"kind": "dimse", "host": LOOPBACK, "port": archive.dicom_port, "ae_title": archive.ae_title},
+            "archive": {
+                "kind": "dimse", "host": LOOPBACK, "port": archive.dicom_port, "ae_title": archive.ae_title,
+            },
             "web": {
                 "kind": "dicomweb", "url": archive.dicomweb_url, "user": archive.user, "secret_variable": SECRET,
             },

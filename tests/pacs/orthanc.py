@@ -96,7 +96,8 @@ def running_orthanc(certificates: Path | None = None) -> Iterator[Orthanc]:
     """Start a server and end it.
 
     Args:
-        certificates: Folder with ``node.pem`` and ``node.key``, its own, and ``us.pem``, whom it trusts; None: no TLS.
+        certificates: Folder with ``node.pem`` and ``node.key``, its own, and ``us.pem``, whom it trusts; None for
+            no TLS.
     """
     folder = Path(tempfile.mkdtemp(prefix="spinescribe-orthanc-", dir=FOLDER))
     server = Orthanc(

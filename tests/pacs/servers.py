@@ -1,5 +1,6 @@
 """Nodes that misbehave, on loopback: they abort in the middle, are busy, or never answer."""
 
+import re
 import socket
 import threading
 import time
@@ -134,6 +135,9 @@ def http_server(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
                 request = b""
                 while b"\r\n\r\n" not in request:
                     request += connection.recv(65536)
+                if boundary := re.search(rb'boundary="?([^";\r\n]+)', request):  # what is stored comes in a body
+                    while b"--" + boundary[1] + b"--" not in request:
+                        request += connection.recv(65536)
                 asked.append(request)
                 connection.sendall(answer)
 

@@ -1,6 +1,7 @@
 """DICOMweb with a real Orthanc, and with servers that break off, redirect or refuse."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,66 @@ def test_a_busy_node_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_server(busy, busy, _http("application/dicom+json", b"[]")) as (port, asked):
         node_of(dicomweb(f"http://{LOOPBACK}:{port}", attempts=3)).echo()
     assert len(asked) == 3
+
+
+def _stored(status: str, reason: int | None = None) -> bytes:
+    """Return an answer to STOW-RS: taken, or not for a reason."""
+    failed = f'{{"00081198": {{"vr": "SQ", "Value": [{{"00081197": {{"vr": "US", "Value": [{reason}]}}}}]}}}}'
+    body = b"{}" if reason is None else failed.encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/dicom+json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body
+
+
+def test_what_a_busy_node_did_not_take_is_sent_again_and_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SECRET, "token")
+    study = write_study(tmp_path, "web/busy", series=1)
+    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    first = (_stored("200 OK"), busy, _stored("202 Accepted", 0xA700))
+    with http_server(*first, _stored("200 OK"), _stored("200 OK")) as (port, asked):
+        outcomes = node_of(dicomweb(f"http://{LOOPBACK}:{port}", attempts=2)).send(study.files)
+    assert all(outcome.is_stored for outcome in outcomes)
+    assert len(asked) == 5
+
+
+def test_what_a_node_holds_already_counts_as_sent_and_what_it_refuses_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SECRET, "token")
+    study = write_study(tmp_path, "web/duplicate", series=1)
+    odd = b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+    with http_server(_stored("409 Conflict", 0x0111), _stored("409 Conflict", 0xC000), odd) as (port, _):
+        held, refused, unknown = node_of(dicomweb(f"http://{LOOPBACK}:{port}")).send(study.files)
+    assert (held.is_stored, held.reason) == (True, "status 0111")
+    assert (refused.is_stored, refused.again) == (False, False)
+    assert refused.reason == "it cannot understand or process the request (status C000)"
+    assert (unknown.is_stored, unknown.reason) == (False, "the node refused the request (HTTP 409)")
+
+
+def test_a_node_that_dies_while_it_is_sent_to_is_told_file_by_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SECRET, "token")
+    study = write_study(tmp_path, "web/half", series=1)
+    with http_server(_stored("200 OK"), b"") as (port, asked):
+        outcomes = node_of(dicomweb(f"http://{LOOPBACK}:{port}")).send(study.files)
+    assert [(outcome.is_stored, outcome.again) for outcome in outcomes] == [
+        (True, False), (False, True), (False, True),
+    ]  # fmt: skip
+    assert len(asked) == 2
+
+
+def test_a_node_that_falls_silent_while_it_is_sent_to_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SECRET, "token")
+    study = write_study(tmp_path, "web/silent")
+    began = time.monotonic()
+    with deaf_server() as port, pytest.raises(PacsError, match="in time") as caught:
+        node_of(dicomweb(f"http://{LOOPBACK}:{port}", wait_s=1.0)).send(study.files)
+    assert (caught.value.code, caught.value.again) == ("timeout", True)
+    assert time.monotonic() - began < 5
 
 
 def test_a_dead_port_and_a_deaf_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

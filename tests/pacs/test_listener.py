@@ -211,6 +211,32 @@ def test_a_study_that_was_broken_off_says_so_and_comes_whole_later(taken: Servic
     assert [len(item.instances) for item in deliveries(taken)] == [4, 6]
 
 
+def test_who_falls_silent_within_a_study_is_ended_and_what_came_is_read(
+    taken: Services, study: SmallStudy
+) -> None:
+    with running(taken, idle_s=1.0) as there:
+        association = associate(there.port)
+        for file in study.files[:2]:
+            assert status_of(association.send_c_store(dcmread(file))) == 0
+        there.settle(lambda: bool(studies(taken)))
+        assert "2 instances" in studies(taken)[0].label
+        assert "broke off" in studies(taken)[0].label
+        assert send(there.port, *study.files) == [0] * 6
+        there.settle(lambda: len(studies(taken)) == 2)
+    assert [len(item.instances) for item in deliveries(taken)] == [2, 6]
+
+
+def test_an_association_that_dies_without_a_word_holds_up_no_study(taken: Services, study: SmallStudy) -> None:
+    with running(taken) as there:
+        association = associate(there.port)
+        assert status_of(association.send_c_store(dcmread(study.files[0]))) == 0
+        (theirs,) = there.listener._calls.open
+        theirs.dul.kill_dul()  # no event tells of it
+        there.settle(lambda: bool(studies(taken)))
+        assert "broke off" in studies(taken)[0].label
+        assert not there.listener._calls.open
+
+
 def test_an_open_association_keeps_its_study_waiting(taken: Services, study: SmallStudy) -> None:
     with running(taken) as there:
         association = associate(there.port)

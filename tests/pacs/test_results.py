@@ -1,14 +1,14 @@
 """Results go back when they are due, to a node that may be down, once for each state; nothing is lost."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pynetdicom import AE, evt
 from sqlalchemy import update
 
 from reporting.export.formats import ExportFormat
@@ -17,14 +17,15 @@ from service.accounts.actor import Actor
 from service.export.request import Format
 from service.pacs import results as results_module
 from service.pacs.listener_config import ListenerConfig, PushWhen
-from service.pacs.part10 import IMAGES
 from service.pacs.results import SUPERSEDED, Results
+from service.pacs.sending import send_all
 from service.review.case import Case, load_case
 from service.services import Services
 from service.store.base import now
 from service.store.tables import PacsDelivery, StudyReport
-from tests.pacs.arriving import config_of, lines, pushes, send
-from tests.pacs.ports import LOOPBACK
+from tests.pacs.arriving import config_of, lines, pushes
+from tests.pacs.clients import dimse, node_of
+from tests.pacs.servers import TITLE, Fragile
 from tests.pacs.slices import IDENTITY, SmallStudy, write_study
 from tests.service.conftest import add_study, add_user
 
@@ -38,7 +39,7 @@ def owner(services: Services) -> Actor:
 
 @pytest.fixture
 def small(tmp_path: Path) -> SmallStudy:
-    return write_study(tmp_path / "sent", "results")
+    return write_study(tmp_path / "sent", "results", series=1)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def read_study(
     small: SmallStudy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """Return a study that a node sent and that was read; what is exported of it is one of its slices."""
+    """Return a study that a node sent and that was read; what is exported of it are its slices."""
     with services.database.begin() as session:
         study, _ = add_study(session, owner, document)
         delivery = PacsDelivery(dicom_study="0" * 64, number=1, study_id=study.id, sender="MR1", instances={})
@@ -59,9 +60,9 @@ def read_study(
         with opened.database.read() as session:
             return load_case(session, actor, study_id), None
 
-    content = small.files[0].read_bytes()
+    files = {file.name: file.read_bytes() for file in small.files}
     monkeypatch.setattr(results_module, "gather", gather)
-    monkeypatch.setattr(results_module, "isolated_files", lambda _request, _folder: {"slice.dcm": content})
+    monkeypatch.setattr(results_module, "isolated_files", lambda _request, _folder: files)
     return study.id
 
 
@@ -103,11 +104,11 @@ def test_a_signed_report_goes_back_when_the_node_is_up_again(
         assert node.calls == attempt
     (push,) = pushes(services)
     assert (push.state, push.attempt, push.cause, push.version) == ("done", 3, None, 5)
-    ((sent,),) = node.taken
-    assert sent.SOPInstanceUID in small.sop_instance_uids
+    (sent,) = node.taken
+    assert {dataset.SOPInstanceUID for dataset in sent} == small.sop_instance_uids
     (line,) = lines(services, "report.push")
     assert line.subject == f"study:{read_study}"
-    assert (line.details["node"], line.details["version"], line.details["files"]) == ("archive", 5, 1)
+    assert (line.details["node"], line.details["version"], line.details["files"]) == ("archive", 5, 3)
     assert "the node is down" in caplog.text
     assert not [word for word in IDENTITY if word in caplog.text]
 
@@ -178,40 +179,72 @@ def test_tries_become_rare(services: Services, owner: Actor, read_study: str) ->
     assert 90 < (push.next_at - now()).total_seconds() <= 100
 
 
-@pytest.fixture
-def archive() -> Iterator[tuple[int, list[int], list[str]]]:
-    """Return port, answers to give before success, and what was taken, of a real storage SCP."""
-    answers: list[int] = []
-    taken: list[str] = []
-
-    def store(event: evt.Event) -> int:
-        if answers:
-            return answers.pop(0)
-        taken.append(str(event.request.AffectedSOPInstanceUID))
-        return 0
-
-    entity = AE(ae_title="ARCHIVE")
-    for uid in IMAGES:
-        entity.add_supported_context(uid)
-    server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
-    assert server is not None
-    yield server.server_address[1], answers, taken
-    entity.shutdown()
-
-
-def test_over_the_wire_to_a_node_that_refuses_twice(
-    services: Services, owner: Actor, read_study: str, archive: tuple[int, list[int], list[str]]
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ({"callers": ("SOMEONE",)}, "Calling AE title not recognised"),
+        ({"dies_storing": [2]}, "1 of 3 files were not stored: the node broke the connection off"),
+        ({"slow_storing_s": [0.0, 1.5]}, "2 of 3 files were not stored: the node was silent for 0.5 s"),
+        ({"busy": [0xA700]}, "1 of 3 files were not stored: it is out of resources"),
+        ({"busy": [0x0000, 0xC000]}, "1 of 3 files were not stored: it cannot understand"),
+    ],
+    ids=["refused", "half sent", "silent", "busy", "odd"],
+)
+def test_what_a_node_did_not_take_whole_is_told_and_sent_again(
+    trouble: dict[str, Any], words: str, services: Services, owner: Actor, read_study: str, small: SmallStudy
 ) -> None:
-    port, answers, taken = archive
-    answers += [0xA700, 0xA700]
-    results = results_of(services, Node(), PushWhen.SIGNED)
-    results.send = lambda files: _send_all(port, files)
+    """Over the wire, to a node that has trouble once; what it got before may come again, as the same objects."""
     stand(services, "signed", 2, owner)
-    for _ in range(4):
+    sent = small.sop_instance_uids
+    with Fragile(**trouble).running() as server:
+        config = dimse(server.port, TITLE, wait_s=0.5)
+        results = results_of(services, Node(), PushWhen.SIGNED)
+        results.send = send_all(node_of(config))
         results.step()
-    assert (len(taken), pushes(services)[0].attempt, pushes(services)[0].state) == (1, 3, "done")
+        (push,) = pushes(services)
+        assert (push.state, push.attempt) == ("waiting", 1)
+        assert words in str(push.cause)
+        assert not lines(services, "report.push")
+    with Fragile(busy=[0x0111]).running() as server:
+        results.send = send_all(node_of(replace(config, port=server.port)))
+        results.step()
+        assert set(server.stored) < sent
+    (push,) = pushes(services)
+    assert (push.state, push.attempt, push.cause) == ("done", 2, None)
+    assert lines(services, "report.push")[0].details["files"] == 3
 
 
-def _send_all(port: int, files: Sequence[Path]) -> None:
-    if any(send(port, *files, called="ARCHIVE")):
-        raise SpineScribeError("out of resources")
+def test_a_format_that_cannot_be_made_is_told_and_nothing_is_sent(
+    services: Services, owner: Actor, read_study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node()
+    results = results_of(services, node, PushWhen.SIGNED)
+    stand(services, "signed", 2, owner)
+    with monkeypatch.context() as patch:
+        patch.setattr(results_module, "isolated_files", _cannot)
+        results.step()
+    (push,) = pushes(services)
+    assert (push.state, push.cause, node.calls) == ("waiting", "the export: SEG needs a label map", 0)
+    results.step()
+    assert (pushes(services)[0].state, node.calls) == ("done", 1)
+
+
+def _cannot(*_: object) -> dict[str, bytes]:
+    raise SpineScribeError("the export: SEG needs a label map")
+
+
+def test_what_a_killed_process_left_is_removed(services: Services, owner: Actor, read_study: str) -> None:
+    left = services.config.work_dir / "push-killed"
+    left.mkdir()
+    (left / "0000.dcm").write_bytes(b"of a patient")
+    node, stop = Node(), Event()
+    stand(services, "signed", 2, owner)
+    thread = Thread(target=results_of(services, node, PushWhen.SIGNED).run, args=(stop,))
+    thread.start()
+    until = time.monotonic() + 30
+    while not node.taken and time.monotonic() < until:
+        time.sleep(0.1)
+    stop.set()
+    thread.join()
+    assert node.taken
+    assert not list(services.config.work_dir.glob("push-*"))

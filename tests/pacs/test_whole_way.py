@@ -1,4 +1,4 @@
-"""The whole way, nothing faked: an archive forwards a study, the machine reads it, the archive gets draft and report.
+"""The whole way, nothing faked: an archive forwards a study, it is read, the archive gets draft and signed report.
 
 Orthanc, the listener, the reading room and its worker with the shipped weights are processes of their own; what
 came back is fetched again, judged by programs of others and compared with what the service keeps.
