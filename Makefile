@@ -47,7 +47,7 @@ test-e2e: $(VENV)/.installed-dev system-packages
 	$(BIN)/pytest -m 'browser and not slow' --dist loadfile $(PYTEST_FLAGS)
 
 test-pacs: $(VENV)/.installed-dev system-packages
-	$(BIN)/pytest -m 'pacs and not slow' --dist loadfile $(PYTEST_FLAGS)
+	$(BIN)/pytest -m 'pacs and not slow' --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -43,7 +43,9 @@ def listen(
     try:
         listener = Listener(config, inbox)
         if send is not None and config.has_push:
-            threads.append(Thread(target=Results(services, config, send).run, args=(stop,), name="pacs-results"))
+            results = Results(services, config, send)
+            # A daemon: a node that is waited for does not keep the process; what was not noted is sent again.
+            threads.append(Thread(target=results.run, args=(stop,), name="pacs-results", daemon=True))
             threads[0].start()
         with listener.listening() as port:
             if told is not None:

@@ -1,5 +1,6 @@
 """Results go back when they are due, to a node that may be down, once for each state; nothing is lost."""
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from runtime.errors import SpineScribeError
 from service.accounts.actor import Actor
 from service.export.request import Format
 from service.pacs import results as results_module
+from service.pacs.listen import listen
 from service.pacs.listener_config import ListenerConfig, PushWhen
 from service.pacs.results import SUPERSEDED, Results
 from service.pacs.sending import send_all
@@ -248,3 +250,23 @@ def test_what_a_killed_process_left_is_removed(services: Services, owner: Actor,
     thread.join()
     assert node.taken
     assert not list(services.config.work_dir.glob("push-*"))
+
+
+def test_a_node_that_is_waited_for_does_not_keep_the_listener(
+    services: Services, owner: Actor, read_study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.pacs.listen._END_S", 0.2)
+    stop, is_free = Event(), Event()
+    stand(services, "signed", 2, owner)
+
+    def wait(_: Sequence[Path]) -> None:
+        stop.set()
+        is_free.wait(60)
+
+    config = config_of(push=PushWhen.SIGNED, push_to="archive", push_formats=(ExportFormat.SR,))
+    listen(services, config, stop=stop, send=wait)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "pacs-results")
+    assert thread.daemon
+    is_free.set()
+    thread.join(30)
+    assert pushes(services)[0].state == "done"

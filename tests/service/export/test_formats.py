@@ -5,6 +5,7 @@ import io
 import json
 import signal
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from sqlalchemy import select
 from imaging.limits import Limits
 from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
+from reporting.export.archive import read_zip
 from reporting.export.formats import ExportFormat
 from reporting.export.package import ExportedFile, Package
 from runtime.errors import StudyError
@@ -25,6 +27,7 @@ from service.accounts.actor import Actor
 from service.api import exports
 from service.errors import BusyError, InvalidError, NotFoundError, ServiceError
 from service.export import Exported, Format, build_outgoing, export_report, isolated
+from service.export.gather import gather
 from service.export.make import make_export
 from service.export.request import Request
 from service.review import decisions
@@ -142,6 +145,44 @@ def test_everything_is_one_zip_that_says_what_it_lacks(
     assert len(files) == len(ExportFormat)  # all but SR, and the index
     assert files["seg.txt"].endswith(b"['S1', 'S2'] True")
     assert json.loads(files["export.json"])["left_out"] == answer.left_out
+
+
+def test_several_formats_leave_as_one_export(services: Services, radiologist: Actor, study: str) -> None:
+    _, request = gather(services, radiologist, study, Format.SR, Format.SEG)
+    files = isolated.isolated_files(request, services.config.work_dir)
+    assert next(iter(files)) == "sr/report.dcm"
+    assert set(files) == {"sr/report.dcm", "seg/S1.dcm", "seg/S2.dcm"}
+    assert read_report(files["sr/report.dcm"]).mark == "AI DRAFT - not reviewed, not signed"
+
+
+@pytest.mark.usefixtures("fakes")
+def test_of_several_formats_all_leave_or_none(
+    services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
+) -> None:
+    case = open_case(services, radiologist, study)
+    request = request_of(services, case, phantoms("sacroiliac"), Format.SEG)
+    stream = io.BytesIO()
+    answer = make_export(replace(request, kinds=(Format.SEG, Format.DICOM_PDF)), stream)
+    assert answer.name.endswith("-seg-dicom-pdf.zip")
+    assert read_zip(stream, 10**6).keys() == {"seg.txt", "dicom-pdf.txt"}
+    with pytest.raises(StudyError, match="nothing to state"):
+        make_export(replace(request, kinds=(Format.SEG, Format.SR)), io.BytesIO())
+
+
+@pytest.mark.parametrize("content", [b"no zip", None])
+def test_files_that_a_process_could_not_have_made_are_refused(
+    services: Services, radiologist: Actor, study: str, content: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No zip, and one that says that it holds more than a study may."""
+    stream = io.BytesIO(content or b"")
+    if content is None:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x/bomb.dcm", bytes(10**6))
+    _, request = gather(services, radiologist, study, Format.SEG)
+    bounded = replace(request, limits=replace(request.limits, study_bytes=10**5))
+    monkeypatch.setattr(isolated, "export_isolated", lambda *_: (None, stream))
+    with pytest.raises(ServiceError, match="no usable files"):
+        isolated.isolated_files(bounded, services.config.work_dir)
 
 
 @pytest.mark.usefixtures("fakes")

@@ -6,6 +6,7 @@ came back is fetched again, judged by programs of others and compared with what 
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,14 +32,16 @@ from reporting.export.package import open_source, place_label_maps
 from service.config import ServiceConfig
 from service.export.gather import gather
 from service.export.request import Format
+from service.pacs.config import OwnConfig
 from service.pacs.part10 import is_same
+from service.pacs.query import Level, Query
 from service.pacs.results import SYSTEM
 from service.services import Services
 from service.store.tables import PacsPush, StoredReading
 from service.store.words import PushState
 from tests.pacs.arriving import deliveries, lines, pushes, studies
-from tests.pacs.clients import OUR_TITLE
-from tests.pacs.dcmtk import storescu
+from tests.pacs.clients import OUR_TITLE, node_of, of_dcmqrscp
+from tests.pacs.dcmtk import Dcmqrscp, storescu
 from tests.pacs.house import FORMATS, OWNER, House, Room, entered_room, running_house
 from tests.pacs.orthanc import Orthanc, missing, running_orthanc
 from tests.pacs.slices import IDENTITY, NAME, identify
@@ -207,6 +210,24 @@ def test_every_way_of_fetching_gives_the_same(way: Way, fetched: Mapping[str, Pa
         stored = way.archive.file(row["ID"])
         assert is_same(stored, fetched[uid].read_bytes())
         assert is_same(stored, by_get[uid].read_bytes())
+
+
+@pytest.mark.parametrize("fetch", ["get", "move"])
+def test_another_archive_takes_and_gives_all_of_it(
+    way: Way, fetched: Mapping[str, Path], dcmqrscp: Dcmqrscp, our_port: int, fetch: str, tmp_path: Path
+) -> None:
+    """dcmqrscp is of another make than Orthanc: the results as they are, stored, found and fetched."""
+    node = node_of(of_dcmqrscp(dcmqrscp, fetch=fetch), own=OwnConfig(OUR_TITLE, move_port=our_port))
+    assert all(outcome.is_stored for outcome in node.send(fetched.values()))
+    uid = str(dcmread(next(iter(fetched.values())), stop_before_pixels=True).StudyInstanceUID)
+    kinds = [row.modalities[0] for row in node.find(Query(level=Level.SERIES, study_instance_uid=uid)).rows]
+    assert Counter(kinds)["MR"] == 3
+    assert {"SEG", "SR", "DOC"} <= set(kinds)
+    came = node.fetch(uid, tmp_path)
+    assert (came.is_whole, came.instances) == (True, len(fetched)), came.reason
+    for file in tmp_path.iterdir():
+        content = file.read_bytes()
+        assert is_same(content, fetched[str(dcmread(file, stop_before_pixels=True).SOPInstanceUID)].read_bytes())
 
 
 @pytest.mark.parametrize("state", STATES)
