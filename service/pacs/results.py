@@ -157,6 +157,7 @@ class Results:
             if row is None:
                 return
             row.state, row.finished_at, row.attempt = PushState.DONE.value, now(), row.attempt + 1
+            row.node = self.config.push_to
             row.cause = SUPERSEDED if sent is None else None
             if sent is not None:
                 digests = [hashlib.sha256(content).hexdigest() for content in sent.values()]
@@ -167,7 +168,7 @@ class Results:
             row = session.get(PacsPush, push.id)
             if row is None:
                 return
-            row.attempt, row.cause = row.attempt + 1, cause[:_CAUSE_CHARS]
+            row.attempt, row.cause, row.node = row.attempt + 1, cause[:_CAUSE_CHARS], self.config.push_to
             if row.attempt >= self.config.push_attempts:
                 row.state, row.finished_at = PushState.FAILED.value, now()
                 self._tell(session, row, "report.push_fail", {"attempts": row.attempt})

@@ -169,6 +169,19 @@ def test_it_is_given_up_and_told_in_the_end(services: Services, owner: Actor, re
     assert (pushes(services)[0].state, pushes(services)[0].attempt) == ("done", 1)
 
 
+def test_the_node_that_took_it_is_told_though_it_was_to_go_elsewhere(
+    services: Services, owner: Actor, read_study: str
+) -> None:
+    node = Node(refusals=1)
+    stand(services, "signed", 3, owner)
+    results_of(services, node, PushWhen.SIGNED).step()
+    moved = results_of(services, node, PushWhen.SIGNED)
+    moved.config = replace(moved.config, push_to="elsewhere")
+    moved.step()
+    assert [(push.node, push.state) for push in pushes(services)] == [("elsewhere", "done")]
+    assert lines(services, "report.push")[0].details["node"] == "elsewhere"
+
+
 def test_tries_become_rare(services: Services, owner: Actor, read_study: str) -> None:
     node = Node(refusals=9)
     results = results_of(services, node, PushWhen.SIGNED)
