@@ -291,6 +291,11 @@ def test_the_structured_report_holds_the_findings(way: Way, fetched: Mapping[str
     assert {item.id: item.value for item in read.measurements} == {
         item.id: item.value for item in findings.measurements
     }
+    leads_to = {*read.documents, *read.key_images}
+    beside = _of(way, fetched, state, EncapsulatedPDFStorage) + _of(
+        way, fetched, state, SecondaryCaptureImageStorage
+    )
+    assert leads_to == {str(dcmread(file, stop_before_pixels=True).SOPInstanceUID) for file in beside}
     flags = (read.completion, read.verification, read.preliminary)
     shown = dcmtk("dsrdump", "+Pl", str(file)) + dcmtk("dsr2html", str(file))
     if state == "draft":
