@@ -39,7 +39,7 @@ def test_a_disk_error_keeps_nothing_and_gives_the_room_back(
 
     inbox = Inbox(tmp_path, max_bytes=len(content(b"12345678")))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write", fail)
+        patch.setattr(module, "write_synced", fail)
         with pytest.raises(OSError, match="No space left"):
             inbox.store("1.2", "1.2.3", content(b"12345678"), sender="MR1")
     assert not list(tmp_path.rglob("*.dcm"))

@@ -208,7 +208,7 @@ def test_a_study_that_cannot_be_opened_again_stops_only_what_needs_it(
     assert "found another" in answer.left_out["images"]
     assert stream.getvalue().endswith(b"[] False")
     with pytest.raises(StudyError, match="found another"):
-        make_export(replace(other, kind=Format.SEG), io.BytesIO())
+        make_export(replace(other, kinds=(Format.SEG,)), io.BytesIO())
 
 
 def test_an_upload_that_was_changed_is_told(services: Services, radiologist: Actor, study: str) -> None:
