@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from imaging.limits import current
 from imaging.types import SourceKind
-from reporting.export.package import no_dicom_words
+from reporting.export.package import SRClass, no_dicom_words
 from service.accounts.actor import Actor
 from service.errors import InvalidError
 from service.export.content import build_outgoing
@@ -23,7 +23,13 @@ _OVERLAY = "overlay.png"
 _NO_PICTURE = frozenset({Format.MARKDOWN, Format.CSV, Format.JSON})
 
 
-def gather(services: Services, actor: Actor, study_id: str, *kinds: Format) -> tuple[Case, Request]:
+def gather(
+    services: Services,
+    actor: Actor,
+    study_id: str,
+    *kinds: Format,
+    sr_class: SRClass = SRClass.COMPREHENSIVE,
+) -> tuple[Case, Request]:
     """Return a report as it stands at this moment, and what an export of it is made from.
 
     Raises:
@@ -36,7 +42,8 @@ def gather(services: Services, actor: Actor, study_id: str, *kinds: Format) -> t
         upload = services.blobs.path(session.get_one(Study, study_id).upload_sha256)
     picture = kept.get(_OVERLAY) if not _NO_PICTURE.issuperset(kinds) else None
     outgoing = build_outgoing(case, None if picture is None else picture.read_bytes())
-    return case, Request(kinds, outgoing, case.decided_document, _source(case, kinds, upload), kept, current())
+    source = _source(case, kinds, upload)
+    return case, Request(kinds, outgoing, case.decided_document, source, kept, current(), sr_class)
 
 
 def _source(case: Case, kinds: tuple[Format, ...], upload: Path) -> Path | None:

@@ -12,6 +12,7 @@ from imaging.isolate.handover import Failure
 from imaging.limits import Limits
 from reporting.export.content import Outgoing
 from reporting.export.formats import DICOM, IMAGES, ExportFormat
+from reporting.export.package import SRClass
 
 
 class Format(StrEnum):
@@ -52,6 +53,7 @@ class Request:
         source: The study's upload; None to export without it.
         label_maps: Name in reading.json -> kept file.
         limits: How much the process may take.
+        sr_class: Class of the structured report.
     """
 
     kinds: tuple[Format, ...]
@@ -60,6 +62,7 @@ class Request:
     source: Path | None
     label_maps: Mapping[str, Path]
     limits: Limits
+    sr_class: SRClass = SRClass.COMPREHENSIVE
 
     @property
     def is_single(self) -> bool:

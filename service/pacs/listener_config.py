@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from reporting.export.formats import DICOM, ExportFormat
+from reporting.export.package import SRClass
 from runtime.errors import ConfigError
 from runtime.records import as_record, require_positive
 
@@ -52,6 +53,7 @@ class ListenerConfig:
         push: When results are sent back.
         push_to: Name of the node that they are sent to.
         push_formats: What is sent.
+        push_sr_class: Class of the structured report that is sent.
         push_attempts: How often sending is tried before a person must look.
     """
 
@@ -73,6 +75,7 @@ class ListenerConfig:
     push: PushWhen = PushWhen.SIGNED
     push_to: str = ""
     push_formats: tuple[ExportFormat, ...] = (ExportFormat.SEG, ExportFormat.SR, ExportFormat.DICOM_PDF)
+    push_sr_class: SRClass = SRClass.COMPREHENSIVE
     push_attempts: int = 200
 
     @property
@@ -117,6 +120,8 @@ def listener_config(section: dict[str, object], place: str, folder: Path) -> Lis
             raise ConfigError(
                 f"{place}.push_to: expected the name of a node that results are sent to, or push: none"
             )
+    if "push_sr_class" in values:
+        values["push_sr_class"] = _word(tuple(SRClass), values["push_sr_class"], f"{place}.push_sr_class")
     if "push_formats" in values:
         found = values["push_formats"]
         listed = found if isinstance(found, list) else [found]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydicom import dcmread
+from pydicom.uid import Comprehensive3DSRStorage
 from sqlalchemy import select
 
 from imaging.limits import Limits
@@ -21,7 +22,7 @@ from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
 from reporting.export.archive import read_zip
 from reporting.export.formats import ExportFormat
-from reporting.export.package import ExportedFile, Package
+from reporting.export.package import ExportedFile, Package, SRClass
 from runtime.errors import StudyError
 from service.accounts.actor import Actor
 from service.api import exports
@@ -125,10 +126,11 @@ def test_what_is_sent_together_is_led_to_by_the_structured_report(
     services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
 ) -> None:
     request = request_of(services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.SR)
-    both = replace(request, kinds=(Format.SR, Format.DICOM_PDF))
+    both = replace(request, kinds=(Format.SR, Format.DICOM_PDF), sr_class=SRClass.COMPREHENSIVE_3D)
     files = isolated.isolated_files(both, services.config.work_dir)
     content = {name.partition("/")[0]: file for name, file in files.items() if name.endswith(".dcm")}
     read = read_report(content["sr"])
+    assert dcmread(io.BytesIO(content["sr"])).SOPClassUID == Comprehensive3DSRStorage
     assert read.documents == (str(dcmread(io.BytesIO(content["dicom-pdf"])).SOPInstanceUID),)
     assert read.key_images == ()
 
