@@ -53,6 +53,22 @@ def made_uid(package: Package, *parts: str) -> str:
     return f"2.25.{uuid.uuid5(_UID_NAMESPACE, text).int}"
 
 
+def date_by(made: Dataset, package: Package) -> None:
+    """Date an object by the version of the report that it tells, in UTC, whenever it is exported.
+
+    Args:
+        made: What the library dated by its clock; but one UID stands for one content, dates included.
+        package: What is exported.
+    """
+    at = package.outgoing.at
+    day, moment = at.strftime("%Y%m%d"), at.strftime("%H%M%S")
+    made.InstanceCreationDate, made.InstanceCreationTime = day, moment
+    if "ContentDate" in made:
+        made.ContentDate, made.ContentTime = day, moment
+    for item in made.get("ContributingEquipmentSequence", ()):
+        item.ContributionDateTime = at.strftime("%Y%m%d%H%M%S%z")
+
+
 def tracking_uid(package: Package, *parts: str) -> str:
     """Return the UID by which a statement or a segment is followed: the same in every version of a report."""
     every_version = replace(package, outgoing=replace(package.outgoing, version=0))

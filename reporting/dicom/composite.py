@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from reporting.dicom.common import SERIES_NUMBERS, description_of, equipment, made_uid, software_version
+from reporting.dicom.common import SERIES_NUMBERS, date_by, description_of, equipment, made_uid, software_version
 from reporting.export.package import Package
 
 UTF_8 = "ISO_IR 192"
@@ -74,6 +74,7 @@ def new_object(package: Package, kind: Kind, source: Dataset, number: int = 1) -
     source.decode()
     made.copy_patient_and_study_information(source)
     made.SpecificCharacterSet = UTF_8
+    date_by(made, package)
     return made
 
 

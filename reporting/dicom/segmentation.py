@@ -29,6 +29,7 @@ from imaging.geometry import undo_axes
 from reporting.dicom.common import (
     SERIES_NUMBERS,
     algorithm_of,
+    date_by,
     description_of,
     equipment,
     made_uid,
@@ -116,6 +117,7 @@ def build_segmentation(package: Package, series_id: str, *, kind: SegmentationTy
             **equipment(),
         )
         made.ContentCreatorName = ""  # type 2 (PS3.3 table 10-12), and highdicom leaves it out: no person made it
+        date_by(made, package)
         set_references(made, planes)
         _set_dimension_uid(made, made_uid(package, "seg", series_id, _NAMES[kind], "dimensions"))
     return made

@@ -7,14 +7,12 @@ PARTIAL, PRELIMINARY and UNVERIFIED; only a signed report is COMPLETE, FINAL and
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from highdicom.sr import Comprehensive3DSR, ComprehensiveSR, ContentSequence
-from pydicom import Dataset
 
 from reporting.dicom.codes import scheme_item
 from reporting.dicom.common import (
     SERIES_NUMBERS,
+    date_by,
     description_of,
     equipment,
     software_version,
@@ -24,7 +22,6 @@ from reporting.dicom.sr_content import report_content
 from reporting.dicom.sr_items import person_name
 from reporting.dicom.sr_places import evidence_stubs
 from reporting.dicom.sr_root import predecessors, report_uids, root_evidence
-from reporting.export.content import SignedBy
 from reporting.export.package import ExportedFile, Package, SRClass
 
 Structured = ComprehensiveSR | Comprehensive3DSR
@@ -80,17 +77,7 @@ def build_report(package: Package) -> Structured:
     first = next(iter(package.require_source().instances.values()))
     report.copy_patient_and_study_information(first)
     report.CodingSchemeIdentificationSequence = [scheme_item()]
+    date_by(report, package)
     if signature is not None and is_signed:
-        _date_by(report, signature)
+        report.VerifyingObserverSequence[0].VerificationDateTime = signature.at.strftime("%Y%m%d%H%M%S%z")
     return report
-
-
-def _date_by(report: Dataset, signature: SignedBy) -> None:
-    """Date a signed report by its signature, whenever it is exported."""
-    report.ContentDate = signature.at.strftime("%Y%m%d")
-    report.ContentTime = signature.at.strftime("%H%M%S")
-    report.VerifyingObserverSequence[0].VerificationDateTime = _moment(signature.at)
-
-
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y%m%d%H%M%S%z")

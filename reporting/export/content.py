@@ -7,6 +7,8 @@ stored reading as the machine left it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +70,7 @@ class Outgoing:
         decisions: What was decided.
         provenance: Models, versions, rules, thresholds.
         notices: What the machine noticed of its run.
+        at: When this version came to be.
         overlay_png: Picture with structures and levels; None without one.
         signature: Who signed; None while it is not signed.
         amended_version: The version that was signed last before this one, which an amendment follows; None when
@@ -87,6 +90,7 @@ class Outgoing:
     decisions: tuple[DecisionLine, ...]
     provenance: Mapping[str, Any]
     notices: tuple[str, ...]
+    at: datetime
     overlay_png: bytes | None = None
     signature: SignedBy | None = None
     amended_version: int | None = None
@@ -118,11 +122,12 @@ def mark_of(state: ReportState) -> str | None:
     return _MARKS.get(state)
 
 
-def draft_of(document: Mapping[str, Any], overlay_png: bytes | None = None) -> Outgoing:
+def draft_of(document: Mapping[str, Any], at: datetime, overlay_png: bytes | None = None) -> Outgoing:
     """Return a stored reading as the machine's draft.
 
     Args:
         document: Content of its reading.json, validated.
+        at: When it was made.
         overlay_png: Its overlay.png.
     """
     findings, report = restore_findings(document), restore_report(document)
@@ -140,10 +145,17 @@ def draft_of(document: Mapping[str, Any], overlay_png: bytes | None = None) -> O
         comparison=restore_comparison(document, findings),
         alert=triage_alert(findings.grades),
         decisions=(),
-        provenance={"reading": findings.study_key, **made_by(made, gate)},
+        provenance={"reading": _digest(document), **made_by(made, gate)},
         notices=tuple(document["notices"]),
+        at=at,
         overlay_png=overlay_png,
     )
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """Return what tells a reading from another of the same study, by other weights or rules."""
+    plain = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def made_by(provenance: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:

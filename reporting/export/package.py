@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -221,10 +222,11 @@ def load_package(reading: Path, source: Path | None = None, *, study: int | str 
     from reporting.export.content import draft_of
 
     document = json.loads(reading.read_text(encoding="utf-8"))
+    made_at = datetime.fromtimestamp(reading.stat().st_mtime, UTC)  # reading.json itself tells no moment
     overlay = reading.parent / "overlay.png"
     opened = None if source is None else open_source(source, document, study)
     return Package(
-        outgoing=draft_of(document, overlay.read_bytes() if overlay.is_file() else None),
+        outgoing=draft_of(document, made_at, overlay.read_bytes() if overlay.is_file() else None),
         document=document,
         label_maps={} if opened is None else open_label_maps(reading.parent, document, opened),
         source=opened,

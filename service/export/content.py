@@ -33,6 +33,7 @@ def build_outgoing(case: Case, overlay_png: bytes | None = None) -> Outgoing:
         decisions=_decisions(case),
         provenance=provenance_of(case),
         notices=tuple(decided_notices(case.document, case.machine, case.rulings)),
+        at=case.at,
         overlay_png=overlay_png,
         signature=_signature(case),
         amended_version=case.amended_version,

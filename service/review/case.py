@@ -81,6 +81,7 @@ class Case:
         updated: Who changed it last; None for the machine.
         signature: Who signed what stands; None while it is not signed.
         names: User id -> name to show.
+        at: When this version came to be.
         amended_version: The version that was signed last before this one; None when none was.
     """
 
@@ -95,6 +96,7 @@ class Case:
     updated: Signature | None
     signature: Signature | None
     names: Mapping[str, str]
+    at: datetime
     amended_version: int | None = None
 
     @property
@@ -213,6 +215,7 @@ def load_case(session: Session, actor: Actor, study_id: str) -> Case:
         names=_names(
             session, users | {user for user in (report.updated_by, report.signed_by) if user is not None}
         ),
+        at=report.updated_at,
         amended_version=_signed_before(session, report),
     )
 

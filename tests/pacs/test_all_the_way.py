@@ -27,8 +27,8 @@ from grading.types import Findings
 from imaging.dicom.segmentation import read_onto
 from imaging.phantom import build_phantom, write_phantom_study
 from reporting.dicom.sr_reading import read_report
-from reporting.export.content import draft_of
 from reporting.export.package import open_source, place_label_maps
+from reporting.restored import restore_findings
 from service.config import ServiceConfig
 from service.export.gather import gather
 from service.export.request import Format
@@ -131,7 +131,7 @@ def _go_on(way: Way, room: Room) -> None:
     _wait_for_pushes(way, 1)
     way.sent["draft"] = archive.instances() - way.source
     with services.database.read() as session:
-        way.findings["draft"] = draft_of(session.query(StoredReading).one().document, None).findings
+        way.findings["draft"] = restore_findings(session.query(StoredReading).one().document)
     _forward(archive)
     house.wait(lambda: not way.waiting, "the end of the intake", 60)
     _push_again_after_a_crash(way)

@@ -16,8 +16,10 @@ from imaging.types import SourceKind
 from reporting.dicom.sr_items import clean_text
 from reporting.dicom.sr_places import segments_of
 from reporting.dicom.sr_reading import read_report
+from reporting.dicom.sr_root import report_uids
 from reporting.dicom.structured import sr_files
-from reporting.export.content import DecisionLine, SignedBy
+from reporting.export.content import DecisionLine, SignedBy, draft_of
+from reporting.export.formats import DICOM, export_files
 from reporting.export.package import Package, Source, load_package
 from reporting.types import ReportSection, ReportState
 from runtime.errors import ReportError, StudyError
@@ -65,6 +67,7 @@ def signed(reports: Callable[[str], Made]) -> Made:
         status=ReportState.SIGNED,
         version=2,
         mark=None,
+        at=SIGNED_AT,
         standing="Signed by Dr. Ana Müller on 2026-03-04.",
         signature=SignedBy("Dr. Ana Müller", SIGNED_AT),
     )
@@ -259,11 +262,22 @@ def test_uids_are_the_same_for_the_same_report_only(reports: Callable[[str], Mad
     )
 
 
-def test_a_signed_report_is_the_same_every_time_but_for_when_the_file_was_made(signed: Made) -> None:
-    again = _made(signed.package).dataset
-    for keyword in ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence"):
-        again[keyword] = signed.dataset[keyword]
-    assert again == signed.dataset
+def test_an_export_is_the_same_every_time_byte_for_byte(signed: Made) -> None:
+    package = replace(signed.package, beside=frozenset())
+    first, second = (export_files(package, DICOM) for _ in range(2))
+    assert {file.name.partition("/")[0] for file in first} == {"seg", "sr", "dicom-pdf", "key-images"}
+    assert first == second
+    for file in first:
+        made = dcmread(BytesIO(file.content))
+        assert (made.InstanceCreationDate, made.InstanceCreationTime) == ("20260304", "050607")
+
+
+def test_another_reading_of_the_study_is_another_object(signed: Made) -> None:
+    document = dict(signed.package.document)
+    document["provenance"] = document["provenance"] | {"config_hash": "0" * 64}
+    first, second = (draft_of(item, SIGNED_AT) for item in (signed.package.document, document))
+    uids = {report_uids(replace(signed.package, outgoing=item))[1] for item in (first, second)}
+    assert len(uids) == 2
 
 
 def test_hostile_text_survives_or_is_cleaned(reports: Callable[[str], Made], tmp_path: Path) -> None:
