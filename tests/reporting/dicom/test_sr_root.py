@@ -100,7 +100,10 @@ def test_every_format_at_once_knows_of_the_others(package: Give, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("protocol", "sr_class"),
-    [*((protocol, SRClass.COMPREHENSIVE_3D) for protocol in PROTOCOLS), ("sacroiliac", SRClass.COMPREHENSIVE)],
+    [
+        *(("sacroiliac", kind) for kind in SRClass),
+        *(pytest.param(protocol, SRClass.COMPREHENSIVE_3D, marks=pytest.mark.slow) for protocol in PROTOCOLS[:2]),
+    ],
 )
 def test_both_classes_are_valid_and_equal_findings(
     package: Give, protocol: str, sr_class: SRClass, tmp_path: Path

@@ -117,7 +117,11 @@ def test_everything_leaves_and_is_valid(leave: Callable[[str, Format], Left], pr
         CHECKS[kind](left)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Format if kind is not Format.ALL])
+ALONE = [kind for kind in Format if kind in SINGLE or kind is Format.SEG]
+REST = [kind for kind in Format if kind not in (*ALONE, Format.ALL)]  # as part of everything they are tried above
+
+
+@pytest.mark.parametrize("kind", [*ALONE, *(pytest.param(kind, marks=pytest.mark.slow) for kind in REST)])
 def test_each_entry_leaves_alone_and_is_valid(leave: Callable[[str, Format], Left], kind: Format) -> None:
     CHECKS[kind](leave("sacroiliac", kind))
 
