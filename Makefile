@@ -41,7 +41,7 @@ test: $(VENV)/.installed-dev system-packages
 	$(BIN)/pytest $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.installed-dev system-packages
-	$(BIN)/pytest -m slow $(PYTEST_FLAGS)
+	$(BIN)/pytest -m slow --dist loadfile $(PYTEST_FLAGS)
 
 test-e2e: $(VENV)/.installed-dev system-packages
 	$(BIN)/pytest -m 'browser and not slow' --dist loadfile $(PYTEST_FLAGS)

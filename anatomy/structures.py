@@ -70,7 +70,6 @@ class LabelCode:
         name: Our name.
         snomed_ct: SNOMED CT code; of both sides where there are two, as the side is coded apart.
         snomed_meaning: What the source calls the code.
-        radlex: RadLex id.
         source: Where the codes are written.
     """
 
@@ -78,7 +77,6 @@ class LabelCode:
     name: str
     snomed_ct: str
     snomed_meaning: str
-    radlex: str
     source: str
 
     @property
@@ -97,7 +95,6 @@ def label_codes() -> dict[int, LabelCode]:
                 name=row["name"],
                 snomed_ct=row["snomed_ct"],
                 snomed_meaning=row["snomed_meaning"],
-                radlex=row["radlex"],
                 source=row["source"],
             )
             for row in csv.DictReader(stream)

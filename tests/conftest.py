@@ -1,4 +1,8 @@
-"""Fixtures every room shares: where the real data lie, a browser, one thread a process, the torchvision hook."""
+"""Fixtures every room shares: where the real data lie, a browser, one thread a process, the torchvision hook.
+
+Drawn examples are the same for the same tests, so that a commit passes or fails whenever it is tried.
+``--hypothesis-profile search`` draws others each time.
+"""
 
 import os
 import shutil
@@ -9,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from runtime.settings import load_settings
 from runtime.torchvision_cpu import allow_torchvision_on_cpu
 from tests.built_phantoms import SHARED
 from tests.read_phantoms import ReadPhantom, read_phantom
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", max_examples=2000, deadline=None)
+settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from anatomy import CONDITIONS, SCALES, SIJ, Condition, Side
 from reporting.codes import CodeRow, Kind, code_rows, report_row
 from reporting.fhir.context import Resource
+from reporting.quantities import quantity_words, unit_words
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
@@ -33,7 +34,6 @@ MARK = "urn:spinescribe:mark"
 
 _SYSTEMS = {"SCT": SNOMED, "RADLEX": RADLEX, "LN": LOINC, "DCM": DCM, "UCUM": UCUM}
 """Coding scheme designators of DICOM as FHIR names them. Source: HL7 Terminology (terminology.hl7.org)."""
-_SHOWN = {"mm2": "mm²", "deg": "°", "1": ""}
 
 
 def coding(system: str, code: str, display: str = "") -> Resource:
@@ -82,7 +82,7 @@ def part_concept(part: str) -> Resource:
 
 def measurement_concept(name: str) -> Resource:
     """Return a measured quantity."""
-    words = name.replace("_", " ")
+    words = quantity_words(name)
     return concept(words, coding(MEASUREMENT, name, words), *public(Kind.MEASUREMENT, name))
 
 
@@ -94,7 +94,7 @@ def report_concept(protocol: str, title: str) -> Resource:
 def quantity(value: float, unit: str) -> Resource:
     """Return a Quantity; a unit that UCUM does not name is only shown."""
     known = public(Kind.UNIT, unit)
-    shown = _SHOWN.get(unit, unit)
+    shown = unit_words(unit)
     return {
         "value": value,
         **({"unit": shown} if shown else {}),

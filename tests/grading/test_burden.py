@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from anatomy import CONDITIONS, SCALES, Condition, Side, load_protocol, protocol_names
 from grading.burden import load_formula, measure_burden
 from grading.burden.formula import parse
-from grading.burden.places import asked_places
+from grading.burden.places import asked_places, place_of
 from grading.findings import not_assessable
 from grading.types import Burden, Grade, GradeStatus
 from runtime.errors import ConfigError
@@ -133,8 +133,12 @@ def test_terms_sum_to_the_score_and_the_bounds_hold_it(grades: list[Grade]) -> N
 
 
 @given(_patients(), _grades())
-def test_one_more_graded_place_never_lowers_the_score(grades: list[Grade], more: Grade) -> None:
-    if more.id not in {grade.id for grade in grades}:
+def test_one_more_grade_never_lowers_the_score_unless_it_takes_over_from_a_check(
+    grades: list[Grade], more: Grade
+) -> None:
+    there = [grade for grade in grades if grade.grade is not None and place_of(grade) == place_of(more)]
+    takes_over = not more.is_check and bool(there) and all(grade.is_check for grade in there)
+    if more.id not in {grade.id for grade in grades} and not takes_over:
         before, after = measure_burden(grades, LUMBAR), measure_burden([*grades, more], LUMBAR)
         assert (after.score or 0.0) >= (before.score or 0.0) - 1e-9
         assert (after.completeness or 0.0) >= (before.completeness or 0.0)
@@ -231,6 +235,8 @@ def test_a_check_stands_in_where_nothing_else_grades_its_place() -> None:
     burden = measure_burden([elsewhere, measured], LUMBAR)
     assert [term.grade_id for term in burden.terms] == [measured.id]
     assert burden.score == pytest.approx(load_formula("lumbar").score(1.8))
+    reported = _grade("L4-L5", Condition.SPINAL_CANAL_STENOSIS, "normal_mild")
+    assert measure_burden([elsewhere, measured, reported], LUMBAR).score == 0.0  # what is reported takes over
 
 
 def test_both_sides_count_but_a_herniation_has_one_disc() -> None:

@@ -138,7 +138,9 @@ class Room:
         report: dict[str, Any] = self.get(f"studies/{study_id}/report")
         positive = [row["id"] for row in report["findings"] if row["is_positive"]]
         critical = [row["id"] for row in report["findings"] if row["is_critical"]]
-        steps: list[tuple[str, dict[str, Any]]] = [("decisions", {"finding_ids": positive, "verdict": "accept"})]
+        steps: list[tuple[str, dict[str, Any]]] = []
+        if positive:
+            steps.append(("decisions", {"finding_ids": positive, "verdict": "accept"}))
         steps += [("acknowledgements", {"finding_id": key}) for key in critical]
         for step, body in (*steps, ("review", {}), ("sign", {"password": PASSWORD})):
             report = self.post(f"studies/{study_id}/{step}", {**body, "version": report["version"]})

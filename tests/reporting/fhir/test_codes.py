@@ -35,6 +35,12 @@ def test_loinc_dicom_and_ucum_codes_are_in_the_dictionary() -> None:
     assert (own["code"], public["code"]) == ("cobb_angle", "285285000")
 
 
+def test_quantities_and_units_are_told_in_the_words_of_the_report() -> None:
+    told = codes.measurement_concept("canal_ap_diameter")
+    assert (told["text"], told["coding"][0]["display"]) == ("canal AP diameter", "canal AP diameter")
+    assert [codes.quantity(1, unit).get("unit") for unit in ("mm", "mm2", "deg", "1")] == ["mm", "mm²", "°", None]
+
+
 def test_every_place_has_a_public_code() -> None:
     for level in (*DISC_LEVELS, *VERTEBRAE, SIJ):
         assert {row["system"] for row in codes.level_concept(level)["coding"]} == {codes.LEVEL, codes.SNOMED}
