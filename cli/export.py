@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _FORMATS = ("md", "html", "csv", "pdf", "docx", "sr", "seg", "dicom-pdf", "key-images", "fhir", "bids")
 _ALL = "all"
 _SR_CLASSES = ("comprehensive", "comprehensive-3d")
+_SEG_CLASSES = ("binary", "labelmap")
 
 
 def add_parser(
@@ -53,6 +54,13 @@ def add_parser(
         default=_SR_CLASSES[0],
         help="class of the DICOM structured report (default: %(default)s); its content is the same in both",
     )
+    parser.add_argument(
+        "--seg-class",
+        choices=_SEG_CLASSES,
+        default=_SEG_CLASSES[0],
+        help="how the DICOM segmentations hold their structures (default: %(default)s); labelmap is smaller, and "
+        "programs older than 2024 do not know it",
+    )
     parser.set_defaults(run=run)
 
 
@@ -64,14 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: If an option is wrong, or a file in the way is not ours.
     """
     from pipeline import load_reading
+    from reporting.export.classes import Classes, SEGClass, SRClass
     from reporting.export.folder import write_export
-    from reporting.export.package import SRClass, load_package
+    from reporting.export.package import load_package
 
     if arguments.study is not None and arguments.source is None:
         raise ConfigError("--study: expected --source beside it, since it names one of the studies there")
     load_reading(arguments.reading)  # refuses a reading.json that breaks its schema
     package = load_package(arguments.reading, arguments.source, study=arguments.study)
-    export = _export(replace(package, sr_class=SRClass(arguments.sr_class)), arguments.formats)
+    classes = Classes(SRClass(arguments.sr_class), SEGClass(arguments.seg_class))
+    export = _export(replace(package, classes=classes), arguments.formats)
     folder = arguments.out or arguments.reading.parent / "export"
     paths = write_export(package.outgoing, export, folder)
     for file, path in zip(export.files, paths, strict=False):  # the index comes after the files

@@ -2,8 +2,9 @@
 
 BINARY is what leaves by default: every reader of SEG knows it, and so does every archive. LABELMAP (PS3.3 A.51,
 Label Map Segmentation Storage, in the standard since 2024) holds each pixel once instead of one frame a structure,
-but archives, viewers and validators older than it refuse its SOP class; ``kind`` asks for it. Its segment numbers
-are the label numbers of ``anatomy/codes.csv``; those of BINARY must count from 1, and follow the order of labels.
+but archives, viewers and validators older than it refuse its SOP class; ``Package.classes`` asks for it. Its
+segment numbers are the label numbers of ``anatomy/codes.csv``; those of BINARY must count from 1, and follow the
+order of labels.
 
 Each segment has the colour that it has in our own pictures: viewers that find none give all segments one colour.
 Frames without any structure are left out, as the standard allows. Nothing is resampled: what our storage order
@@ -22,6 +23,7 @@ from highdicom.sr.coding import CodedConcept
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.uid import UID, SegmentationStorage
 
 from anatomy import Side
 from anatomy.structures import LabelCode, label_codes
@@ -39,22 +41,25 @@ from reporting.dicom.common import (
     to_bytes,
 )
 from reporting.dicom.source_planes import series_planes, set_references
+from reporting.export.classes import SEGClass
 from reporting.export.package import ExportedFile, Package
 from reporting.slice_picture import structure_colours
 from runtime.errors import StudyError
 
-BINARY, LABELMAP = SegmentationTypeValues.BINARY, SegmentationTypeValues.LABELMAP
-_NAMES = {BINARY: "instance", LABELMAP: "labelmap"}
+SOP_CLASSES = {
+    SEGClass.BINARY: SegmentationStorage,
+    SEGClass.LABELMAP: UID("1.2.840.10008.5.1.4.1.1.66.7"),  # Label Map Segmentation Storage; pydicom 3.0 lacks it
+}
+_TYPES = {SEGClass.BINARY: SegmentationTypeValues.BINARY, SEGClass.LABELMAP: SegmentationTypeValues.LABELMAP}
+_NAMES = {SEGClass.BINARY: "instance", SEGClass.LABELMAP: "labelmap"}
+_SERIES_NAMES = {SEGClass.BINARY: "series", SEGClass.LABELMAP: "labelmap-series"}
+_FOLDERS = {SEGClass.BINARY: "seg", SEGClass.LABELMAP: "seg-labelmap"}
 _SIDES = {Side.LEFT: codes.SCT.Left, Side.RIGHT: codes.SCT.Right}
 _LABELMAP_NUMBERS = 50  # series numbers of LABELMAP objects lie this far above those of BINARY ones
 
 
-def seg_files(package: Package, *, kind: SegmentationTypeValues = BINARY) -> tuple[ExportedFile, ...]:
+def seg_files(package: Package) -> tuple[ExportedFile, ...]:
     """Return one SEG for each series that has a label map.
-
-    Args:
-        package: What is exported.
-        kind: ``BINARY`` or ``LABELMAP``.
 
     Raises:
         StudyError: If there is no source, it is no DICOM, or no series has a labelled voxel.
@@ -66,48 +71,57 @@ def seg_files(package: Package, *, kind: SegmentationTypeValues = BINARY) -> tup
             "a segmentation needs a label map; the reading has none: nothing was segmented, or its label_map "
             "files are missing beside reading.json"
         )
-    folder = "seg" if kind is BINARY else "seg-labelmap"
+    folder = _FOLDERS[package.classes.seg]
     return tuple(
         ExportedFile(
-            f"{folder}/{series_id}.dcm",
-            "application/dicom",
-            to_bytes(build_segmentation(package, series_id, kind=kind)),
+            f"{folder}/{series_id}.dcm", "application/dicom", to_bytes(build_segmentation(package, series_id))
         )
         for series_id in labelled
     )
 
 
-def segment_numbers(labels: NDArray[np.uint8]) -> dict[int, int]:
-    """Return label -> segment number of the BINARY object: from 1, in the order of the labels that occur."""
-    present = (int(label) for label in np.unique(labels) if label != 0)
+def segment_numbers(package: Package, series_id: str) -> dict[int, int]:
+    """Return label -> segment number of the labels that occur: itself, or from 1 in their order (BINARY)."""
+    present = [int(label) for label in np.unique(package.label_maps[series_id]) if label != 0]
+    if package.classes.seg is SEGClass.LABELMAP:
+        return {label: label for label in present}
     return {label: number for number, label in enumerate(present, start=1)}
 
 
-def build_segmentation(package: Package, series_id: str, *, kind: SegmentationTypeValues = BINARY) -> Segmentation:
+def segmentation_uids(package: Package, series_id: str) -> tuple[str, str]:
+    """Return the UIDs of the SEG's own series and of itself."""
+    kind = package.classes.seg
+    return (
+        made_uid(package, "seg", series_id, _SERIES_NAMES[kind]),
+        made_uid(package, "seg", series_id, _NAMES[kind]),
+    )
+
+
+def build_segmentation(package: Package, series_id: str) -> Segmentation:
     """Return the SEG of one series.
 
     Args:
         package: What is exported; its label map of the series has a labelled voxel.
         series_id: As in reading.json.
-        kind: ``BINARY`` or ``LABELMAP``.
 
     Raises:
         StudyError: If the source is no DICOM, or its instances tell no place.
     """
     source = package.require_source()
-    labels = package.label_maps[series_id]
-    numbers = segment_numbers(labels) if kind is BINARY else {label: label for label in segment_numbers(labels)}
+    labels, kind = package.label_maps[series_id], package.classes.seg
+    numbers = segment_numbers(package, series_id)
+    series_uid, instance_uid = segmentation_uids(package, series_id)
     planes = series_planes(source, series_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that the source instances hold: patient's names and the like
         made = Segmentation(
             source_images=[plane.header for plane in planes],
             pixel_array=_source_pixels(labels, numbers, source.series(series_id).volume.source_axes),
-            segmentation_type=kind,
+            segmentation_type=_TYPES[kind],
             segment_descriptions=[_segment(package, series_id, label, numbers[label]) for label in numbers],
-            series_instance_uid=made_uid(package, "seg", series_id, _series_name(kind)),
-            series_number=_series_number(package, series_id, kind),
-            sop_instance_uid=made_uid(package, "seg", series_id, _NAMES[kind]),
+            series_instance_uid=series_uid,
+            series_number=_series_number(package, series_id),
+            sop_instance_uid=instance_uid,
             instance_number=1,
             software_versions=software_version(package),
             content_label="AI_DRAFT" if package.outgoing.mark else "AI_SEGMENTATION",
@@ -168,13 +182,13 @@ def _type_code(code: LabelCode) -> CodedConcept:
     return CodedConcept(value=code.snomed_ct, scheme_designator="SCT", meaning=code.snomed_meaning)
 
 
-def _series_name(kind: SegmentationTypeValues) -> str:
-    return "series" if kind is BINARY else "labelmap-series"
-
-
-def _series_number(package: Package, series_id: str, kind: SegmentationTypeValues) -> int:
+def _series_number(package: Package, series_id: str) -> int:
     index = list(package.label_maps).index(series_id)
-    return SERIES_NUMBERS.segmentation + index + (0 if kind is BINARY else _LABELMAP_NUMBERS)
+    return (
+        SERIES_NUMBERS.segmentation
+        + index
+        + (_LABELMAP_NUMBERS if package.classes.seg is SEGClass.LABELMAP else 0)
+    )
 
 
 def _set_dimension_uid(dataset: Dataset, uid: str) -> None:

@@ -21,14 +21,12 @@ from highdicom.sr import (
 )
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import SegmentationStorage
 
 from anatomy import DISC_LEVELS, VERTEBRAE, Side, disc_label, vertebra_label
 from grading.types import Evidence
 from imaging.geometry import axes_matrix
 from imaging.types import Series
-from reporting.dicom.common import made_uid
-from reporting.dicom.segmentation import segment_numbers
+from reporting.dicom.segmentation import SOP_CLASSES, segment_numbers, segmentation_uids
 from reporting.export.package import Package, Source
 
 CANAL, CORD = 100, 101
@@ -41,12 +39,14 @@ class Segments:
     """Segments of the SEG of one series.
 
     Attributes:
+        sop_class_uid: Of the SEG.
         sop_instance_uid: Of the SEG.
         series_instance_uid: Of the SEG's own series.
         source_series_uid: Of the series it lies on.
         numbers: Label number -> segment number.
     """
 
+    sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
     source_series_uid: str
@@ -88,14 +88,16 @@ def image_of(source: Source, series_id: str, slice_index: int) -> SourceImageFor
 
 
 def segments_of(package: Package) -> dict[str, Segments]:
-    """Return the segments that the export's SEG objects (BINARY) hold: series id -> segments."""
+    """Return the segments that the export's SEG objects hold: series id -> segments."""
     source = package.require_source()
     found = {}
-    for series_id, labels in package.label_maps.items():
-        if numbers := segment_numbers(labels):
+    for series_id in package.label_maps:
+        if numbers := segment_numbers(package, series_id):
+            series_uid, instance_uid = segmentation_uids(package, series_id)
             found[series_id] = Segments(
-                sop_instance_uid=made_uid(package, "seg", series_id, "instance"),
-                series_instance_uid=made_uid(package, "seg", series_id, "series"),
+                sop_class_uid=SOP_CLASSES[package.classes.seg],
+                sop_instance_uid=instance_uid,
+                series_instance_uid=series_uid,
                 source_series_uid=str(source.series(series_id).series_instance_uid),
                 numbers=numbers,
             )
@@ -116,7 +118,7 @@ def label_of(structure: str, level: str | None, side: Side | None) -> int | None
 def referenced_segment(segments: Segments, label: int) -> ReferencedSegment:
     """Return the reference to the segment of a label that occurs."""
     return ReferencedSegment(
-        sop_class_uid=SegmentationStorage,
+        sop_class_uid=segments.sop_class_uid,
         sop_instance_uid=segments.sop_instance_uid,
         segment_number=segments.numbers[label],
         source_series=SourceSeriesForSegmentation(segments.source_series_uid),
@@ -151,7 +153,7 @@ def evidence_stubs(package: Package) -> list[Dataset]:
     ]
     study = str(instances[0].StudyInstanceUID)
     stubs += [
-        reference_stub(study, item.series_instance_uid, SegmentationStorage, item.sop_instance_uid)
+        reference_stub(study, item.series_instance_uid, item.sop_class_uid, item.sop_instance_uid)
         for item in segments_of(package).values()
     ]
     return stubs

@@ -32,9 +32,10 @@ from reporting.dicom.codes import concept_of
 from reporting.dicom.common import made_uid
 from reporting.dicom.composite import KEY_IMAGE, PDF_REPORT, Kind, instance_uid, series_uid
 from reporting.dicom.sr_places import reference_stub
+from reporting.export.classes import USUAL, SRClass
 from reporting.export.formats import ExportFormat
 from reporting.export.key_pictures import count_key_pictures
-from reporting.export.package import Package, SRClass
+from reporting.export.package import Package
 
 SUPPLEMENTARY_DATA: CodedConcept = codes.DCM.SupplementaryData
 KEY_IMAGES: CodedConcept = codes.DCM.KeyImages
@@ -70,11 +71,12 @@ def companions(package: Package) -> list[Companion]:
 def report_uids(package: Package) -> tuple[str, str]:
     """Return the UIDs of the structured report's series and of itself.
 
-    A report that is made beside other objects, which it leads to, or that is of another class, is another object
-    and has a UID of its own.
+    A report that is made beside other objects, which it leads to, or that is of another class or refers to
+    segmentations of another class, is another object and has a UID of its own.
     """
     leads_to = sorted(package.beside & {_PDF, _PICTURES})
-    of_class = [] if package.sr_class is SRClass.COMPREHENSIVE else [package.sr_class.value]
+    classes = (package.classes.sr, USUAL.sr), (package.classes.seg, USUAL.seg)
+    of_class = [asked.value for asked, usual in classes if asked is not usual]
     return made_uid(package, "sr", "series"), made_uid(package, "sr", "instance", *leads_to, *of_class)
 
 
@@ -108,7 +110,7 @@ def predecessors(package: Package) -> list[Dataset]:
         return []
     before = replace(package, outgoing=replace(package.outgoing, version=version))
     series, instance = report_uids(before)
-    return [reference_stub(_study_uid(package), series, SOP_CLASSES[package.sr_class], instance)]
+    return [reference_stub(_study_uid(package), series, SOP_CLASSES[package.classes.sr], instance)]
 
 
 def _study_uid(package: Package) -> str:

@@ -22,7 +22,8 @@ from reporting.dicom.sr_content import report_content
 from reporting.dicom.sr_items import person_name
 from reporting.dicom.sr_places import evidence_stubs
 from reporting.dicom.sr_root import predecessors, report_uids, root_evidence
-from reporting.export.package import ExportedFile, Package, SRClass
+from reporting.export.classes import SRClass
+from reporting.export.package import ExportedFile, Package
 
 Structured = ComprehensiveSR | Comprehensive3DSR
 _CLASSES: dict[SRClass, type[Structured]] = {
@@ -55,7 +56,7 @@ def build_report(package: Package) -> Structured:
     # The library copies and parses what it is given several times over (seconds for a study): the tree follows.
     root.ContentSequence = ContentSequence(tree[:1])
     series_uid, instance_uid = report_uids(package)
-    report = _CLASSES[package.sr_class](
+    report = _CLASSES[package.classes.sr](
         evidence=[*evidence_stubs(package), *root_evidence(package)],
         content=root,
         series_instance_uid=series_uid,

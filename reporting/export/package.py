@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imaging.types import Series, SourceKind, Spacing, Study
+from reporting.export.classes import USUAL, Classes
 from reporting.export.content import Outgoing
 from runtime.errors import StudyError
 from runtime.names import shown_name
@@ -89,13 +89,6 @@ def no_dicom_words(found: SourceKind) -> str:
     )
 
 
-class SRClass(StrEnum):
-    """Which class of DICOM the structured report is; its content is the same in both."""
-
-    COMPREHENSIVE = "comprehensive"
-    COMPREHENSIVE_3D = "comprehensive-3d"
-
-
 @dataclass(frozen=True, eq=False)
 class Package:
     """What is exported.
@@ -108,7 +101,7 @@ class Package:
         source: The study; None when it was not given.
         beside: Formats made in the same export (values of ``ExportFormat``): the structured report may lead to
             them.
-        sr_class: Class of the structured report.
+        classes: SOP classes of the DICOM objects.
     """
 
     outgoing: Outgoing
@@ -116,7 +109,7 @@ class Package:
     label_maps: Mapping[str, LabelArray]
     source: Source | None
     beside: frozenset[str] = frozenset()
-    sr_class: SRClass = SRClass.COMPREHENSIVE
+    classes: Classes = USUAL
 
     @property
     def stem(self) -> str:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from imaging.limits import current
 from imaging.types import SourceKind
-from reporting.export.package import SRClass, no_dicom_words
+from reporting.export.classes import USUAL, Classes
+from reporting.export.package import no_dicom_words
 from service.accounts.actor import Actor
 from service.errors import InvalidError
 from service.export.content import build_outgoing
@@ -28,7 +29,7 @@ def gather(
     actor: Actor,
     study_id: str,
     *kinds: Format,
-    sr_class: SRClass = SRClass.COMPREHENSIVE,
+    classes: Classes = USUAL,
 ) -> tuple[Case, Request]:
     """Return a report as it stands at this moment, and what an export of it is made from.
 
@@ -43,7 +44,7 @@ def gather(
     picture = kept.get(_OVERLAY) if not _NO_PICTURE.issuperset(kinds) else None
     outgoing = build_outgoing(case, None if picture is None else picture.read_bytes())
     source = _source(case, kinds, upload)
-    return case, Request(kinds, outgoing, case.decided_document, source, kept, current(), sr_class)
+    return case, Request(kinds, outgoing, case.decided_document, source, kept, current(), classes)
 
 
 def _source(case: Case, kinds: tuple[Format, ...], upload: Path) -> Path | None:

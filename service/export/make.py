@@ -40,7 +40,7 @@ def _export(package: Package, kinds: tuple[Format, ...]) -> Export:
 
 def _gather(request: Request) -> tuple[Package, dict[str, str]]:
     """Return what is exported; a study that cannot be opened again stops only the formats that need it."""
-    bare = Package(request.outgoing, request.document, {}, None, sr_class=request.sr_class)
+    bare = Package(request.outgoing, request.document, {}, None, classes=request.classes)
     if request.source is None:
         return bare, {}
     try:

@@ -10,9 +10,9 @@ from typing import Any
 
 from imaging.isolate.handover import Failure
 from imaging.limits import Limits
+from reporting.export.classes import USUAL, Classes
 from reporting.export.content import Outgoing
 from reporting.export.formats import DICOM, IMAGES, ExportFormat
-from reporting.export.package import SRClass
 
 
 class Format(StrEnum):
@@ -53,7 +53,7 @@ class Request:
         source: The study's upload; None to export without it.
         label_maps: Name in reading.json -> kept file.
         limits: How much the process may take.
-        sr_class: Class of the structured report.
+        classes: SOP classes of the DICOM objects.
     """
 
     kinds: tuple[Format, ...]
@@ -62,7 +62,7 @@ class Request:
     source: Path | None
     label_maps: Mapping[str, Path]
     limits: Limits
-    sr_class: SRClass = SRClass.COMPREHENSIVE
+    classes: Classes = USUAL
 
     @property
     def is_single(self) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from reporting.export.classes import Classes, SEGClass, SRClass
 from reporting.export.formats import DICOM, ExportFormat
-from reporting.export.package import SRClass
 from runtime.errors import ConfigError
 from runtime.records import as_record, require_positive
 
@@ -54,6 +54,7 @@ class ListenerConfig:
         push_to: Name of the node that they are sent to.
         push_formats: What is sent.
         push_sr_class: Class of the structured report that is sent.
+        push_seg_class: Class of the segmentations that are sent.
         push_attempts: How often sending is tried before a person must look.
     """
 
@@ -76,7 +77,13 @@ class ListenerConfig:
     push_to: str = ""
     push_formats: tuple[ExportFormat, ...] = (ExportFormat.SEG, ExportFormat.SR, ExportFormat.DICOM_PDF)
     push_sr_class: SRClass = SRClass.COMPREHENSIVE
+    push_seg_class: SEGClass = SEGClass.BINARY
     push_attempts: int = 200
+
+    @property
+    def push_classes(self) -> Classes:
+        """Return the SOP classes of what is sent."""
+        return Classes(self.push_sr_class, self.push_seg_class)
 
     @property
     def has_push(self) -> bool:
@@ -120,8 +127,9 @@ def listener_config(section: dict[str, object], place: str, folder: Path) -> Lis
             raise ConfigError(
                 f"{place}.push_to: expected the name of a node that results are sent to, or push: none"
             )
-    if "push_sr_class" in values:
-        values["push_sr_class"] = _word(tuple(SRClass), values["push_sr_class"], f"{place}.push_sr_class")
+    for name, kind in (("push_sr_class", SRClass), ("push_seg_class", SEGClass)):
+        if name in values:
+            values[name] = _word(tuple(kind), values[name], f"{place}.{name}")
     if "push_formats" in values:
         found = values["push_formats"]
         listed = found if isinstance(found, list) else [found]

@@ -138,7 +138,7 @@ class Results:
     def _export_and_send(self, push: PacsPush) -> dict[str, bytes] | None:
         """Return what was sent; None where something else stands by now."""
         kinds = [Format(kind.value) for kind in self.config.push_formats]
-        case, request = gather(self.services, SYSTEM, push.study_id, *kinds, sr_class=self.config.push_sr_class)
+        case, request = gather(self.services, SYSTEM, push.study_id, *kinds, classes=self.config.push_classes)
         is_draft = push.status == ReportStatus.DRAFT.value  # a draft goes as it stands, others as they were signed
         if case.status.value != push.status or not (is_draft or case.version == push.version):
             return None

@@ -3,20 +3,22 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from cli import export
 from cli.main import main
+from imaging.dicom.segmentation import SEG_CLASSES
 from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
+from reporting.export.classes import SEGClass, SRClass
 from reporting.export.formats import ExportFormat
-from reporting.export.package import ExportedFile, Package, SRClass
+from reporting.export.package import ExportedFile, Package
 from runtime.errors import StudyError
 from tests.read_phantoms import ReadPhantom
 
@@ -41,6 +43,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_words_of_the_command_are_the_formats() -> None:
     assert set(export._FORMATS) == {kind.value for kind in ExportFormat}
     assert set(export._SR_CLASSES) == {kind.value for kind in SRClass}
+    assert set(export._SEG_CLASSES) == {kind.value for kind in SEGClass}
 
 
 def test_text_leaves_without_the_study(
@@ -91,6 +94,40 @@ def test_the_structured_report_is_of_the_class_asked_for(
     with pytest.raises(SystemExit, match="2"):
         main([*words, "--sr-class", "4d"])
     assert "comprehensive-3d" in capsys.readouterr().err
+
+
+def test_segmentations_are_of_the_class_asked_for_and_the_report_leads_to_them(
+    phantoms: Callable[[str], ReadPhantom], tmp_path: Path
+) -> None:
+    made = phantoms("sacroiliac")
+    words = ["export", str(made.reading / "reading.json"), "--source", str(made.study), "--format", "sr", "seg"]
+    uids = set()
+    for seg_class, sop_class in zip(("binary", "labelmap"), SEG_CLASSES, strict=True):
+        folder = tmp_path / seg_class
+        assert main([*words, "--out", str(folder), "--seg-class", seg_class]) == 0
+        segmentations = {str(seg.SOPInstanceUID): seg for seg in map(dcmread, folder.glob("seg*/*.dcm"))}
+        assert segmentations
+        report = dcmread(folder / "sr" / "report.dcm")
+        uids.add(str(report.SOPInstanceUID))
+        told = {
+            (str(item.ReferencedSOPInstanceUID), str(item.ReferencedSOPClassUID), item.ReferencedSegmentNumber)
+            for item in _sequence_items(report)
+            if "ReferencedSegmentNumber" in item
+        }
+        assert told
+        assert {uid for uid, _, _ in told} <= set(segmentations)
+        assert {name for _, name, _ in told} == {sop_class} == {str(s.SOPClassUID) for s in segmentations.values()}
+        for uid, _, number in told:
+            assert number in [item.SegmentNumber for item in segmentations[uid].SegmentSequence]
+    assert len(uids) == 2
+
+
+def _sequence_items(dataset: Dataset) -> Iterator[Dataset]:
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield item
+                yield from _sequence_items(item)
 
 
 @pytest.mark.usefixtures("fakes")

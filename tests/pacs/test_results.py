@@ -12,8 +12,8 @@ import pytest
 from pydicom import dcmread
 from sqlalchemy import update
 
+from reporting.export.classes import Classes
 from reporting.export.formats import ExportFormat
-from reporting.export.package import SRClass
 from runtime.errors import SpineScribeError
 from service.accounts.actor import Actor
 from service.export.request import Format
@@ -59,7 +59,7 @@ def read_study(
         delivery = PacsDelivery(dicom_study="0" * 64, number=1, study_id=study.id, sender="MR1", instances={})
         session.add(delivery)
 
-    def gather(opened: Services, actor: Actor, study_id: str, *kinds: Format, **_: SRClass) -> tuple[Case, None]:
+    def gather(opened: Services, actor: Actor, study_id: str, *kinds: Format, **_: Classes) -> tuple[Case, None]:
         with opened.database.read() as session:
             return load_case(session, actor, study_id), None
 

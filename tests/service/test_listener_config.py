@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reporting.export.classes import Classes, SEGClass, SRClass
 from reporting.export.formats import ExportFormat
-from reporting.export.package import SRClass
 from runtime.errors import ConfigError
 from service.pacs.listener_config import ListenerConfig, PushWhen, load_listener_config
 
@@ -38,11 +38,12 @@ def test_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
         push_to="archive",
         push_formats=["sr"],
         push_sr_class="comprehensive-3d",
+        push_seg_class="labelmap",
     )
     assert config.tls_certificate == str(tmp_path / "ours.pem")
     assert config.tls_key == "/etc/key.pem"
     assert (config.push, config.push_formats) == (PushWhen.DRAFT, (ExportFormat.SR,))
-    assert config.push_sr_class is SRClass.COMPREHENSIVE_3D
+    assert config.push_classes == Classes(SRClass.COMPREHENSIVE_3D, SEGClass.LABELMAP)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
         ({"push": "always"}, r"listener.push: expected one of none, draft, signed"),
         ({"push": "signed"}, r"listener.push_to: expected the name of a node"),
         ({"push_sr_class": "3d"}, r"listener.push_sr_class: expected one of comprehensive, comprehensive-3d"),
+        ({"push_seg_class": "fractional"}, r"listener.push_seg_class: expected one of binary, labelmap"),
         ({"push_formats": []}, r"listener.push_formats: expected at least one of seg"),
         ({"push_formats": ["docx"]}, r"listener.push_formats: expected one of seg"),
         ({"tls_certificate": "ours.pem"}, r"go together"),

@@ -24,20 +24,20 @@ from imaging.dicom.segmentation import read_onto
 from imaging.types import Series
 from reporting.dicom.codes import Kind, code_of, step_code
 from reporting.dicom.common import segment_tracking
-from reporting.dicom.segmentation import BINARY, LABELMAP, seg_files, segment_numbers
+from reporting.dicom.segmentation import seg_files, segment_numbers
 from reporting.dicom.sr_places import segments_of
 from reporting.dicom.structured import sr_files
+from reporting.export.classes import SEGClass
 from reporting.export.package import Package, load_package
 from reporting.slice_picture import structure_colours
 from tests.imaging.conftest import SeriesWriter
 from tests.read_phantoms import ReadPhantom
 from tests.reporting.dicom.packages import package_on
-from tests.reporting.dicom.test_segmentation import ORIENTATIONS
+from tests.reporting.dicom.test_segmentation import ORIENTATIONS, as_class
 from tests.reporting.dicom.validators import dcmqi
 
 Phantoms = Callable[[str], ReadPhantom]
 PROTOCOLS = ("lumbar", "cervical", "sacroiliac")
-KINDS = [pytest.param(BINARY, id="binary"), pytest.param(LABELMAP, id="labelmap")]
 LPS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -90,31 +90,25 @@ def on_series(image: SimpleITK.Image, series: Series) -> NDArray[np.int64]:
     return found.reshape(series.volume.shape)
 
 
-def numbers_of(labels: NDArray[np.uint8], kind: Any) -> dict[int, int]:
-    """Return label -> segment number."""
-    return segment_numbers(labels) if kind is BINARY else {label: label for label in segment_numbers(labels)}
-
-
-def numbered(labels: NDArray[np.uint8], kind: Any) -> NDArray[np.int64]:
-    """Return labels as segment numbers."""
+def numbered(package: Package, series_id: str) -> NDArray[np.int64]:
+    """Return a label map as segment numbers."""
     table = np.zeros(256, dtype=np.int64)
-    for label, number in numbers_of(labels, kind).items():
+    for label, number in segment_numbers(package, series_id).items():
         table[label] = number
-    return np.asarray(table[labels])
+    return np.asarray(table[package.label_maps[series_id]])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_dcmqi_reads_the_labels_where_they_lie_and_what_they_are(
-    packages: Callable[[str], Package], protocol: str, kind: Any, tmp_path: Path
+    packages: Callable[[str], Package], protocol: str, kind: SEGClass, tmp_path: Path
 ) -> None:
-    package = packages(protocol)
-    files = seg_files(package, kind=kind)
-    for file, (series_id, labels) in zip(files, package.label_maps.items(), strict=True):
+    package = as_class(packages(protocol), kind)
+    for file, series_id in zip(seg_files(package), package.label_maps, strict=True):
         image, told = read_seg(file.content, tmp_path / series_id)
-        numbers = numbers_of(labels, kind)
+        numbers = segment_numbers(package, series_id)
         series = package.require_source().series(series_id)
-        np.testing.assert_array_equal(on_series(image, series), numbered(labels, kind))
+        np.testing.assert_array_equal(on_series(image, series), numbered(package, series_id))
         assert set(told) == set(numbers.values())
         for label, number in numbers.items():
             _is_told(package, series_id, label, told[number])
@@ -134,10 +128,10 @@ def _is_told(package: Package, series_id: str, label: int, told: dict[str, Any])
     np.testing.assert_allclose(told["recommendedDisplayRGBValue"], structure_colours()[label], atol=2)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("orientation", ["oblique", "swapped and both flipped"])
 def test_dcmqi_finds_the_place_of_slices_in_any_orientation(
-    packages: Callable[[str], Package], orientation: str, kind: Any, tmp_path: Path
+    packages: Callable[[str], Package], orientation: str, kind: SEGClass, tmp_path: Path
 ) -> None:
     study = tmp_path / "study"
     study.mkdir()
@@ -145,29 +139,30 @@ def test_dcmqi_finds_the_place_of_slices_in_any_orientation(
     SeriesWriter(study, pydicom.uid.generate_uid()).write(
         pixels, orientation=ORIENTATIONS[orientation], EchoTime=100.0, RepetitionTime=3500.0
     )
-    package = package_on(packages("lumbar"), study)  # slices without a structure at one end and within
+    package = as_class(
+        package_on(packages("lumbar"), study), kind
+    )  # slices without a structure at one end and within
     (series,) = package.require_source().study.series
-    image, told = read_seg(seg_files(package, kind=kind)[0].content, tmp_path / "read")
-    labels = package.label_maps[series.id]
-    np.testing.assert_array_equal(on_series(image, series), numbered(labels, kind))
-    assert set(told) == set(numbers_of(labels, kind).values())
+    image, told = read_seg(seg_files(package)[0].content, tmp_path / "read")
+    np.testing.assert_array_equal(on_series(image, series), numbered(package, series.id))
+    assert set(told) == set(segment_numbers(package, series.id).values())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_seg_that_dcmqi_writes_comes_in(
-    packages: Callable[[str], Package], phantoms: Phantoms, protocol: str, kind: Any, tmp_path: Path
+    packages: Callable[[str], Package], phantoms: Phantoms, protocol: str, kind: SEGClass, tmp_path: Path
 ) -> None:
-    package = packages(protocol)
+    package = as_class(packages(protocol), kind)
     series_id, labels = next(iter(package.label_maps.items()))
     series = package.require_source().series(series_id)
-    read_seg(seg_files(package, kind=kind)[0].content, tmp_path / "read")
+    read_seg(seg_files(package)[0].content, tmp_path / "read")
     written = tmp_path / "other.dcm"
     dcmqi(
         "itkimage2segimage", inputImageList=next((tmp_path / "read").glob("*.nii.gz")),
-        inputMetadata=tmp_path / "read" / "meta.json", segmentationType=kind.value.lower(), outputDICOM=written,
+        inputMetadata=tmp_path / "read" / "meta.json", segmentationType=kind.value, outputDICOM=written,
         inputDICOMList=",".join(map(str, _files_of(phantoms(protocol).study, series))),
-        **({} if kind is BINARY else {"useLabelIDAsSegmentNumber": True}),
+        **({} if kind is SEGClass.BINARY else {"useLabelIDAsSegmentNumber": True}),
     )  # fmt: skip
     assert "dcmqi" in str(pydicom.dcmread(written).get("ManufacturerModelName", "")).lower()
     with written.open("rb") as stream:
@@ -189,9 +184,9 @@ def reports(packages: Callable[[str], Package], tmp_path_factory: pytest.TempPat
     """Return what gives the measurement groups of a protocol's structured report as dcmqi reads them."""
 
     @cache
-    def make(protocol: str) -> Any:
+    def make(protocol: str, kind: SEGClass = SEGClass.BINARY) -> Any:
         folder = tmp_path_factory.mktemp(protocol)
-        (file,) = sr_files(packages(protocol))
+        (file,) = sr_files(as_class(packages(protocol), kind))
         (folder / "report.dcm").write_bytes(file.content)
         dcmqi("tid1500reader", inputDICOM=folder / "report.dcm", outputMetadata=folder / "report.json")
         return json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -230,17 +225,18 @@ def test_dcmqi_reads_every_measurement_with_its_unit_and_place(
     assert (read["CompletionFlag"], read["VerificationFlag"]) == ("PARTIAL", "UNVERIFIED")
 
 
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_dcmqi_follows_a_measured_segment_into_the_seg(
-    packages: Callable[[str], Package], reports: Callable[[str], Any], protocol: str
+    packages: Callable[[str], Package], reports: Callable[..., Any], protocol: str, kind: SEGClass
 ) -> None:
-    package = packages(protocol)
+    package = as_class(packages(protocol), kind)
     known = {
         segment_tracking(package, series_id, label): (number, there.sop_instance_uid, there.source_series_uid)
         for series_id, there in segments_of(package).items()
         for label, number in there.numbers.items()
     }
-    groups = [group for group in reports(protocol)["Measurements"] if "ReferencedSegment" in group]
+    groups = [group for group in reports(protocol, kind)["Measurements"] if "ReferencedSegment" in group]
     assert groups
     for group in groups:
         tracked = group["TrackingIdentifier"], group["TrackingUniqueIdentifier"]

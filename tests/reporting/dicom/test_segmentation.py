@@ -23,7 +23,8 @@ from scipy.spatial.transform import Rotation
 from anatomy.structures import label_codes
 from imaging.dicom.segmentation import SEG_CLASSES, read_onto
 from imaging.types import SourceKind
-from reporting.dicom.segmentation import BINARY, LABELMAP, seg_files, segment_numbers
+from reporting.dicom.segmentation import seg_files, segment_numbers
+from reporting.export.classes import Classes, SEGClass
 from reporting.export.content import SignedBy, mark_of
 from reporting.export.package import Package, Source, load_package
 from reporting.types import ReportState
@@ -36,7 +37,7 @@ from tests.reporting.dicom.validators import dciodvfy
 
 Phantoms = Callable[[str], ReadPhantom]
 PROTOCOLS = ("lumbar", "cervical", "sacroiliac")
-KINDS = [pytest.param(BINARY, id="binary"), pytest.param(LABELMAP, id="labelmap")]
+BINARY, LABELMAP = SEGClass.BINARY, SEGClass.LABELMAP
 TURNED = tuple(
     float(x)
     for x in Rotation.from_euler("xyz", (7, -4, 11), degrees=True).apply([SAGITTAL[:3], SAGITTAL[3:]]).ravel()
@@ -49,6 +50,11 @@ ORIENTATIONS = {
     "rows and columns swapped": (0.0, 0.0, -1.0, 0.0, 1.0, 0.0),
     "swapped and both flipped": (0.0, 0.0, 1.0, 0.0, -1.0, 0.0),
 }  # fmt: skip
+
+
+def as_class(package: Package, kind: SEGClass) -> Package:
+    """Return a package whose segmentations are of a class."""
+    return replace(package, classes=Classes(seg=kind))
 
 
 def opened(content: bytes) -> Dataset:
@@ -83,9 +89,9 @@ def test_a_phantom_leaves_as_valid_seg_and_comes_back(phantoms: Phantoms, protoc
         path = tmp_path / f"{series_id}.dcm"
         path.write_bytes(file.content)
         assert dciodvfy(path) == []
-        numbers = segment_numbers(labels)
+        numbers = segment_numbers(package, series_id)
         seg = highdicom.seg.segread(path)
-        assert seg.segmentation_type is BINARY
+        assert seg.segmentation_type.value == "BINARY"
         assert seg.number_of_segments == len(numbers) == len(np.unique(labels)) - 1
         assert _by_source_instance(seg, package, series_id, numbers)
         image = SimpleITK.ReadImage(str(path))  # GDCM: a second decoder of the bits, in the order of the frames
@@ -156,14 +162,14 @@ def _comes_back(path: Path, package: Package, series_id: str) -> None:
     np.testing.assert_array_equal(placed.array, package.label_maps[series_id])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("orientation", ORIENTATIONS.values(), ids=list(ORIENTATIONS))
 def test_any_orientation_keeps_its_pixels(
     lumbar: Package,
     series_writer: SeriesWriter,
     volume: NDArray[np.uint16],
     orientation: tuple[float, ...],
-    kind: Any,
+    kind: SEGClass,
     tmp_path: Path,
 ) -> None:
     files = series_writer.write(volume, orientation=orientation, EchoTime=100.0, RepetitionTime=3500.0)
@@ -171,7 +177,7 @@ def test_any_orientation_keeps_its_pixels(
     assert package.source is not None
     (series,) = package.source.study.series
     before = {uid: deepcopy(item) for uid, item in package.source.instances.items()}
-    (file,) = seg_files(package, kind=kind)
+    (file,) = seg_files(as_class(package, kind))
     assert package.source.instances == before
     seg = opened(file.content)
     path = tmp_path / "seg.dcm"
@@ -181,8 +187,8 @@ def test_any_orientation_keeps_its_pixels(
     pixels = highdicom.seg.segread(path).get_pixels_by_source_instance(
         [item.SOPInstanceUID for item in order], combine_segments=True, assert_missing_frames_are_empty=True
     )
-    numbers = segment_numbers(package.label_maps[series.id])
-    label_of = {number: label for label, number in numbers.items()} if kind is BINARY else {n: n for n in numbers}
+    numbers = segment_numbers(as_class(package, kind), series.id)
+    label_of = {number: label for label, number in numbers.items()}
     for k, source in enumerate(order):
         rows, columns = np.nonzero(pixels[k])
         assert pixels[k].shape == source.pixel_array.shape
@@ -216,13 +222,13 @@ def _ours(series: Any, source: Dataset, row: int, column: int, k: int) -> tuple[
     return round(i), round(j)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SEGClass)
 @pytest.mark.parametrize("is_per_frame", [False, True], ids=["orientation shared", "orientation of each frame"])
 def test_frames_of_an_enhanced_object_are_referred_to_by_number(
     lumbar: Package,
     series_writer: SeriesWriter,
     volume: NDArray[np.uint16],
-    kind: Any,
+    kind: SEGClass,
     is_per_frame: bool,
     tmp_path: Path,
 ) -> None:
@@ -238,7 +244,7 @@ def test_frames_of_an_enhanced_object_are_referred_to_by_number(
     assert package.source is not None
     series = package.source.study.series[0]
     path = tmp_path / "seg.dcm"
-    path.write_bytes(seg_files(package, kind=kind)[0].content)
+    path.write_bytes(seg_files(as_class(package, kind))[0].content)
     seg, source = pydicom.dcmread(path), pydicom.dcmread(file)
     for frame in seg.PerFrameFunctionalGroupsSequence:
         reference = frame.DerivationImageSequence[0].SourceImageSequence[0]
@@ -329,13 +335,13 @@ def test_two_exports_are_one_object_and_states_differ(phantoms: Phantoms) -> Non
     assert third.SOPInstanceUID != first.SOPInstanceUID
     assert third.ContentLabel == "AI_SEGMENTATION"
     assert "DRAFT" not in third.SeriesDescription
-    assert opened(seg_files(package, kind=LABELMAP)[0].content).SOPInstanceUID != first.SOPInstanceUID
+    assert opened(seg_files(as_class(package, LABELMAP))[0].content).SOPInstanceUID != first.SOPInstanceUID
 
 
 def test_a_labelmap_holds_our_numbers(phantoms: Phantoms) -> None:
     made = phantoms("sacroiliac")
     package = load_package(made.reading / "reading.json", made.archive)
-    seg = opened(seg_files(package, kind=LABELMAP)[0].content)
+    seg = opened(seg_files(as_class(package, LABELMAP))[0].content)
     labels = next(iter(package.label_maps.values()))
     assert str(seg.SOPClassUID) == SEG_CLASSES[1]
     assert set(np.unique(seg.pixel_array)) == set(np.unique(labels))

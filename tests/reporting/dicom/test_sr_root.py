@@ -13,10 +13,11 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, EncapsulatedPDFStorage
 
 from reporting.dicom.sr_reading import read_report
+from reporting.export.classes import Classes, SRClass
 from reporting.export.content import SignedBy
 from reporting.export.formats import DICOM, Export, ExportFormat, export_all, export_files
 from reporting.export.key_pictures import count_key_pictures, key_pictures
-from reporting.export.package import ExportedFile, Package, SRClass, load_package
+from reporting.export.package import ExportedFile, Package, load_package
 from reporting.types import ReportState
 from tests.read_phantoms import ReadPhantom
 from tests.reporting.dicom.reread import assert_equals_findings
@@ -108,7 +109,7 @@ def test_every_format_at_once_knows_of_the_others(package: Give, monkeypatch: py
 def test_both_classes_are_valid_and_equal_findings(
     package: Give, protocol: str, sr_class: SRClass, tmp_path: Path
 ) -> None:
-    given = _amended(replace(package(protocol), sr_class=sr_class))
+    given = _amended(replace(package(protocol), classes=Classes(sr_class)))
     content = _structured(given, DICOM)
     path = tmp_path / "report.dcm"
     path.write_bytes(content)
@@ -124,15 +125,15 @@ def test_both_classes_are_valid_and_equal_findings(
 
 def test_the_class_is_comprehensive_unless_asked_otherwise(package: Give) -> None:
     given = package("sacroiliac")
-    plain, spatial = (_read(replace(given, sr_class=kind)) for kind in SRClass)
-    assert given.sr_class is SRClass.COMPREHENSIVE
+    plain, spatial = (_read(replace(given, classes=Classes(kind))) for kind in SRClass)
+    assert given.classes.sr is SRClass.COMPREHENSIVE
     assert (plain.SOPClassUID, spatial.SOPClassUID) == (ComprehensiveSRStorage, Comprehensive3DSRStorage)
     assert plain.SOPInstanceUID != spatial.SOPInstanceUID
 
 
 @pytest.mark.parametrize("sr_class", SRClass)
 def test_an_amended_report_names_the_signed_one_before(package: Give, sr_class: SRClass) -> None:
-    given = replace(package("sacroiliac"), sr_class=sr_class)
+    given = replace(package("sacroiliac"), classes=Classes(sr_class))
     signed = replace(given.outgoing, version=2, status=ReportState.SIGNED, mark=None, signature=_SIGNED)
     first, second = _read(replace(given, outgoing=signed)), _read(_amended(given))
     (study,) = second.PredecessorDocumentsSequence

@@ -21,8 +21,9 @@ from imaging.limits import Limits
 from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
 from reporting.export.archive import read_zip
+from reporting.export.classes import Classes, SRClass
 from reporting.export.formats import ExportFormat
-from reporting.export.package import ExportedFile, Package, SRClass
+from reporting.export.package import ExportedFile, Package
 from runtime.errors import StudyError
 from service.accounts.actor import Actor
 from service.api import exports
@@ -126,7 +127,7 @@ def test_what_is_sent_together_is_led_to_by_the_structured_report(
     services: Services, radiologist: Actor, study: str, phantoms: Callable[[str], ReadPhantom]
 ) -> None:
     request = request_of(services, open_case(services, radiologist, study), phantoms("sacroiliac"), Format.SR)
-    both = replace(request, kinds=(Format.SR, Format.DICOM_PDF), sr_class=SRClass.COMPREHENSIVE_3D)
+    both = replace(request, kinds=(Format.SR, Format.DICOM_PDF), classes=Classes(SRClass.COMPREHENSIVE_3D))
     files = isolated.isolated_files(both, services.config.work_dir)
     content = {name.partition("/")[0]: file for name, file in files.items() if name.endswith(".dcm")}
     read = read_report(content["sr"])
