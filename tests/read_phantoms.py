@@ -1,4 +1,4 @@
-"""A generated study of each body region with its reading by the shipped weights, made once for all tests."""
+"""A generated study of each body region, read by the command with the shipped weights, once for all tests."""
 
 import fcntl
 from dataclasses import dataclass
@@ -40,16 +40,8 @@ def read_phantom(protocol: str, shared: Path) -> ReadPhantom:
 
 
 def _make(protocol: str, folder: Path, made: ReadPhantom) -> None:
+    from cli.main import main
     from imaging.phantom import write_phantom_study
 
     write_phantom_study(built_phantom(protocol), folder)
-    read_into(made.reading, made.archive, protocol)
-
-
-def read_into(folder: Path, archive: Path, protocol: str) -> None:
-    """Write the reading of a study, drafted by the composer, into a folder."""
-    from pipeline import Reader, Reading, ReadOptions, Writer, write_reading
-
-    for event in Reader.load(device="cpu").read(archive, ReadOptions(protocol=protocol, writer=Writer.COMPOSER)):
-        if isinstance(event, Reading):
-            write_reading(event, folder)
+    assert main(["read", str(made.archive), "--out", str(made.reading)]) == 0

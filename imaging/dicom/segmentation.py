@@ -27,14 +27,13 @@ from anatomy import Side
 from anatomy.conventions import Convention, LabelKind, LabelRule, Match
 from anatomy.structures import label_codes
 from imaging import limits
+from imaging.dicom.sop_classes import SEGMENTATIONS
 from imaging.dicom.structure import check_structure
 from imaging.label_grid import PlacedLabels, place_labels
 from imaging.types import AffineMatrix, Series
 from runtime.errors import StudyError
 
 CONVENTION = "dicom-seg"
-SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-"""Segmentation Storage, Label Map Segmentation Storage."""
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SIDES = {Side.LEFT: codes.SCT.Left, Side.RIGHT: codes.SCT.Right}
@@ -112,7 +111,7 @@ def _opened(stream: BinaryIO, name: str) -> Segmentation:
     try:
         dataset = dcmread(stream)
         kind = str(dataset.get("SOPClassUID", ""))
-        if kind not in SEG_CLASSES:
+        if kind not in SEGMENTATIONS:
             raise StudyError(f"{name}: expected a DICOM segmentation (SEG), found another DICOM object")
         if dataset.get("SegmentationType") == SegmentationTypeValues.FRACTIONAL.value:
             raise StudyError(

@@ -23,10 +23,11 @@ from highdicom.sr.coding import CodedConcept
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import UID, SegmentationStorage
+from pydicom.uid import SegmentationStorage
 
 from anatomy import Side
 from anatomy.structures import LabelCode, label_codes
+from imaging.dicom.sop_classes import LABEL_MAP_SEGMENTATION
 from imaging.geometry import undo_axes
 from reporting.dicom.common import (
     SERIES_NUMBERS,
@@ -48,7 +49,7 @@ from runtime.errors import StudyError
 
 SOP_CLASSES = {
     SEGClass.BINARY: SegmentationStorage,
-    SEGClass.LABELMAP: UID("1.2.840.10008.5.1.4.1.1.66.7"),  # Label Map Segmentation Storage; pydicom 3.0 lacks it
+    SEGClass.LABELMAP: LABEL_MAP_SEGMENTATION,
 }
 _TYPES = {SEGClass.BINARY: SegmentationTypeValues.BINARY, SEGClass.LABELMAP: SegmentationTypeValues.LABELMAP}
 _NAMES = {SEGClass.BINARY: "instance", SEGClass.LABELMAP: "labelmap"}

@@ -14,6 +14,8 @@ from pydicom.uid import UID
 from pynetdicom import build_context
 from pynetdicom.presentation import PresentationContext
 
+from imaging.dicom.sop_classes import LABEL_MAP_SEGMENTATION
+
 LIMIT = 128
 PLAIN = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian)
 """Uncompressed syntaxes; a node must know the second (PS3.5, 10)."""
@@ -26,13 +28,12 @@ _IMAGES = (
     uid.MRImageStorage, uid.EnhancedMRImageStorage, uid.LegacyConvertedEnhancedMRImageStorage,
     uid.SecondaryCaptureImageStorage,
 )  # fmt: skip
-_LABEL_MAP_SEGMENTATION = UID("1.2.840.10008.5.1.4.1.1.66.7")  # newer than pydicom's table
 _RESULTS = (
     uid.EnhancedMRColorImageStorage, uid.MRSpectroscopyStorage, uid.RawDataStorage, uid.CTImageStorage,
     uid.EnhancedCTImageStorage, uid.ComputedRadiographyImageStorage, uid.DigitalXRayImageStorageForPresentation,
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-    uid.MultiFrameTrueColorSecondaryCaptureImageStorage, uid.SegmentationStorage, _LABEL_MAP_SEGMENTATION,
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage, uid.SegmentationStorage, LABEL_MAP_SEGMENTATION,
     uid.SurfaceSegmentationStorage, uid.ParametricMapStorage, uid.SpatialRegistrationStorage,
     uid.SpatialFiducialsStorage, uid.BasicTextSRStorage, uid.EnhancedSRStorage, uid.ComprehensiveSRStorage,
     uid.Comprehensive3DSRStorage, uid.KeyObjectSelectionDocumentStorage, uid.EncapsulatedPDFStorage,

@@ -18,7 +18,7 @@ from service.pacs.config import DicomwebConfig
 from service.pacs.errors import PacsError
 from service.pacs.http_session import build_session, words_for_failures
 from service.pacs.outcome import Outcome, Transfer
-from service.pacs.outgoing import BROKEN, BrokenFileError, Item, examine, load
+from service.pacs.outgoing import BROKEN_WORDS, BrokenFileError, Item, examine, load
 from service.pacs.query import Found, Level, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 
@@ -127,7 +127,7 @@ class DicomwebLink:
         except OSError as error:
             return Outcome(item.file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
         except BrokenFileError:
-            return Outcome(item.file, False, BROKEN)
+            return Outcome(item.file, False, BROKEN_WORDS)
         with words_for_failures(self._config), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

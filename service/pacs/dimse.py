@@ -28,7 +28,7 @@ from service.pacs.association import Silence, associated, lost, status_of
 from service.pacs.config import DimseConfig, OwnConfig
 from service.pacs.errors import PacsError
 from service.pacs.outcome import Outcome, Transfer
-from service.pacs.outgoing import BROKEN, BrokenFileError, Item, batches, decompressed, examine, load
+from service.pacs.outgoing import BROKEN_WORDS, BrokenFileError, Item, batches, decompressed, examine, load
 from service.pacs.query import Found, Query, keys_of, rows_of
 from service.pacs.quiet import silence_libraries
 from service.pacs.tls import server_context
@@ -201,7 +201,7 @@ class DimseLink:
         except OSError as error:
             return Outcome(item.file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
         except BrokenFileError:
-            return Outcome(item.file, False, BROKEN)
+            return Outcome(item.file, False, BROKEN_WORDS)
         try:
             if not _is_accepted(association, item):
                 dataset = decompressed(dataset)

@@ -17,6 +17,7 @@ import requests
 from requests import exceptions as failures
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from imaging.dicom.values import BROKEN
 from runtime.errors import ConfigError
 from runtime.settings import read_secret
 from service.pacs.config import DicomwebConfig
@@ -86,7 +87,9 @@ def words_for_failures(config: DicomwebConfig) -> Iterator[None]:
         raise PacsError("the node redirects elsewhere; that is not followed", code="refused") from None
     except failures.RequestException as error:
         raise PacsError(f"the node's answer is not usable ({type(error).__name__})", code="malformed") from None
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError) as error:
+    except OSError:
+        raise  # our own disk
+    except BROKEN as error:
         raise PacsError(f"the node's answer is not DICOMweb ({type(error).__name__})", code="malformed") from None
 
 

@@ -33,10 +33,11 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 
+from imaging.dicom.values import BROKEN
 from runtime.errors import ConfigError
 from service.pacs.inbox import FullError, Inbox, Stored, hash_of
 from service.pacs.listener_config import ListenerConfig
-from service.pacs.part10 import COMPANIONS, IMAGES, UNREADABLE, uids_of
+from service.pacs.part10 import COMPANIONS, IMAGES, uids_of
 from service.pacs.quiet import silence_libraries
 
 logger = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ class Listener:
         try:
             content = event.encoded_dataset()
             study_uid, sop_uid = uids_of(content)
-        except UNREADABLE as error:
+        except BROKEN as error:
             logger.warning("%s sent an instance that cannot be read (%s)", call.caller, type(error).__name__)
             return _answer(NOT_UNDERSTOOD, "cannot be read")
         request = cast(C_STORE, event.request)

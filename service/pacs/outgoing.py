@@ -10,11 +10,11 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID
 
+from imaging.dicom.values import BROKEN
 from service.pacs.contexts import LIMIT, PLAIN
 from service.pacs.outcome import Outcome
-from service.pacs.part10 import UNREADABLE
 
-BROKEN = "the DICOM file is broken"
+BROKEN_WORDS = "the DICOM file is broken"
 
 
 class BrokenFileError(Exception):
@@ -45,7 +45,7 @@ def examine(file: Path) -> Item | Outcome:
             kind, syntax = header.get("SOPClassUID"), header.file_meta.get("TransferSyntaxUID")
     except OSError as error:
         return Outcome(file, False, f"the file cannot be read ({error.strerror or type(error).__name__})")
-    except UNREADABLE:
+    except BROKEN:
         return Outcome(file, False, "no DICOM file")
     if not (kind and syntax and header.get("SOPInstanceUID")):
         return Outcome(file, False, "the DICOM file lacks its SOP class, SOP instance or transfer syntax UID")
@@ -80,7 +80,9 @@ def load(item: Item) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return dcmread(item.file)
-    except UNREADABLE as error:
+    except OSError:
+        raise
+    except BROKEN as error:
         raise BrokenFileError from error
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 import warnings
-import zlib
 from io import BytesIO
 from pathlib import Path
 
 from pydicom import Dataset, dcmread, uid
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
+
+from imaging.dicom.sop_classes import SEGMENTATIONS
+from imaging.dicom.values import BROKEN
 
 IMAGES = (uid.MRImageStorage, uid.EnhancedMRImageStorage, uid.LegacyConvertedEnhancedMRImageStorage)
 """What is read."""
@@ -21,15 +21,9 @@ COMPANIONS = (
     uid.EnhancedMRColorImageStorage, uid.MRSpectroscopyStorage, uid.RawDataStorage, uid.BasicTextSRStorage,
     uid.EnhancedSRStorage, uid.ComprehensiveSRStorage, uid.Comprehensive3DSRStorage,
     uid.KeyObjectSelectionDocumentStorage, uid.GrayscaleSoftcopyPresentationStateStorage,
-    uid.ColorSoftcopyPresentationStateStorage, uid.SegmentationStorage, uid.EncapsulatedPDFStorage,
+    uid.ColorSoftcopyPresentationStateStorage, *SEGMENTATIONS, uid.EncapsulatedPDFStorage,
 )  # fmt: skip
 """What travels with MR images: an archive that sends a study gives up when one of its objects is not taken."""
-
-UNREADABLE = (
-    InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError,
-    OverflowError, RecursionError, struct.error, zlib.error,
-)  # fmt: skip
-"""What pydicom raises on damaged bytes."""
 
 _GROUP_LENGTH_AT = 140  # preamble 128, DICM, then (0002,0000) UL with its length: the value
 _META_AT = 144
@@ -44,7 +38,7 @@ def uids_of(content: bytes) -> tuple[str, str]:
     """Return Study and SOP Instance UID; empty where there is none.
 
     Raises:
-        Exception: One of ``UNREADABLE``, if the bytes are damaged.
+        Exception: One of ``imaging.dicom.values.BROKEN``, if the bytes are damaged.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -73,7 +67,7 @@ def is_same(first: bytes, second: bytes) -> bool:
         return True
     try:
         return _read(first) == _read(second)
-    except UNREADABLE:
+    except BROKEN:
         return False  # what cannot be compared is not the same
 
 

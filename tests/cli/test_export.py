@@ -13,7 +13,7 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from cli import export
 from cli.main import main
-from imaging.dicom.segmentation import SEG_CLASSES
+from imaging.dicom.sop_classes import SEGMENTATIONS
 from reporting.dicom.sr_reading import read_report
 from reporting.export import formats
 from reporting.export.classes import SEGClass, SRClass
@@ -102,7 +102,7 @@ def test_segmentations_are_of_the_class_asked_for_and_the_report_leads_to_them(
     made = phantoms("sacroiliac")
     words = ["export", str(made.reading / "reading.json"), "--source", str(made.study), "--format", "sr", "seg"]
     uids = set()
-    for seg_class, sop_class in zip(("binary", "labelmap"), SEG_CLASSES, strict=True):
+    for seg_class, sop_class in zip(("binary", "labelmap"), SEGMENTATIONS, strict=True):
         folder = tmp_path / seg_class
         assert main([*words, "--out", str(folder), "--seg-class", seg_class]) == 0
         segmentations = {str(seg.SOPInstanceUID): seg for seg in map(dcmread, folder.glob("seg*/*.dcm"))}

@@ -1,7 +1,9 @@
 """Phantoms as training cases: drawn once, labels of what they teach, windows that training moves."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,22 +15,34 @@ from grading.training.cases import Case, from_bytes, to_bytes
 from grading.training.config import PhantomConfig, TrainingConfig
 from grading.training.cutting import PLACEMENT
 from grading.training.phantoms import draw_case, phantom_cases, varied_setup
+from imaging.phantom import Phantom
+from imaging.phantom.build import phantom_of
 from imaging.phantom.setup import load_setup
 from runtime.errors import ConfigError
-from tests.built_phantoms import SEED, built_phantom
 
 VIEWS = ("foramen_t1", "foramen_t2", "recess_t2")
 CONFIG = GraderConfig(network=NetworkConfig(views=VIEWS))
-USUAL = PhantomConfig(patients=1, first_seed=SEED, varied_share=0.0)
+USUAL = PhantomConfig(patients=1, first_seed=299_990, varied_share=0.0)
 
 
 def drawn(phantoms: PhantomConfig) -> Case:
-    """Draw the case; it is scanned once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grading.training.phantoms.phantom_of", lambda *_, seed: built_phantom("lumbar", seed))
-        found = draw_case(SEED, CONFIG, phantoms)
+    found = draw_case(299_990, CONFIG, phantoms)
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _scanned_once() -> Iterator[None]:
+    """Keep the one patient that is drawn here twice, each time with other labels."""
+    kept: list[Phantom] = []
+
+    def scan_once(*given: Any, **named: Any) -> Phantom:
+        kept[:] = kept or [phantom_of(*given, **named)]
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grading.training.phantoms.phantom_of", scan_once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from reporting.slice_picture import structure_colours
 from tests.imaging.conftest import SeriesWriter
 from tests.read_phantoms import ReadPhantom
 from tests.reporting.dicom.packages import package_on
-from tests.reporting.dicom.test_segmentation import ORIENTATIONS, as_class
+from tests.reporting.dicom.segs import ORIENTATIONS, as_class
 from tests.reporting.dicom.validators import dcmqi
 
 Phantoms = Callable[[str], ReadPhantom]
