@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from imaging import load_study
+from imaging.dicom.sop_classes import LABEL_MAP_SEGMENTATION
 from service.pacs import listener as listener_module
 from service.services import Services
 from tests.pacs.arriving import (
@@ -343,6 +344,19 @@ def test_what_travels_with_the_images_is_taken_but_makes_no_entry_alone(
     kept = taken.blobs.path(studies(taken)[0].upload_sha256)
     (kept.parent / "study.zip").hardlink_to(kept)
     assert len(load_study(kept.parent / "study.zip", protocol="lumbar").series) == 2
+
+
+def test_a_label_map_segmentation_travels_with_the_images_too(taken: Services, study: SmallStudy) -> None:
+    """pydicom's table lacks its class; an archive that holds one forwards it with the study."""
+    segmentation = dcmread(study.files[0])
+    segmentation.SOPClassUID = segmentation.file_meta.MediaStorageSOPClassUID = LABEL_MAP_SEGMENTATION
+    segmentation.SOPInstanceUID = segmentation.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    with running(taken) as there:
+        association = associate(there.port, wanted=(LABEL_MAP_SEGMENTATION,))
+        assert status_of(association.send_c_store(segmentation)) == 0
+        association.release()
+        there.settle(lambda: bool(_files(taken, "aside")))
+    assert studies(taken) == []
 
 
 def _files(services: Services, where: str) -> list[Path]:
