@@ -183,7 +183,7 @@ def _dataset(drawn: list[DataElement | None]) -> Dataset:
 @pytest.mark.filterwarnings("ignore:Invalid value")
 class TestProperty:
     @given(st.lists(elements(), min_size=1, max_size=12))
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck))
     def test_no_random_data_set_keeps_a_canary(self, drawn: list[DataElement | None]) -> None:
         keys = Keys(b"0123456789abcdef")
         with pydicom.config.disable_value_validation(), warnings.catch_warnings():

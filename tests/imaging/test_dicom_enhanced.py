@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom import uid
@@ -274,7 +274,7 @@ def test_a_header_with_fewer_frames_than_pixels_says_so(
     assert study.notices == ("Left out: 2 x MR image without position, orientation or pixel spacing.",)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(
     angles=st.tuples(*[st.floats(-180, 180)] * 3),
     spacing=st.tuples(st.floats(0.25, 1.6), st.floats(0.25, 1.6)),

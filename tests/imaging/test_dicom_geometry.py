@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
@@ -37,7 +37,7 @@ from tests.imaging.conftest import SeriesWriter
 Array = NDArray[np.float64]
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _T2 = {"EchoTime": 100.0, "RepetitionTime": 3500.0}
-_FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_FEW = settings(max_examples=40)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ _PLACES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_PLACES, st.randoms())
 @example([(0.0, 0, 0.0, 20.0, 0.0), (0.0, 0, 0.03125, 20.0, 0.0), (0.0, 0, -0.03125, 20.0, 0.0)], Random(0))
 def test_every_slice_is_in_one_stack_and_where_it_says(places: list[tuple[float, ...]], order: Random) -> None:
@@ -288,7 +288,7 @@ def test_every_slice_is_in_one_stack_and_where_it_says(places: list[tuple[float,
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(3, 30), st.lists(st.integers(1, 28), max_size=4), st.randoms())
 def test_missing_slices_leave_runs_between_them(count: int, gone: list[int], order: Random) -> None:
     left = [n for n in range(count) if n not in gone]

@@ -25,7 +25,7 @@ SIGNED_PERMUTATIONS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     index=st.integers(0, 47),
     slice_axis=st.integers(0, 2),

@@ -183,7 +183,6 @@ def _run(name: str, folder: Path, caplog: pytest.LogCaptureFixture, examples: in
     @settings(
         max_examples=examples,
         derandomize=not is_random,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

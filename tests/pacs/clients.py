@@ -1,4 +1,4 @@
-"""Our side in the tests: nodes with short waits."""
+"""Our side in the tests: nodes on loopback. A wait that must not end by itself is long: machines are busy."""
 
 from pathlib import Path
 

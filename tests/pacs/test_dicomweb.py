@@ -222,9 +222,9 @@ def test_a_node_that_falls_silent_while_it_is_sent_to_is_waited_for_once(
     study = write_study(tmp_path, "web/silent")
     began = time.monotonic()
     with deaf_server() as port, pytest.raises(PacsError, match="in time") as caught:
-        node_of(dicomweb(f"http://{LOOPBACK}:{port}", wait_s=1.0)).send(study.files)
+        node_of(dicomweb(f"http://{LOOPBACK}:{port}", wait_s=3.0)).send(study.files)
     assert (caught.value.code, caught.value.again) == ("timeout", True)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # not for each of the six files
 
 
 def test_a_dead_port_and_a_deaf_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def seconds(text: str) -> float:
     return best
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(_WORDS), max_size=60).map(" ".join))
 def test_words_in_any_order_give_known_facts(text: str) -> None:
     for fact in parse_report(text):
@@ -48,7 +48,7 @@ def test_words_in_any_order_give_known_facts(text: str) -> None:
     parse_measurements(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=400))
 def test_any_text_is_read_without_error(text: str) -> None:
     keys = [(fact.level, fact.side, fact.condition) for fact in parse_report(text)]
@@ -71,7 +71,7 @@ def test_ten_kilobytes_are_read_in_a_fifth_of_a_second(piece: str) -> None:
     assert seconds(text) < _CAP_S
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(_WORDS), min_size=20, max_size=60))
 def test_ten_kilobytes_of_mixed_words_are_read_in_time(words: list[str]) -> None:
     piece = " ".join(words) + " "
@@ -125,7 +125,7 @@ SAC = Condition.THECAL_SAC_COMPRESSION
 LIMIT_FINDINGS = make_findings(make_grade(Condition.DISC_BULGING, ("present",)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.text(max_size=600))
 def test_any_text_is_checked_without_error(text: str) -> None:
     verdict = check_sentence(text, LIMIT_FINDINGS)
@@ -133,7 +133,7 @@ def test_any_text_is_checked_without_error(text: str) -> None:
     assert verdict.reasons or verdict.status is VerdictStatus.SUPPORTED
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(_WORDS), max_size=80).map(" ".join))
 def test_words_in_any_order_are_checked_and_supported_only_with_evidence(text: str) -> None:
     verdict = check_sentence(text, LIMIT_FINDINGS)

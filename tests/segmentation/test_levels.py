@@ -158,7 +158,7 @@ def test_a_distant_peak_does_not_move_the_posterior_point() -> None:
         assert np.linalg.norm(disc.posterior - spine.posterior(disc.name)) < 0.08 * spine.pitch
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     first=st.integers(0, 4),
     count=st.integers(3, 9),

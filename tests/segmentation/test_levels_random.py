@@ -42,19 +42,19 @@ def check_order(named: NamedChain, names: tuple[str, ...]) -> None:
     assert all(disc.shape is not None or disc.doubt is not None for disc in named.discs)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(made=chains(LUMBAR, is_lumbar=True))
 def test_lumbar_chains_keep_their_order(made: MadeChain) -> None:
     check_order(read(made, LUMBAR), LUMBAR)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(made=chains(CERVICAL, is_lumbar=False))
 def test_cervical_chains_keep_their_order(made: MadeChain) -> None:
     check_order(read(made, CERVICAL), CERVICAL)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(made=chains(LUMBAR, is_lumbar=True))
 def test_naming_is_deterministic(made: MadeChain) -> None:
     first, second = read(made, LUMBAR), read(made, LUMBAR)
@@ -63,7 +63,7 @@ def test_naming_is_deterministic(made: MadeChain) -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(made=chains(LUMBAR, is_lumbar=True), where=st.integers(0, 20), level=st.sampled_from(LUMBAR))
 def test_an_anchor_always_wins(made: MadeChain, where: int, level: str) -> None:
     place = made.chain.discs[where % len(made.chain.discs)].centre
@@ -75,7 +75,7 @@ def test_an_anchor_always_wins(made: MadeChain, where: int, level: str) -> None:
     assert numbering_notices(named) == (ANCHORED,)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(
     first=st.integers(0, 4),
     room=st.sampled_from([1.3, 2.2]),

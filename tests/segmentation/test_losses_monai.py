@@ -35,7 +35,7 @@ SHAPES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     shape=SHAPES,
     seed=st.integers(0, 2**31),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.types import Spacing
@@ -133,7 +133,6 @@ def test_a_normal_spine_has_no_worst_level(reading: dict[str, Any]) -> None:
     assert not answer.refused
 
 
-@settings(deadline=None)  # the first answer loads tables, the first ranking scikit-learn
 @given(st.text(max_size=120))
 def test_any_text_gets_an_answer_or_a_refusal(text: str) -> None:
     answer = answer_question(_READING, text)
@@ -141,7 +140,6 @@ def test_any_text_gets_an_answer_or_a_refusal(text: str) -> None:
     assert answer.text
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted({" ".join(p) for p in load_lexicon().senses} | set(LEVELS))), max_size=8))
 def test_any_known_words_get_an_answer_or_a_refusal(words: list[str]) -> None:
     answer = answer_question(_READING, " ".join(words))
@@ -155,7 +153,6 @@ _UNDERSTOOD = {"bilateral", "bilaterally", "phirrmann"}
 """Words read apart from the lexicon: both sides, and a usual misspelling of Pfirrmann."""
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=string.ascii_lowercase, min_size=9, max_size=14))
 def test_a_word_that_means_nothing_here_is_always_refused(word: str) -> None:
     if (word,) in load_lexicon().senses or word in _UNDERSTOOD:

@@ -63,7 +63,7 @@ def test_document_frequencies_stay_those_of_all_references() -> None:
     assert scores.corpus_of(np.array([1]))["cider"] == pytest.approx(scores.per_report["cider"][1])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CORPORA)
 def test_identical_texts_score_the_maximum(pairs: Corpora) -> None:
     # four words of its own give each report n-grams of every order that are rare
@@ -73,7 +73,7 @@ def test_identical_texts_score_the_maximum(pairs: Corpora) -> None:
             assert values == pytest.approx(np.full(len(told), _FULL.get(name, 1.0)), abs=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CORPORA, st.randoms(use_true_random=False))
 def test_the_order_of_reports_does_not_matter(pairs: Corpora, random: st.DataObject) -> None:
     shuffled = list(pairs)
@@ -87,7 +87,7 @@ def test_the_order_of_reports_does_not_matter(pairs: Corpora, random: st.DataObj
         )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CORPORA)
 def test_all_rows_are_the_corpus_and_nothing_is_kept_wrongly(pairs: Corpora) -> None:
     told, truth = [text for text, _ in pairs], [texts for _, texts in pairs]

@@ -43,13 +43,13 @@ def test_tokens_are_those_of_the_original(text: str) -> None:
     assert tokenise(text) == _SEEN[text]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(alphabet="aAe15 .-/,:'s(T)<No’µ", max_size=40))
 def test_text_cut_at_blanks_gives_the_tokens_of_the_whole(text: str) -> None:
     assert tokenise(text) == " ".join(token for token in split(text) if token not in PUNCTUATION)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_any_text_is_tokenised_without_blanks_in_tokens(text: str) -> None:
     assert all(token and not set(token) & set(" \t\r\n") for token in split(text))

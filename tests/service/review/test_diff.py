@@ -15,7 +15,7 @@ def test_what_changed_in_a_sentence_is_told_by_word() -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(before=_SENTENCES, after=_SENTENCES)
 def test_both_texts_can_be_read_back(before: list[str], after: list[str]) -> None:
     changes = compare_words(before, after)

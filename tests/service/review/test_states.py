@@ -103,10 +103,8 @@ STEPS = (
 
 @settings(
     max_examples=6,
-    deadline=None,
-    derandomize=True,
     phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(walk=st.lists(st.sampled_from(STEPS), min_size=3, max_size=8), opens=st.booleans())
 def test_random_walks_never_sign_what_is_not_settled(

@@ -43,9 +43,7 @@ LEFT_OUT = {f"DELETE {SIGN_IN}", f"POST {SIGN_IN}", "POST /api/v1/studies/sample
 
 few = settings(
     max_examples=3,
-    deadline=None,
     database=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
