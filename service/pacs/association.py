@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event
 from typing import Any
 
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from service.pacs.config import DimseConfig, OwnConfig
@@ -38,6 +38,18 @@ class Silence:
     def lasted(self, limit_s: float) -> bool:
         """Return whether the node was silent for (nearly) a limit."""
         return time.monotonic() - self.since >= 0.9 * limit_s
+
+
+@dataclass
+class _Opening:
+    """What was seen of the node before an association stood, noted as it comes.
+
+    pynetdicom 3.0.4 forgets a refusal that came before its caller looked whether there is a connection: on a busy
+    machine it tells an abort.
+    """
+
+    is_connected: bool = False
+    refusal: A_ASSOCIATE_RJ | None = None
 
 
 @contextmanager
@@ -108,7 +120,7 @@ def _open(
     entity.dimse_timeout = config.answer_s
     entity.network_timeout = config.answer_s
     tls = client_context(config)
-    connected, silence = Event(), Silence()
+    opening, silence = _Opening(), Silence()
     silence.touch()
     try:
         association = entity.associate(
@@ -117,7 +129,11 @@ def _open(
             contexts=contexts,
             ae_title=config.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _on_open, [connected]), *handlers],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, _on_open, [opening]),
+                (evt.EVT_PDU_RECV, _on_message, [opening]),
+                *handlers,
+            ],
             tls_args=None if tls is None else (tls, config.host),
         )
     except (socket.gaierror, OSError) as error:
@@ -125,28 +141,33 @@ def _open(
             f"the host of the node cannot be resolved ({type(error).__name__})", code="unreachable", again=True
         ) from None
     if not association.is_established:
-        raise _not_established(association, config, connected.is_set(), silence)
+        raise _not_established(association, config, opening, silence)
     return association
 
 
-def _on_open(event: evt.Event, connected: Event) -> None:
+def _on_open(event: evt.Event, opening: _Opening) -> None:
     """Note the connection; let small messages go at once, as each instance waits for the answer to the last."""
-    connected.set()
+    opening.is_connected = True
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def _on_message(event: evt.Event, opening: _Opening) -> None:
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        opening.refusal = event.pdu
+
+
 def _not_established(
-    association: Association, config: DimseConfig, is_connected: bool, silence: Silence
+    association: Association, config: DimseConfig, opening: _Opening, silence: Silence
 ) -> PacsError:
     place = f"{config.host}:{config.port}"
     is_late = silence.lasted(config.connect_s)
-    if association.is_rejected:
-        return _rejected(association)
-    if not is_connected and is_late:
+    if opening.refusal is not None:
+        return _rejected(opening.refusal)
+    if not opening.is_connected and is_late:
         return PacsError(f"no connection to {place} within {config.connect_s:g} s", code="timeout", again=True)
-    if not is_connected:
+    if not opening.is_connected:
         told = "nothing listens there, or TLS was not agreed" if config.tls else "nothing listens there"
         return PacsError(f"no connection to {place}: {told}", code="unreachable", again=True)
     if is_late:
@@ -160,16 +181,16 @@ def _not_established(
     return PacsError(f"{place} took the connection and broke it off", code="aborted", again=True)
 
 
-def _rejected(association: Association) -> PacsError:
+def _rejected(refusal: A_ASSOCIATE_RJ) -> PacsError:
     """Return the error of an A-ASSOCIATE-RJ (PS3.8, 9.3.4), with what to look at."""
-    answer = association.acceptor.primitive
-    if answer is None:
+    try:
+        reason = refusal.reason_str
+    except ValueError:  # a number that the standard does not have
         return PacsError("the node refused the association", code="refused")
-    reason = answer.reason_str
     hint = {
         _UNKNOWN_CALLING: "; our AE title (own.ae_title) must be registered there",
         _UNKNOWN_CALLED: "; look at the node's ae_title",
     }.get(reason, "")
     return PacsError(
-        f"the node refused the association: {reason}{hint}", code="refused", again=answer.result == _TRANSIENT
+        f"the node refused the association: {reason}{hint}", code="refused", again=refusal.result == _TRANSIENT
     )

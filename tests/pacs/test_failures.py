@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pynetdicom.acse import ACSE
 
 from service.pacs.config import OwnConfig
 from service.pacs.errors import PacsError
@@ -32,6 +33,21 @@ def test_a_wrong_title_of_the_node_is_refused(server: str, request: pytest.Fixtu
     port = found.dicom_port if isinstance(found, Orthanc) else found.port
     with pytest.raises(PacsError, match="Called AE title not recognised; look at the node's ae_title") as caught:
         node_of(dimse(port, "NOBODY")).echo()
+    assert (caught.value.code, caught.value.again) == ("refused", False)
+
+
+def test_a_refusal_that_is_read_before_its_caller_looks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine pynetdicom finds the connection closed already, and forgets why."""
+    send_request = ACSE.send_request
+
+    def send_and_sleep(service: ACSE) -> None:
+        send_request(service)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(ACSE, "send_request", send_and_sleep)
+    with Fragile(callers=("SOMEONE",)).running() as server, pytest.raises(PacsError) as caught:
+        node_of(dimse(server.port, TITLE)).echo()
+    assert "Calling AE title not recognised; our AE title (own.ae_title) must be registered" in str(caught.value)
     assert (caught.value.code, caught.value.again) == ("refused", False)
 
 
