@@ -186,7 +186,7 @@ def _rejected(refusal: A_ASSOCIATE_RJ) -> PacsError:
     try:
         reason = refusal.reason_str
     except ValueError:  # a number that the standard does not have
-        return PacsError("the node refused the association", code="refused")
+        reason = "no reason that DICOM knows"
     hint = {
         _UNKNOWN_CALLING: "; our AE title (own.ae_title) must be registered there",
         _UNKNOWN_CALLED: "; look at the node's ae_title",

@@ -120,6 +120,25 @@ def deaf_server() -> Iterator[int]:
 
 
 @contextmanager
+def refusing_server(result: int, source: int, reason: int) -> Iterator[int]:
+    """Give the port of a server that refuses one association with these numbers (PS3.8, 9.3.4)."""
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(bytes([3, 0, 0, 0, 0, 4, 0, result, source, reason]))
+
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        listener.listen()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+    thread.join(10)
+
+
+@contextmanager
 def http_server(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
     """Give the port of an HTTP server that gives these bytes, one a connection, and what it was asked."""
     asked: list[bytes] = []

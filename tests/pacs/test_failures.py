@@ -15,7 +15,7 @@ from tests.pacs.clients import OUR_TITLE, dimse, node_of, of_orthanc, uids_in
 from tests.pacs.dcmtk import Dcmqrscp
 from tests.pacs.orthanc import Orthanc
 from tests.pacs.ports import free_port
-from tests.pacs.servers import TITLE, Fragile, deaf_server
+from tests.pacs.servers import TITLE, Fragile, deaf_server, refusing_server
 from tests.pacs.slices import IDENTITY, PATIENT_ID, write_study
 
 pytestmark = [pytest.mark.pacs, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
@@ -49,6 +49,13 @@ def test_a_refusal_that_is_read_before_its_caller_looks_is_told(monkeypatch: pyt
         node_of(dimse(server.port, TITLE)).echo()
     assert "Calling AE title not recognised; our AE title (own.ae_title) must be registered" in str(caught.value)
     assert (caught.value.code, caught.value.again) == ("refused", False)
+
+
+@pytest.mark.parametrize(("result", "again"), [(1, False), (2, True)])
+def test_a_refusal_for_a_reason_that_dicom_lacks_may_still_be_for_now(result: int, again: bool) -> None:
+    with refusing_server(result, 1, 77) as port, pytest.raises(PacsError, match="no reason that DICOM") as caught:
+        node_of(dimse(port, TITLE, wait_s=2.0)).echo()
+    assert (caught.value.code, caught.value.again) == ("refused", again)
 
 
 def test_a_dead_port(tmp_path: Path) -> None:

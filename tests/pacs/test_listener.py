@@ -125,7 +125,10 @@ def test_only_so_many_associations_at_a_time(taken: Services, study: SmallStudy,
         second = echoscu(there.port, called="SPINESCRIBE", calling=CALLER)
         assert b"Local Limit Exceeded" in second.stderr
         first.release()
-        there.settle(lambda: echoscu(there.port, called="SPINESCRIBE", calling=CALLER).returncode == 0)
+        again = study.files[0]
+        there.settle(lambda: storescu(there.port, again, called="SPINESCRIBE", calling=CALLER).returncode == 0)
+        there.settle(lambda: bool(studies(taken)))
+    assert len(deliveries(taken)[0].instances) == 1
 
 
 @pytest.fixture(scope="module")
