@@ -51,6 +51,7 @@ def test_a_refusal_that_is_read_before_its_caller_looks_is_told(monkeypatch: pyt
     assert (caught.value.code, caught.value.again) == ("refused", False)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it ends pynetdicom's thread
 @pytest.mark.parametrize(("result", "again"), [(1, False), (2, True)])
 def test_a_refusal_for_a_reason_that_dicom_lacks_may_still_be_for_now(result: int, again: bool) -> None:
     with refusing_server(result, 1, 77) as port, pytest.raises(PacsError, match="no reason that DICOM") as caught:
